@@ -1,0 +1,68 @@
+# The floors of the house, one OBJECT library each, and the one shared library that is shipped.
+
+set(OPTOTORCH_WARNINGS -Wall -Wextra -Wpedantic -Werror -Wno-unused-parameter)
+set(OPTOTORCH_INCLUDE_ROOT ${PROJECT_BINARY_DIR}/include)
+
+# optotorch_layer(NAME SOURCE folder [USES lower-layer] [PRIVATE_LIBRARIES ...])
+#
+# Compiles every .cpp below `folder` into the OBJECT library optotorch_NAME. Its headers are seen as
+# <optotorch/NAME/...> through an include root of its own, and only layers named by USES (and what those use) are on
+# the include path: an include that points upward does not compile.
+function(optotorch_layer name)
+  cmake_parse_arguments(LAYER "" "SOURCE" "USES;PRIVATE_LIBRARIES" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${LAYER_SOURCE}/*.cpp)
+  set(root ${OPTOTORCH_INCLUDE_ROOT}/${name})
+  file(MAKE_DIRECTORY ${root}/optotorch)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${LAYER_SOURCE} ${root}/optotorch/${name} SYMBOLIC)
+
+  add_library(optotorch_${name}_headers INTERFACE)
+  target_include_directories(optotorch_${name}_headers INTERFACE ${root})
+  target_link_libraries(optotorch_${name}_headers INTERFACE LibTorch::LibTorch)
+  foreach(lower IN LISTS LAYER_USES)
+    target_link_libraries(optotorch_${name}_headers INTERFACE optotorch_${lower}_headers)
+  endforeach()
+
+  add_library(optotorch_${name} OBJECT ${sources})
+  set_target_properties(optotorch_${name} PROPERTIES OPTOTORCH_SOURCE ${PROJECT_SOURCE_DIR}/${LAYER_SOURCE})
+  target_compile_options(optotorch_${name} PRIVATE ${OPTOTORCH_WARNINGS})
+  separate_arguments(openmp_flags NATIVE_COMMAND "${OpenMP_CXX_FLAGS}")
+  target_compile_options(optotorch_${name} PRIVATE ${openmp_flags})
+  target_link_libraries(optotorch_${name} PUBLIC optotorch_${name}_headers
+                        PRIVATE nlohmann_json::nlohmann_json ${LAYER_PRIVATE_LIBRARIES})
+  set_property(GLOBAL APPEND PROPERTY OPTOTORCH_PRIVATE_LIBRARIES ${LAYER_PRIVATE_LIBRARIES})
+endfunction()
+
+# optotorch_library(NAME LAYERS ...): links the layers into the shared library NAME and makes it installable.
+function(optotorch_library target)
+  cmake_parse_arguments(LIBRARY "" "" "LAYERS" ${ARGN})
+  get_property(private_libraries GLOBAL PROPERTY OPTOTORCH_PRIVATE_LIBRARIES)
+  add_library(${target} SHARED)
+  add_library(OptoTorch::${target} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+  if(LibTorch_OpenMP_LIBRARY)
+    set(openmp_library ${LibTorch_OpenMP_LIBRARY})
+  else()
+    set(openmp_library OpenMP::OpenMP_CXX)
+  endif()
+  target_link_libraries(${target} PUBLIC LibTorch::LibTorch PRIVATE ${openmp_library} ${private_libraries})
+  foreach(layer IN LISTS LIBRARY_LAYERS)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:optotorch_${layer}>)
+    target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${OPTOTORCH_INCLUDE_ROOT}/${layer}>)
+  endforeach()
+  target_include_directories(${target} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+
+  # Installed side: headers, the library, and a package file that finds LibTorch the way this build did.
+  include(CMakePackageConfigHelpers)
+  set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/OptoTorch)
+  foreach(layer IN LISTS LIBRARY_LAYERS)
+    get_target_property(source optotorch_${layer} OPTOTORCH_SOURCE)
+    install(DIRECTORY ${source}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/optotorch/${layer} FILES_MATCHING PATTERN "*.h")
+  endforeach()
+  install(TARGETS ${target} EXPORT OptoTorchTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT OptoTorchTargets NAMESPACE OptoTorch:: DESTINATION ${package_dir})
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/OptoTorchConfig.cmake.in
+                                ${PROJECT_BINARY_DIR}/OptoTorchConfig.cmake INSTALL_DESTINATION ${package_dir})
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/OptoTorchConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/OptoTorchConfig.cmake ${PROJECT_BINARY_DIR}/OptoTorchConfigVersion.cmake
+                ${PROJECT_SOURCE_DIR}/cmake/FindLibTorch.cmake DESTINATION ${package_dir})
+endfunction()

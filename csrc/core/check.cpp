@@ -1,0 +1,94 @@
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+#include <optotorch/core/check.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+namespace optotorch {
+
+std::string message(const WrongInput& wrong) {
+  std::string text =
+      wrong.where + ": " + wrong.argument + ": expected " + wrong.expected + ", got " + wrong.got;
+  if (!wrong.remedy.empty()) {
+    text += ". " + wrong.remedy;
+  }
+  return text + ".";
+}
+
+void reject(const WrongInput& wrong) {
+  C10_THROW_ERROR(ValueError, message(wrong));
+}
+
+std::string type_name(at::ScalarType type) {
+  switch (type) {
+    case at::kByte:
+      return "uint8";
+    case at::kChar:
+      return "int8";
+    case at::kShort:
+      return "int16";
+    case at::kInt:
+      return "int32";
+    case at::kLong:
+      return "int64";
+    case at::kHalf:
+      return "float16";
+    case at::kBFloat16:
+      return "bfloat16";
+    case at::kFloat:
+      return "float32";
+    case at::kDouble:
+      return "float64";
+    case at::kComplexHalf:
+      return "complex32";
+    case at::kComplexFloat:
+      return "complex64";
+    case at::kComplexDouble:
+      return "complex128";
+    case at::kBool:
+      return "bool";
+    default:
+      return c10::toString(type);
+  }
+}
+
+std::string describe(const at::Tensor& tensor) {
+  if (!tensor.defined()) {
+    return "an undefined tensor";
+  }
+  return c10::str(type_name(tensor.scalar_type()), " ", tensor.sizes());
+}
+
+void check_finite(const std::string& where, const std::string& argument, const at::Tensor& tensor) {
+  // One sum finds them: a NaN or an infinity anywhere makes 0 * sum NaN, and no temporary of the tensor's
+  // size is made.
+  const at::Tensor real = tensor.is_complex() ? at::view_as_real(tensor) : tensor;
+  const double probe = real.sum(at::kDouble).item<double>();
+  OPTOTORCH_CHECK(std::isfinite(probe), .where = where, .argument = argument, .expected = "finite values",
+                  .got = "NaN or infinity in " + describe(tensor),
+                  .remedy = "Look for a division by zero or a learning rate that is too large");
+}
+
+std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
+  const auto distance = [&name](const std::string& other) {
+    std::vector<size_t> row(other.size() + 1);
+    std::iota(row.begin(), row.end(), size_t{0});
+    for (size_t i = 1; i <= name.size(); ++i) {
+      size_t diagonal = row[0];
+      row[0] = i;
+      for (size_t j = 1; j <= other.size(); ++j) {
+        const size_t substituted = diagonal + (name[i - 1] == other[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+      }
+    }
+    return row.back();
+  };
+  const auto nearest = std::min_element(
+      known.begin(), known.end(), [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
+  return nearest == known.end() ? std::string() : *nearest;
+}
+
+}  // namespace optotorch

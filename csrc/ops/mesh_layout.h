@@ -1,0 +1,76 @@
+#pragma once
+
+// Where the Mach-Zehnder interferometers (MZIs) of a mesh sit.
+
+#include <cstdint>
+#include <string>
+
+namespace optotorch {
+
+/// Shape of the grid. Both are brick walls: column c couples neighbouring ports (p, p + 1) with p - c even.
+enum class MeshGrid {
+  rectangular,  ///< Clements et al. 2016: every such pair; universal with `ports` columns
+  triangular,   ///< Reck et al. 1994: p <= min(c, 2 ports - 4 - c); universal with 2 ports - 3 columns
+};
+
+/// The arm, always the upper one, that carries the external phase phi.
+enum class PhiArm { input, output };
+
+/// What an ideal MZI does at theta = 0. In the bar convention the inner arms hold theta + pi.
+enum class ZeroState { cross, bar };
+
+/// What a port meets in a column where no MZI covers it.
+enum class IdlePort {
+  wire,  ///< nothing: factor 1
+  bar,   ///< a dummy MZI fixed in its bar state: factor -i
+};
+
+/// Geometry and conventions of a mesh: everything about it but its phases and errors.
+///
+/// MZIs are numbered column by column, from the top port down; every per-MZI tensor has that order.
+struct MeshLayout {
+  MeshGrid grid = MeshGrid::rectangular;
+  int64_t ports = 2;
+  int64_t columns = 2;
+  PhiArm phi_arm = PhiArm::output;
+  ZeroState zero_state = ZeroState::cross;
+  IdlePort idle_port = IdlePort::wire;
+
+  /// Columns that make the grid universal: `ports` (1 for two ports) or 2 ports - 3.
+  static int64_t universal_columns(MeshGrid grid, int64_t ports);
+
+  /// Throws unless ports >= 2 and 1 <= columns, for a triangle columns <= 2 ports - 3.
+  void check(const std::string& where) const;
+
+  /// Upper port of the first MZI of a column; the others follow at every second port.
+  int64_t first_port(int64_t column) const { return column % 2; }
+
+  /// Number of MZIs in a column; 0 is possible.
+  int64_t pairs(int64_t column) const {
+    const int64_t deepest = grid == MeshGrid::rectangular ? ports - 2 : triangle_depth(column);
+    return deepest < first_port(column) ? 0 : (deepest - first_port(column)) / 2 + 1;
+  }
+
+  /// Number of MZIs in all columns.
+  int64_t mzis() const;
+
+ private:
+  int64_t triangle_depth(int64_t column) const {
+    const int64_t falling = 2 * ports - 4 - column;
+    return column < falling ? column : falling;
+  }
+};
+
+/// Names as they stand in operator schemas and configurations: "rectangular", "output", "cross", "wire", ...
+std::string to_string(MeshGrid grid);
+std::string to_string(PhiArm arm);
+std::string to_string(ZeroState state);
+std::string to_string(IdlePort port);
+
+/// The inverse of to_string; throws with the known names.
+MeshGrid mesh_grid(const std::string& name);
+PhiArm phi_arm(const std::string& name);
+ZeroState zero_state(const std::string& name);
+IdlePort idle_port(const std::string& name);
+
+}  // namespace optotorch

@@ -1,0 +1,77 @@
+// One column after the other, one tensor operator after the other: slow, and plainly what mzi_mesh.h says.
+
+#include <ATen/ATen.h>
+#include <optotorch/ops/mzi_mesh.h>
+
+#include <array>
+#include <numbers>
+
+namespace optotorch::ops {
+namespace {
+
+constexpr c10::complex<double> i{0, 1};
+
+at::Tensor phase_factor(const at::Tensor& angle) {
+  return at::complex(angle.cos(), angle.sin());
+}
+
+/// B(e) of every MZI: its diagonal and off-diagonal element.
+std::array<at::Tensor, 2> splitter(const at::Tensor& e) {
+  return {((1 + e) / 2).sqrt(), ((1 - e) / 2).sqrt() * i};
+}
+
+}  // namespace
+
+at::Tensor mzi_mesh_reference(const at::Tensor& input, const MeshTensors& mesh, const MeshLayout& layout) {
+  check_mzi_mesh(input, mesh, layout);
+  check_mzi_mesh_values(mesh);
+  const auto zeros = at::zeros_like(mesh.theta);
+  const auto error_left = mesh.splitter_error ? mesh.splitter_error->select(1, 0) : zeros;
+  const auto error_right = mesh.splitter_error ? mesh.splitter_error->select(1, 1) : zeros;
+  const auto t_upper = mesh.transmission ? mesh.transmission->select(1, 0) : zeros + 1;
+  const auto t_lower = mesh.transmission ? mesh.transmission->select(1, 1) : zeros + 1;
+  const auto half = (layout.zero_state == ZeroState::bar ? mesh.theta + std::numbers::pi : mesh.theta) / 2;
+
+  const auto [left_through, left_cross] = splitter(error_left);
+  const auto [right_through, right_cross] = splitter(error_right);
+  const auto arm_upper = t_upper * phase_factor(half);
+  const auto arm_lower = t_lower * phase_factor(-half);
+  const auto outer = phase_factor(mesh.phi);
+  const auto idle = layout.idle_port == IdlePort::wire ? c10::complex<double>{1, 0} : -i;
+
+  auto x = input;
+  if (mesh.screen && layout.phi_arm == PhiArm::output) {
+    x = x * phase_factor(*mesh.screen);
+  }
+  int64_t start = 0;
+  for (int64_t column = 0; column < layout.columns; ++column) {
+    const int64_t first = layout.first_port(column);
+    const int64_t pairs = layout.pairs(column);
+    const auto here = [&](const at::Tensor& per_mzi) { return per_mzi.narrow(0, start, pairs); };
+
+    const auto block = x.narrow(1, first, 2 * pairs).unflatten(1, {pairs, 2});
+    auto upper = block.select(2, 0);
+    auto lower = block.select(2, 1);
+    if (layout.phi_arm == PhiArm::input) {
+      upper = here(outer) * upper;
+    }
+    const auto inner_upper = here(arm_upper) * (here(left_through) * upper + here(left_cross) * lower);
+    const auto inner_lower = here(arm_lower) * (here(left_cross) * upper + here(left_through) * lower);
+    upper = here(right_through) * inner_upper + here(right_cross) * inner_lower;
+    lower = here(right_cross) * inner_upper + here(right_through) * inner_lower;
+    if (layout.phi_arm == PhiArm::output) {
+      upper = here(outer) * upper;
+    }
+    const int64_t below = first + 2 * pairs;
+    x = at::cat({x.narrow(1, 0, first) * idle, at::stack({upper, lower}, 2).flatten(1),
+                 x.narrow(1, below, layout.ports - below) * idle},
+                1);
+    start += pairs;
+  }
+  if (mesh.screen && layout.phi_arm == PhiArm::input) {
+    x = x * phase_factor(*mesh.screen);
+  }
+  return x;
+}
+
+}  // namespace optotorch::ops
