@@ -1,0 +1,63 @@
+#include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+#include <optotorch/core/check.h>
+#include <optotorch/core/random.h>
+#include <optotorch/ops/photodetect.h>
+#include <torch/library.h>
+
+namespace optotorch::ops {
+namespace {
+
+constexpr int64_t grain = 1 << 14;
+
+void check_field(const at::Tensor& field) {
+  OPTOTORCH_CHECK(field.scalar_type() == at::kComplexFloat || field.scalar_type() == at::kComplexDouble,
+                  .where = "photodetect", .argument = "field", .expected = "a complex64 or complex128 field",
+                  .got = describe(field), .remedy = "A Modulator turns real values into a field");
+}
+
+at::Tensor photodetect_cpu(const at::Tensor& field, double shot, double thermal, int64_t seed,
+                           int64_t counter) {
+  check_field(field);
+  OPTOTORCH_CHECK(shot >= 0 && thermal >= 0, .where = "photodetect", .argument = "noise",
+                  .expected = "shot >= 0 and thermal >= 0", .got = c10::str(shot, " and ", thermal),
+                  .remedy = "");
+  const auto z = field.resolve_conj().contiguous();
+  auto intensity = at::empty(z.sizes(), z.options().dtype(c10::toRealValueType(z.scalar_type())));
+  AT_DISPATCH_COMPLEX_TYPES(z.scalar_type(), "photodetect", [&] {
+    using real_t = typename scalar_t::value_type;
+    const auto* in = z.const_data_ptr<scalar_t>();
+    auto* out = intensity.mutable_data_ptr<real_t>();
+    at::parallel_for(0, z.numel(), grain, [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        out[n] = in[n].real() * in[n].real() + in[n].imag() * in[n].imag();
+      }
+      if (shot > 0 || thermal > 0) {
+        for (int64_t n = begin; n < end; ++n) {
+          const auto [xi_shot, xi_thermal] = normal_pair(seed, n, counter);
+          out[n] += static_cast<real_t>(std::sqrt(shot * out[n]) * xi_shot + thermal * xi_thermal);
+        }
+      }
+    });
+  });
+  return intensity;
+}
+
+at::Tensor photodetect_backward_cpu(const at::Tensor& dL_dintensity, const at::Tensor& field) {
+  check_field(field);
+  OPTOTORCH_CHECK(dL_dintensity.sizes() == field.sizes() &&
+                      dL_dintensity.scalar_type() == c10::toRealValueType(field.scalar_type()),
+                  .where = "photodetect_backward", .argument = "dL_dintensity",
+                  .expected = "the real type and shape of the field, " + describe(field),
+                  .got = describe(dL_dintensity), .remedy = "");
+  return field * (dL_dintensity * 2);
+}
+
+TORCH_LIBRARY_IMPL(optotorch, CPU, library) {
+  library.impl("photodetect", photodetect_cpu);
+  library.impl("photodetect_backward", photodetect_backward_cpu);
+}
+
+}  // namespace
+}  // namespace optotorch::ops
