@@ -1,0 +1,50 @@
+#include <ATen/ATen.h>
+#include <optotorch/modules/differentiable.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/custom_class.h>
+
+namespace optotorch {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+struct Held : torch::CustomClassHolder {
+  Held(std::shared_ptr<Layer> layer, Pass pass) : layer(std::move(layer)), pass(std::move(pass)) {}
+  std::shared_ptr<Layer> layer;
+  Pass pass;
+};
+
+class LayerFunction : public torch::autograd::Function<LayerFunction> {
+ public:
+  static Variable forward(AutogradContext* context, const Variable& x, const Variable& /*anchor*/,
+                          const std::shared_ptr<Layer>& layer) {
+    auto held = c10::make_intrusive<Held>(layer, layer->propagate(x));
+    context->saved_data["pass"] = c10::IValue::make_capsule(held);
+    // Autograd hangs its history on what is returned: a fresh tensor, lest the pass own its own graph node.
+    return held->pass.output.detach();
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& dL_dy) {
+    const auto capsule = context->saved_data["pass"].toCapsule();
+    auto& held = static_cast<Held&>(*capsule);
+    return {held.layer->pullback(held.pass, dL_dy[0], context->needs_input_grad(0)), Variable(), Variable()};
+  }
+};
+
+}  // namespace
+
+DifferentiableImpl::DifferentiableImpl(std::shared_ptr<Layer> layer)
+    : torch::nn::Module("Differentiable"), layer_(register_module("layer", std::move(layer))) {}
+
+torch::Tensor DifferentiableImpl::forward(const torch::Tensor& x) {
+  if (!torch::GradMode::is_enabled()) {
+    return layer_->forward(x);
+  }
+  // The parameters do not require grad, and the data usually does not either: an anchor makes autograd call us back.
+  const auto anchor = torch::empty({0}, torch::requires_grad());
+  return LayerFunction::apply(x, anchor, layer_);
+}
+
+}  // namespace optotorch

@@ -1,0 +1,66 @@
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/modules/fourier_lens.h>
+
+#include <ostream>
+
+namespace optotorch {
+namespace {
+
+// Keeps the quotient of a black image at 0 instead of NaN; far below any pixel's contribution.
+constexpr double darkness = 1e-30;
+
+}  // namespace
+
+FourierLensImpl::FourierLensImpl(FourierLensOptions options_)
+    : CloneableLayer("FourierLens"), options(std::move(options_)) {
+  OPTOTORCH_CHECK(options.window() >= 1, .where = "FourierLens", .argument = "window",
+                  .expected = "at least 1", .got = std::to_string(options.window()), .remedy = "");
+}
+
+void FourierLensImpl::check_input(const torch::Tensor& x) const {
+  OPTOTORCH_CHECK(
+      x.defined() && x.is_floating_point() && x.dim() == 4 && x.size(1) == 1 &&
+          x.size(2) >= options.window() && x.size(3) >= options.window(),
+      .where = "FourierLens", .argument = "input",
+      .expected = c10::str("real images [batch, 1, height, width], each side at least ", options.window()),
+      .got = describe(x), .remedy = "");
+}
+
+torch::Tensor FourierLensImpl::crop(const torch::Tensor& x) const {
+  const int64_t window = options.window();
+  return at::fft_fftshift(at::fft_fft2(x), {{2, 3}})
+      .narrow(2, x.size(2) / 2 - window / 2, window)
+      .narrow(3, x.size(3) / 2 - window / 2, window)
+      .flatten(1);
+}
+
+torch::Tensor FourierLensImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+  const auto c = crop(x);
+  return c / (c.abs().mean(1, /*keepdim=*/true) + darkness);
+}
+
+torch::Tensor FourierLensImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
+  if (!to_input) {
+    return {};
+  }
+  // y = c / m, m = mean |c|: dL_dc = (dL_dy - c/|c| mean Re(conj(dL_dy) y)) / m
+  const auto c = crop(pass.input);
+  const auto m = c.abs().mean(1, true) + darkness;
+  const auto along = at::real(dL_dy.conj() * pass.output).mean(1, true);
+  const auto dL_dc = (dL_dy - at::sgn(c) * along) / m;
+  // The adjoint of crop, shift and transform: dark border, shift back, inverse transform without its 1 / (h
+  // w).
+  const int64_t height = pass.input.size(2), width = pass.input.size(3), window = options.window();
+  auto spectrum = at::zeros({c.size(0), 1, height, width}, c.options());
+  spectrum.narrow(2, height / 2 - window / 2, window)
+      .narrow(3, width / 2 - window / 2, window)
+      .copy_(dL_dc.reshape({-1, 1, window, window}));
+  return at::real(at::fft_ifft2(at::fft_ifftshift(spectrum, {{2, 3}}))) * static_cast<double>(height * width);
+}
+
+void FourierLensImpl::pretty_print(std::ostream& stream) const {
+  stream << "optotorch::FourierLens(window=" << options.window() << ")";
+}
+
+}  // namespace optotorch

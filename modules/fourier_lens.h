@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optotorch/modules/layer.h>
+#include <torch/arg.h>
+
+namespace optotorch {
+
+/// Options for FourierLens: FourierLensOptions(8) keeps the 8 x 8 lowest spatial frequencies.
+struct FourierLensOptions {
+  FourierLensOptions(int64_t window)
+      : window_(window) {}  // NOLINT(google-explicit-constructor): FourierLens(8)
+  TORCH_ARG(int64_t, window);
+};
+
+/// A lens before a chip: real images [batch, 1, height, width] -> field [batch, window^2].
+///
+///     c = crop(fftshift(fft2(x))),   y = c / mean |c|
+///
+/// The crop is the central window (rows height/2 - window/2 on, likewise columns), row-major; the mean is
+/// taken over a sample's own window, so every port carries unit amplitude on average. A black image gives a
+/// black field. No parameters. Source: Zheng et al., arXiv 2212.06141.
+class FourierLensImpl : public CloneableLayer<FourierLensImpl> {
+ public:
+  explicit FourierLensImpl(FourierLensOptions options);
+
+  Role role() const override { return Role::source; }
+  void pretty_print(std::ostream& stream) const override;
+
+  FourierLensOptions options;
+
+ protected:
+  void check_input(const torch::Tensor& x) const override;
+  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+
+ private:
+  torch::Tensor crop(const torch::Tensor& x) const;
+};
+
+TORCH_MODULE(FourierLens);
+
+}  // namespace optotorch

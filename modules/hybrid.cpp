@@ -1,0 +1,72 @@
+#include <optotorch/core/check.h>
+#include <optotorch/modules/hybrid.h>
+
+namespace optotorch {
+
+void HybridImpl::push_back(std::string name, std::shared_ptr<Layer> layer) {
+  const auto electronic = std::dynamic_pointer_cast<ElectronicBlock>(layer);
+  register_module(name, electronic ? electronic->module() : std::static_pointer_cast<torch::nn::Module>(layer));
+  const auto role = layer->role();
+  const size_t index = layers_.size();
+  const bool filled = !blocks_.empty() && blocks_.back().component < blocks_.back().end &&
+                      layers_[blocks_.back().component]->role() == Layer::Role::component;
+  if (blocks_.empty() || role == Layer::Role::source || (role == Layer::Role::component && filled)) {
+    blocks_.push_back({.begin = index, .component = index, .end = index, .trainable = false});
+  } else if (role == Layer::Role::component) {
+    blocks_.back().component = index;
+  }
+  blocks_.back().end = index + 1;
+  blocks_.back().trainable |= !layer->parameters().empty();
+  layers_.push_back(std::move(layer));
+  names_.push_back(std::move(name));
+}
+
+torch::Tensor HybridImpl::forward(const torch::Tensor& x) {
+  torch::Tensor y = x;
+  for (const auto& layer : layers_) {
+    y = layer->forward(y);
+  }
+  return y;
+}
+
+std::vector<Pass> HybridImpl::propagate(const torch::Tensor& x, size_t first) {
+  OPTOTORCH_CHECK(first < layers_.size(), .where = "Hybrid", .argument = "layers",
+                  .expected = "at least one layer from number " + std::to_string(first) + " on",
+                  .got = std::to_string(layers_.size()) + " layers", .remedy = "");
+  std::vector<Pass> passes;
+  passes.reserve(layers_.size() - first);
+  for (size_t index = first; index < layers_.size(); ++index) {
+    passes.push_back(layers_[index]->propagate(passes.empty() ? x : passes.back().output));
+  }
+  return passes;
+}
+
+torch::Tensor HybridImpl::update(const Block& block, const std::vector<Pass>& passes, torch::Tensor signal, Hook hook,
+                                 bool to_input) {
+  const size_t last = to_input ? block.begin : block.component;
+  for (size_t index = block.end; index-- > last;) {
+    signal = ((*layers_[index]).*hook)(passes[index], signal, to_input || index > last);
+  }
+  return signal;
+}
+
+std::vector<Block> HybridImpl::trainable_blocks() const {
+  auto blocks = blocks_;
+  std::erase_if(blocks, [](const Block& block) { return !block.trainable; });
+  return blocks;
+}
+
+std::shared_ptr<torch::nn::Module> HybridImpl::clone(const std::optional<torch::Device>& device) const {
+  auto copy = std::make_shared<HybridImpl>();
+  for (size_t index = 0; index < layers_.size(); ++index) {
+    copy->push_back(names_[index], std::dynamic_pointer_cast<Layer>(layers_[index]->clone(device)));
+  }
+  copy->train(is_training());
+  return copy;
+}
+
+void HybridImpl::load(torch::serialize::InputArchive& archive) {
+  load_checked(*this, [&] { torch::nn::Module::load(archive); });
+}
+
+}  // namespace optotorch

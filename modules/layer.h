@@ -1,0 +1,156 @@
+#pragma once
+
+// The contract of every layer that a rule can train.
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+#include <torch/serialize/archive.h>
+#include <torch/types.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace optotorch {
+
+/// What one forward pass left behind at one layer. The rule owns it: what a rule must remember is visible.
+struct Pass {
+  torch::Tensor input;                 ///< x
+  torch::Tensor output;                ///< y
+  std::vector<torch::Tensor> saved{};  ///< the layer's own context
+};
+
+/// A layer as a machine without OptoTorch runs it: tensors and a function of plain ATen operators on them.
+struct Deployment {
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  std::function<torch::Tensor(const torch::Tensor&)> forward;
+};
+
+/// A layer that is free of autograd: its parameters are real tensors without `requires_grad`, `forward`
+/// builds no graph, and a hand-written pull-back gives gradients. Any torch::optim optimiser then steps,
+/// since it reads `.grad` only.
+///
+/// A subclass implements `check_input`, `compute` and `compute_pullback`, and derives from CloneableLayer.
+/// Checks stand in the public functions of this class and nowhere else.
+class Layer : public torch::nn::Module {
+ public:
+  /// How a layer takes its place in a block (see Hybrid).
+  enum class Role {
+    source,     ///< prepares light: opens a block, has no parameters (modulators, lenses)
+    component,  ///< a linear component: opens a block, or joins the source that has opened it
+    response,   ///< nonlinearity, detector, reshaping: belongs to the component before it
+  };
+
+  using torch::nn::Module::Module;
+
+  /// y = f(x), without a graph. In eval mode it is what `deploy()` computes, bit for bit.
+  /// Throws c10::ValueError if x does not fit the layer.
+  torch::Tensor forward(const torch::Tensor& x);
+
+  /// y = f(x) with what the pull-back needs.
+  Pass propagate(const torch::Tensor& x);
+
+  /// Adds dL_dp to the `.grad` of every parameter p and returns dL_dx (undefined if `to_input` is false: the
+  /// work is then saved). dL_dz = dL/dRe z + i dL/dIm z. Throws c10::ValueError if dL_dy does not fit the
+  /// pass's output.
+  torch::Tensor pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input = true);
+
+  // The hooks by which the rules reach a layer: each adds to the parameters' `.grad` from a signal at the
+  // output and returns the signal at the input. By default each is the pull-back; a layer overrides one where
+  // physics gives it something cheaper or more faithful.
+
+  /// The signal is a difference of two forward passes: where a layer is nonlinear, its slope is already in
+  /// it.
+  virtual torch::Tensor tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input);
+  /// The signal is a projected error, B e.
+  virtual torch::Tensor dfa_update(const Pass& pass, const torch::Tensor& signal, bool to_input);
+  /// The signal comes from a numerical model evaluated at measured states.
+  virtual torch::Tensor dat_update(const Pass& pass, const torch::Tensor& signal, bool to_input);
+
+  virtual Role role() const = 0;
+
+  /// The layer in eval mode, in plain ATen operators; by default `compute` itself, for layers that need no
+  /// others.
+  virtual Deployment deploy();
+
+  /// Number of Mach-Zehnder interferometers; 0 for layers that have none.
+  virtual int64_t mzi_count() const { return 0; }
+
+  /// Loads as torch::nn::Module does, but a tensor of another shape or type is an error that changes nothing
+  /// (torch::load by itself resizes tensors to whatever the file says).
+  void load(torch::serialize::InputArchive& archive) override;
+
+ protected:
+  /// Throws unless x fits this layer.
+  virtual void check_input(const torch::Tensor& x) const = 0;
+
+  /// f(x). If `saved` is not null, appends there what compute_pullback needs beyond x and y. Runs without a
+  /// graph.
+  virtual torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) = 0;
+
+  /// The pull-back, by `accumulate` for the parameters; may return an undefined tensor unless `to_input`.
+  virtual torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) = 0;
+
+  /// parameter.grad += dL_dparameter, or = if there is none yet.
+  static void accumulate(torch::Tensor& parameter, const torch::Tensor& dL_dparameter);
+
+  /// Registers a real tensor that optimisers step and autograd ignores.
+  torch::Tensor& register_phases(const std::string& name, torch::Tensor tensor);
+};
+
+/// A layer that follows a component elementwise or by regrouping. The difference of two measured passes
+/// behind it already carries its slope, so its `tpfp_update` hands the signal on instead of pulling it back.
+class ResponseLayer : public Layer {
+ public:
+  using Layer::Layer;
+  Role role() const override { return Role::response; }
+  torch::Tensor tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
+
+ protected:
+  /// The same signal in the shape and type of the pass's input; by default the shapes must agree.
+  virtual torch::Tensor carry(const Pass& pass, const torch::Tensor& signal) const;
+};
+
+/// Gives a layer `Derived` that is made from `Derived::options` its clone(): a deep copy, made from the
+/// options and then given this layer's tensors.
+template <typename Derived, typename Base = Layer>
+class CloneableLayer : public Base {
+ public:
+  using Base::Base;
+
+  std::shared_ptr<torch::nn::Module> clone(
+      const std::optional<torch::Device>& device = std::nullopt) const override {
+    auto copy = std::make_shared<Derived>(static_cast<const Derived&>(*this).options);
+    copy_tensors(this->named_parameters(), copy->named_parameters(), device);
+    copy_tensors(this->named_buffers(), copy->named_buffers(), device);
+    copy->train(this->is_training());
+    return copy;
+  }
+
+ private:
+  template <typename Tensors>
+  static void copy_tensors(const Tensors& from, Tensors to, const std::optional<torch::Device>& device) {
+    for (const auto& item : from) {
+      auto value = item.value().detach();
+      to[item.key()].set_data(device ? value.to(*device, value.scalar_type(), false, /*copy=*/true)
+                                     : value.clone());
+    }
+  }
+};
+
+/// Throws unless x is [batch, ports], complex64 or complex128.
+void check_field(const torch::nn::Module& module, const torch::Tensor& x, int64_t ports);
+
+/// Throws unless x is complex64 or complex128, of any shape.
+void check_field(const torch::nn::Module& module, const torch::Tensor& x);
+
+/// Throws unless x's real type is that of `parameter`: layer and data share one precision.
+void check_precision(const torch::nn::Module& module, const torch::Tensor& x, const torch::Tensor& parameter);
+
+/// Runs `load` on the module and throws, with the module as before, if that changed a tensor's shape or type.
+void load_checked(torch::nn::Module& module, const std::function<void()>& load);
+
+}  // namespace optotorch

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optotorch/modules/layer.h>
+#include <torch/arg.h>
+
+namespace optotorch {
+
+/// How real values ride on light.
+enum class Encoding {
+  amplitude,  ///< E = x
+  phase,      ///< E = exp(i pi x)
+  complex,    ///< E = x[0:ports] + i x[ports:2 ports]
+};
+
+/// Options for Modulator: ModulatorOptions(784).encoding(Encoding::phase).
+struct ModulatorOptions {
+  ModulatorOptions(int64_t ports) : ports_(ports) {}  // NOLINT(google-explicit-constructor): Modulator(784)
+  TORCH_ARG(int64_t, ports);
+  TORCH_ARG(Encoding, encoding) = Encoding::amplitude;
+};
+
+/// The way in: real values [batch, ...] -> field [batch, ports]. All but the batch dimension is flattened;
+/// fewer values than ports leave the last ports dark (amplitude 0 in every encoding). No parameters.
+class ModulatorImpl : public CloneableLayer<ModulatorImpl> {
+ public:
+  explicit ModulatorImpl(ModulatorOptions options);
+
+  Role role() const override { return Role::source; }
+  void pretty_print(std::ostream& stream) const override;
+
+  ModulatorOptions options;
+
+ protected:
+  void check_input(const torch::Tensor& x) const override;
+  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+};
+
+TORCH_MODULE(Modulator);
+
+}  // namespace optotorch

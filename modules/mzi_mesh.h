@@ -1,0 +1,70 @@
+#pragma once
+
+#include <optotorch/modules/layer.h>
+#include <optotorch/ops/mzi_mesh.h>
+#include <torch/arg.h>
+
+namespace optotorch {
+
+/// Options for MziMesh: MziMeshOptions(64).grid(MeshGrid::triangular).
+struct MziMeshOptions {
+  MziMeshOptions(int64_t ports) : ports_(ports) {}  // NOLINT(google-explicit-constructor): MziMesh(64)
+
+  /// Number of guided modes at input and output, at least 2.
+  TORCH_ARG(int64_t, ports);
+  TORCH_ARG(MeshGrid, grid) = MeshGrid::rectangular;
+  /// Columns of MZIs; 0 means as many as make the grid universal.
+  TORCH_ARG(int64_t, columns) = 0;
+  TORCH_ARG(PhiArm, phi_arm) = PhiArm::output;
+  TORCH_ARG(ZeroState, zero_state) = ZeroState::cross;
+  TORCH_ARG(IdlePort, idle_port) = IdlePort::wire;
+  /// A trainable phase per port, on the side that makes the mesh universal (see ops/mzi_mesh.h).
+  TORCH_ARG(bool, screen) = true;
+  /// Holds the buffers `splitter_error` and `transmission`, both [mzis, 2], of an imperfect mesh.
+  TORCH_ARG(bool, imperfect) = false;
+
+ public:
+  MeshLayout layout() const;
+};
+
+/// A mesh of Mach-Zehnder interferometers: field [batch, ports] -> field [batch, ports]. Formula:
+/// ops/mzi_mesh.h.
+///
+/// Parameters (radians): `theta` [mzis], `phi` [mzis], `gamma` [ports] if there is a screen. Initially the
+/// mesh realises a Haar-random unitary (drawn by LibTorch's generator, so that torch::manual_seed decides).
+class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
+ public:
+  explicit MziMeshImpl(MziMeshOptions options);
+
+  Role role() const override { return Role::component; }
+  Deployment deploy() override;
+  int64_t mzi_count() const override { return layout_.mzis(); }
+  void pretty_print(std::ostream& stream) const override;
+
+  const MeshLayout& layout() const { return layout_; }
+
+  /// The matrix that the mesh realises with its errors, [ports, ports]: y = matrix() x.
+  torch::Tensor matrix();
+
+  /// Sets the phases so that an error-free mesh realises `unitary` [ports, ports], complex64 or complex128.
+  /// Throws c10::ValueError unless the mesh is universal, has a screen, and the matrix is unitary.
+  void set_matrix(const torch::Tensor& unitary);
+
+  MziMeshOptions options;
+  torch::Tensor theta, phi, gamma;
+  torch::Tensor splitter_error, transmission;  ///< undefined unless options.imperfect()
+
+ protected:
+  void check_input(const torch::Tensor& x) const override;
+  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+
+ private:
+  ops::MeshTensors tensors() const;
+
+  MeshLayout layout_;
+};
+
+TORCH_MODULE(MziMesh);
+
+}  // namespace optotorch

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optotorch/modules/layer.h>
+#include <torch/arg.h>
+
+namespace optotorch {
+
+/// What is read from a field z of N ports.
+enum class Detection {
+  intensity,  ///< I = |z|^2, N values
+  amplitude,  ///< sqrt(I + 1e-8), N values: the square root is taken electronically
+  balanced,   ///< I[2k] - I[2k+1], N/2 values of either sign; N even
+  coherent,   ///< (Re z, Im z) against a local oscillator, 2N values
+};
+
+/// Options for Photodetector: PhotodetectorOptions().detection(Detection::balanced).
+struct PhotodetectorOptions {
+  TORCH_ARG(Detection, detection) = Detection::intensity;
+  /// Shot noise: variance per unit of intensity, >= 0. (coherent: of each quadrature, per unit of its
+  /// variance 1.)
+  TORCH_ARG(double, shot_noise) = 0;
+  /// Thermal noise: standard deviation in units of intensity (coherent: of amplitude), >= 0.
+  TORCH_ARG(double, thermal_noise) = 0;
+  /// Seed of the noise; pass n draws stream n of it (ops/photodetect.h).
+  TORCH_ARG(int64_t, seed) = 0;
+};
+
+/// The way out: field [batch, N] -> real values. Noise is drawn in training mode only; its count of passes is
+/// the buffer `passes`, so that a resumed run draws the same noise. The pull-back is that of the noiseless
+/// reading.
+class PhotodetectorImpl : public CloneableLayer<PhotodetectorImpl, ResponseLayer> {
+ public:
+  explicit PhotodetectorImpl(PhotodetectorOptions options = {});
+
+  Deployment deploy() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  PhotodetectorOptions options;
+  torch::Tensor passes;  ///< int64 scalar
+
+ protected:
+  void check_input(const torch::Tensor& x) const override;
+  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+  torch::Tensor carry(const Pass& pass, const torch::Tensor& signal) const override;
+};
+
+TORCH_MODULE(Photodetector);
+
+}  // namespace optotorch

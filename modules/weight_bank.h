@@ -1,0 +1,60 @@
+#pragma once
+
+#include <optotorch/modules/layer.h>
+#include <torch/arg.h>
+
+namespace optotorch {
+
+/// Options for WeightBank: WeightBankOptions(784, 512).bits(8).
+struct WeightBankOptions {
+  WeightBankOptions(int64_t in_features, int64_t out_features)
+      : in_features_(in_features), out_features_(out_features) {}
+
+  /// Wavelength channels in, photodiode pairs out.
+  TORCH_ARG(int64_t, in_features);
+  TORCH_ARG(int64_t, out_features);
+  /// Resolution of a weight: 2^bits evenly spaced values in [-1, 1], 1 to 16 bits; 0 means continuous.
+  TORCH_ARG(int64_t, bits) = 0;
+  /// Gain of the amplifier behind each pair of photodiodes, > 0.
+  TORCH_ARG(double, gain) = 1;
+  /// An electronic offset per output.
+  TORCH_ARG(bool, bias) = true;
+};
+
+/// Real weights by add-drop microrings: [batch, in_features] -> [batch, out_features], all real,
+///
+///     y = gain x W^T + b,      W = (1 - d^2) / (1 + d^2)   (drop minus through port, balanced detection).
+///
+/// The parameter `detuning` d [out, in] is a ring's detuning in half linewidths: every real d is a weight in
+/// (-1, 1], so no optimiser can leave the range; W = 0 at d = 1, where dW/dd = -1. With `bits`, W is rounded
+/// to the nearest level and the slope is that of the unrounded weight (straight-through). `bias` b [out] is
+/// electronic. Initially W and b are uniform in +-1/sqrt(in), as in torch::nn::Linear. Source: Tait et al.
+/// 2017 (neuromorphic weight banks).
+class WeightBankImpl : public CloneableLayer<WeightBankImpl> {
+ public:
+  WeightBankImpl(int64_t in_features, int64_t out_features)
+      : WeightBankImpl(WeightBankOptions(in_features, out_features)) {}
+  explicit WeightBankImpl(WeightBankOptions options);
+
+  Role role() const override { return Role::component; }
+  Deployment deploy() override;
+  void pretty_print(std::ostream& stream) const override;
+
+  /// The weights W that the rings realise, rounded if `bits` is given.
+  torch::Tensor weight() const;
+
+  /// Tunes the rings to `weight` [out, in], values in [-1, 1].
+  void set_weight(const torch::Tensor& weight);
+
+  WeightBankOptions options;
+  torch::Tensor detuning, bias;
+
+ protected:
+  void check_input(const torch::Tensor& x) const override;
+  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+};
+
+TORCH_MODULE(WeightBank);
+
+}  // namespace optotorch
