@@ -42,7 +42,8 @@ torch::Tensor DifferentiableImpl::forward(const torch::Tensor& x) {
   if (!torch::GradMode::is_enabled()) {
     return layer_->forward(x);
   }
-  // The parameters do not require grad, and the data usually does not either: an anchor makes autograd call us back.
+  // The parameters do not require grad, and the data usually does not either: an anchor makes autograd call
+  // us back.
   const auto anchor = torch::empty({0}, torch::requires_grad());
   return LayerFunction::apply(x, anchor, layer_);
 }

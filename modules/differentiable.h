@@ -4,13 +4,13 @@
 
 namespace optotorch {
 
-/// A layer as a node of an ordinary autograd graph: its backward is the layer's pull-back, so `loss.backward()` trains
-/// an optical layer among torch::nn modules, also inside torch::nn::Sequential:
+/// A layer as a node of an ordinary autograd graph: its backward is the layer's pull-back, so
+/// `loss.backward()` trains an optical layer among torch::nn modules, also inside torch::nn::Sequential:
 ///
 ///     torch::nn::Sequential net(differentiable(mesh), torch::nn::Linear(128, 10));
 ///
-/// Backward adds to the `.grad` of the layer's parameters, which are this module's parameters too. The graph can be
-/// differentiated once (no double backward).
+/// Backward adds to the `.grad` of the layer's parameters, which are this module's parameters too. The graph
+/// can be differentiated once (no double backward).
 class DifferentiableImpl : public torch::nn::Module {
  public:
   explicit DifferentiableImpl(std::shared_ptr<Layer> layer);
@@ -24,7 +24,9 @@ class DifferentiableImpl : public torch::nn::Module {
 TORCH_MODULE(Differentiable);
 
 /// Differentiable(layer), for a layer or its holder.
-inline Differentiable differentiable(std::shared_ptr<Layer> layer) { return Differentiable(std::move(layer)); }
+inline Differentiable differentiable(std::shared_ptr<Layer> layer) {
+  return Differentiable(std::move(layer));
+}
 
 template <typename Contained>
 Differentiable differentiable(const torch::nn::ModuleHolder<Contained>& holder) {

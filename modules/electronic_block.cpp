@@ -22,8 +22,8 @@ Layer::Role ElectronicBlock::role() const {
 }
 
 void ElectronicBlock::check_input(const torch::Tensor& x) const {
-  OPTOTORCH_CHECK(x.defined(), .where = name(), .argument = "input", .expected = "a tensor", .got = describe(x),
-                  .remedy = "");
+  OPTOTORCH_CHECK(x.defined(), .where = name(), .argument = "input", .expected = "a tensor",
+                  .got = describe(x), .remedy = "");
 }
 
 torch::Tensor ElectronicBlock::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
@@ -50,8 +50,9 @@ torch::Tensor ElectronicBlock::compute_pullback(const Pass& pass, const torch::T
     return to_input ? at::zeros_like(pass.input) : torch::Tensor();
   }
   // The graph is kept: it belongs to the pass, which may be pulled back again and frees it.
-  const auto gradients = torch::autograd::grad({y}, inputs, {dL_dy}, /*retain_graph=*/true, /*create_graph=*/false,
-                                               /*allow_unused=*/true);
+  const auto gradients =
+      torch::autograd::grad({y}, inputs, {dL_dy}, /*retain_graph=*/true, /*create_graph=*/false,
+                            /*allow_unused=*/true);
   for (size_t i = 0; i < parameters.size(); ++i) {
     if (gradients[i].defined()) {
       accumulate(parameters[i], gradients[i]);
@@ -86,6 +87,8 @@ std::shared_ptr<torch::nn::Module> ElectronicBlock::clone(const std::optional<to
   return std::make_shared<ElectronicBlock>(any_.clone(device));
 }
 
-void ElectronicBlock::pretty_print(std::ostream& stream) const { module_->pretty_print(stream); }
+void ElectronicBlock::pretty_print(std::ostream& stream) const {
+  module_->pretty_print(stream);
+}
 
 }  // namespace optotorch

@@ -5,11 +5,12 @@
 
 namespace optotorch {
 
-/// The adapter that gives any torch::nn module `Tensor forward(Tensor)` the contract of a Layer. LibTorch's autograd runs
-/// inside this one module only: `propagate` keeps its graph in the pass, the pull-back ends at its input.
+/// The adapter that gives any torch::nn module `Tensor forward(Tensor)` the contract of a Layer. LibTorch's
+/// autograd runs inside this one module only: `propagate` keeps its graph in the pass, the pull-back ends at
+/// its input.
 ///
-/// A module with parameters is a component; one without (an activation, pooling, Flatten) is a response: behind it a
-/// two-pass difference of the input's shape is handed on, any other is pulled back.
+/// A module with parameters is a component; one without (an activation, pooling, Flatten) is a response:
+/// behind it a two-pass difference of the input's shape is handed on, any other is pulled back.
 class ElectronicBlock : public Layer {
  public:
   explicit ElectronicBlock(torch::nn::AnyModule module);

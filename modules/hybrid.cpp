@@ -5,7 +5,8 @@ namespace optotorch {
 
 void HybridImpl::push_back(std::string name, std::shared_ptr<Layer> layer) {
   const auto electronic = std::dynamic_pointer_cast<ElectronicBlock>(layer);
-  register_module(name, electronic ? electronic->module() : std::static_pointer_cast<torch::nn::Module>(layer));
+  register_module(name,
+                  electronic ? electronic->module() : std::static_pointer_cast<torch::nn::Module>(layer));
   const auto role = layer->role();
   const size_t index = layers_.size();
   const bool filled = !blocks_.empty() && blocks_.back().component < blocks_.back().end &&
@@ -41,8 +42,8 @@ std::vector<Pass> HybridImpl::propagate(const torch::Tensor& x, size_t first) {
   return passes;
 }
 
-torch::Tensor HybridImpl::update(const Block& block, const std::vector<Pass>& passes, torch::Tensor signal, Hook hook,
-                                 bool to_input) {
+torch::Tensor HybridImpl::update(const Block& block, const std::vector<Pass>& passes, torch::Tensor signal,
+                                 Hook hook, bool to_input) {
   const size_t last = to_input ? block.begin : block.component;
   for (size_t index = block.end; index-- > last;) {
     signal = ((*layers_[index]).*hook)(passes[index], signal, to_input || index > last);

@@ -11,8 +11,8 @@
 
 namespace optotorch {
 
-/// A stretch of layers that a rule treats as one: what prepares light, one linear component, and the nonlinearity or
-/// detector that follows it. Layer numbers; half-open.
+/// A stretch of layers that a rule treats as one: what prepares light, one linear component, and the
+/// nonlinearity or detector that follows it. Layer numbers; half-open.
 struct Block {
   size_t begin = 0;
   size_t component = 0;  ///< the linear component, or `begin` if there is none
@@ -27,16 +27,17 @@ using Hook = torch::Tensor (Layer::*)(const Pass& pass, const torch::Tensor& sig
 ///
 ///     Hybrid net(FourierLens(8), MziMesh(64), Photodetector(), torch::nn::Linear(64, 10));
 ///
-/// Layers are grouped into blocks as they arrive: a source opens a block; a component opens one unless the last block
-/// has no component yet; everything else joins the last block. torch::nn modules appear as children under their
-/// position, so that parameters are called "3.weight", as in Sequential.
+/// Layers are grouped into blocks as they arrive: a source opens a block; a component opens one unless the
+/// last block has no component yet; everything else joins the last block. torch::nn modules appear as
+/// children under their position, so that parameters are called "3.weight", as in Sequential.
 class HybridImpl : public torch::nn::Module {
  public:
   HybridImpl() : torch::nn::Module("Hybrid") {}
 
   template <typename First, typename... Rest>
-    requires(!std::derived_from<std::remove_cvref_t<First>, HybridImpl>)
-  explicit HybridImpl(First&& first, Rest&&... rest) : HybridImpl() {
+  requires(!std::derived_from<std::remove_cvref_t<First>, HybridImpl>) explicit HybridImpl(First&& first,
+                                                                                           Rest&&... rest)
+      : HybridImpl() {
     push_back(std::forward<First>(first));
     (push_back(std::forward<Rest>(rest)), ...);
   }
@@ -66,9 +67,9 @@ class HybridImpl : public torch::nn::Module {
   /// One pass per layer. With `first` > 0 only the layers from there on, and as many passes.
   std::vector<Pass> propagate(const torch::Tensor& x, size_t first = 0);
 
-  /// Sends `signal`, which stands at the output of `block`, down to the block's component (or to the block's input if
-  /// `to_input`, returning the signal there), by `hook` of every layer. Gradients are accumulated on the way.
-  /// passes[i] is the pass of layer i.
+  /// Sends `signal`, which stands at the output of `block`, down to the block's component (or to the block's
+  /// input if `to_input`, returning the signal there), by `hook` of every layer. Gradients are accumulated on
+  /// the way. passes[i] is the pass of layer i.
   torch::Tensor update(const Block& block, const std::vector<Pass>& passes, torch::Tensor signal, Hook hook,
                        bool to_input = false);
 

@@ -1,0 +1,88 @@
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/trainers/rules/back_propagation.h>
+#include <optotorch/trainers/rules/rule.h>
+#include <torch/csrc/autograd/autograd.h>
+
+namespace optotorch {
+
+StepResult Rule::step(HybridImpl& model, const torch::Tensor& input, const torch::Tensor& target,
+                      const Loss& loss) {
+  OPTOTORCH_CHECK(!model.trainable_blocks().empty(), .where = name(), .argument = "model",
+                  .expected = "a network with parameters", .got = "one without", .remedy = "");
+  const auto passes = model.propagate(input);
+  torch::Tensor value, dL_dy;
+  {
+    const torch::AutoGradMode record(true);
+    const auto y = passes.back().output.detach().requires_grad_();
+    value = loss(y, target);
+    OPTOTORCH_CHECK(value.numel() == 1 && value.is_floating_point(), .where = name(), .argument = "loss",
+                    .expected = "a real scalar", .got = describe(value), .remedy = "Average over the batch");
+    dL_dy = torch::autograd::grad({value}, {y})[0];
+  }
+  const torch::NoGradGuard no_grad;
+  value = value.detach();
+  OPTOTORCH_CHECK(std::isfinite(value.item<double>()), .where = name(), .argument = "loss",
+                  .expected = "a finite value", .got = std::to_string(value.item<double>()),
+                  .remedy = "Look for NaN in the input, or lower the learning rate");
+  teach(model, passes, dL_dy);
+  return {passes.back().output, value};
+}
+
+void Rule::teach_head(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) {
+  const auto head = model.trainable_blocks().back();
+  torch::Tensor signal = dL_dy;
+  for (const auto& block : model.blocks()) {
+    // Blocks behind the head have no parameters: the error passes them by their pull-back.
+    if (block.begin >= head.end) {
+      OPTOTORCH_CHECK(block.end == model.size(), .where = "Hybrid", .argument = "layers",
+                      .expected = "at most one block without parameters behind the head", .got = "several",
+                      .remedy = "Move the optics before the electronic read-out");
+      signal = model.update(block, passes, signal, &Layer::pullback, /*to_input=*/true);
+    }
+  }
+  model.update(head, passes, signal, &Layer::pullback);
+}
+
+std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,
+                              const torch::Tensor& target, const Loss& loss) {
+  auto parameters = model.parameters();
+  std::vector<torch::Tensor> before;
+  for (auto& parameter : parameters) {
+    before.push_back(parameter.grad());
+  }
+  const auto saved_state = rule.state();
+  const auto gradients_by = [&](Rule& source) {
+    for (auto& parameter : parameters) {
+      parameter.mutable_grad() = torch::Tensor();
+    }
+    source.step(model, input, target, loss);
+    std::vector<torch::Tensor> per_block;
+    for (const auto& block : model.trainable_blocks()) {
+      std::vector<torch::Tensor> flat;
+      for (size_t index = block.begin; index < block.end; ++index) {
+        for (const auto& parameter : model.layer(index).parameters()) {
+          flat.push_back(
+              (parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter)).flatten());
+        }
+      }
+      per_block.push_back(at::cat(flat).to(torch::kFloat64));
+    }
+    return per_block;
+  };
+  const auto updates = gradients_by(rule);
+  BackPropagation exact;
+  const auto gradients = gradients_by(exact);
+  rule.load_state(saved_state);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    parameters[i].mutable_grad() = before[i];
+  }
+  std::vector<double> cosines;
+  for (size_t i = 0; i < updates.size(); ++i) {
+    cosines.push_back(
+        (at::dot(updates[i], gradients[i]) / (updates[i].norm() * gradients[i].norm())).item<double>());
+  }
+  return cosines;
+}
+
+}  // namespace optotorch

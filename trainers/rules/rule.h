@@ -1,0 +1,59 @@
+#pragma once
+
+// A rule is a source of signals: it decides what stands at the output of each block; the blocks' layers turn
+// that into gradients by their hooks, and any torch::optim optimiser steps.
+
+#include <optotorch/modules/hybrid.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace optotorch {
+
+/// A real scalar from the network's output and the target, averaged over the batch, e.g.
+/// torch::nn::CrossEntropyLoss. Autograd runs inside the loss only.
+using Loss = std::function<torch::Tensor(const torch::Tensor& output, const torch::Tensor& target)>;
+
+/// What one training step found, detached from any graph.
+struct StepResult {
+  torch::Tensor output;  ///< of the first pass
+  torch::Tensor loss;    ///< scalar
+};
+
+/// The interface of every update rule. A new rule implements `name` and `teach`.
+class Rule {
+ public:
+  virtual ~Rule() = default;
+
+  /// As it stands in tables and on the command line, e.g. "tpfp".
+  virtual std::string name() const = 0;
+
+  /// One step: a forward pass, the loss and its gradient at the output, then `teach`. Adds to the `.grad` of
+  /// the parameters that the rule trains; the caller zeroes them before and steps the optimiser after. Throws
+  /// c10::ValueError if the network has no parameters or the loss is not a finite real scalar.
+  StepResult step(HybridImpl& model, const torch::Tensor& input, const torch::Tensor& target,
+                  const Loss& loss);
+
+  /// What the rule must remember for a run to continue as if it had never stopped; by default nothing.
+  virtual std::map<std::string, torch::Tensor> state() const { return {}; }
+  /// Throws c10::ValueError, with nothing changed, if the state is another rule's.
+  virtual void load_state(const std::map<std::string, torch::Tensor>& state) {}
+
+ protected:
+  /// Sends a signal into every block that is to learn. passes[i] is the first pass of layer i; `dL_dy` is the
+  /// loss's gradient at the network's output (of the batch's mean: a sample's own error is batch times its
+  /// row).
+  virtual void teach(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) = 0;
+
+  /// Trains the head (the last block with parameters) by the exact local gradient, which needs no transport.
+  static void teach_head(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy);
+};
+
+/// Cosine between the rule's update and the true gradient, one per block with parameters, in order; `.grad`
+/// of all parameters is as before. NaN where an update or gradient is exactly zero.
+std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,
+                              const torch::Tensor& target, const Loss& loss);
+
+}  // namespace optotorch
