@@ -1,0 +1,73 @@
+#include <fcntl.h>
+#include <optotorch/core/atomic_file.h>
+#include <optotorch/core/check.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+namespace optotorch {
+namespace {
+
+/// Flushes a file or folder to disk; false with errno if it can't be opened or flushed.
+bool flush(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return false;
+  }
+  const bool flushed = ::fsync(descriptor) == 0;
+  ::close(descriptor);
+  return flushed;
+}
+
+[[noreturn]] void fail(const std::string& path, const std::string& why) {
+  reject({.where = "writing",
+          .argument = path,
+          .expected = "a folder that exists, may be written to and has room",
+          .got = why,
+          .remedy = "Free some space or choose another folder"});
+}
+
+}  // namespace
+
+void write_atomically(const std::string& path,
+                      const std::function<void(const std::string& temporary)>& write) {
+  const std::string temporary = path + ".part" + std::to_string(::getpid());
+  std::error_code ignored;
+  try {
+    write(temporary);
+  } catch (const c10::ValueError&) {
+    std::filesystem::remove(temporary, ignored);
+    throw;
+  } catch (const std::exception& error) {
+    std::filesystem::remove(temporary, ignored);
+    fail(path, error.what());
+  }
+  if (!flush(temporary)) {
+    const std::string why = std::strerror(errno);
+    std::filesystem::remove(temporary, ignored);
+    fail(path, why);
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) {
+    const std::string why = std::strerror(errno);
+    std::filesystem::remove(temporary, ignored);
+    fail(path, why);
+  }
+  const auto folder = std::filesystem::path(path).parent_path();
+  flush(folder.empty() ? "." : folder.string());  // the rename itself; some file systems can't, and need not
+}
+
+void write_text_atomically(const std::string& path, const std::string& text) {
+  write_atomically(path, [&](const std::string& temporary) {
+    std::ofstream file(temporary, std::ios::binary);
+    file << text;
+    file.close();
+    if (!file) {
+      fail(path, std::strerror(errno));
+    }
+  });
+}
+
+}  // namespace optotorch

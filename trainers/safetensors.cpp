@@ -1,0 +1,199 @@
+#include <ATen/ATen.h>
+#include <optotorch/core/atomic_file.h>
+#include <optotorch/core/check.h>
+#include <optotorch/trainers/safetensors.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace optotorch {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "the format is little-endian, and data is copied as it is");
+
+using json = nlohmann::json;
+
+constexpr uint64_t largest_header = 100'000'000;  // the limit that the format's own library sets
+
+constexpr std::array<std::pair<torch::ScalarType, const char*>, 11> types{{{torch::kFloat64, "F64"},
+                                                                           {torch::kFloat32, "F32"},
+                                                                           {torch::kFloat16, "F16"},
+                                                                           {torch::kBFloat16, "BF16"},
+                                                                           {torch::kInt64, "I64"},
+                                                                           {torch::kInt32, "I32"},
+                                                                           {torch::kInt16, "I16"},
+                                                                           {torch::kInt8, "I8"},
+                                                                           {torch::kUInt8, "U8"},
+                                                                           {torch::kBool, "BOOL"},
+                                                                           {torch::kComplexFloat, "C64"}}};
+
+[[noreturn]] void reject_file(const std::string& path, const std::string& expected, const std::string& got) {
+  reject({.where = "load_safetensors",
+          .argument = path,
+          .expected = expected,
+          .got = got,
+          .remedy = "The file is damaged or is no safetensors file"});
+}
+
+const char* name_of(torch::ScalarType type) {
+  const auto known =
+      std::find_if(types.begin(), types.end(), [&](const auto& pair) { return pair.first == type; });
+  OPTOTORCH_CHECK(known != types.end(), .where = "save_safetensors", .argument = "tensor type",
+                  .expected = "a type of the safetensors format", .got = type_name(type), .remedy = "");
+  return known->second;
+}
+
+struct Entry {
+  std::string name;
+  torch::ScalarType type;
+  std::vector<int64_t> shape;
+  uint64_t begin, end;
+};
+
+Entry parse_entry(const std::string& path, const std::string& name, const json& value, uint64_t data_size) {
+  const auto wrong = [&](const std::string& expected) {
+    reject_file(path, expected, "'" + name + "': " + value.dump());
+  };
+  if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") ||
+      !value.contains("data_offsets") || !value["dtype"].is_string() || !value["shape"].is_array() ||
+      !value["data_offsets"].is_array() || value["data_offsets"].size() != 2) {
+    wrong("dtype, shape and two data_offsets for every tensor");
+  }
+  const auto known = std::find_if(types.begin(), types.end(),
+                                  [&](const auto& pair) { return value["dtype"] == pair.second; });
+  if (known == types.end()) {
+    wrong("a known dtype");
+  }
+  Entry entry{name, known->first, {}, 0, 0};
+  uint64_t bytes = c10::elementSize(entry.type);
+  for (const auto& size : value["shape"]) {
+    if (!size.is_number_unsigned()) {
+      wrong("sizes that are whole numbers");
+    }
+    const auto extent = size.get<uint64_t>();
+    if (extent > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()) ||
+        __builtin_mul_overflow(bytes, extent, &bytes)) {
+      wrong("a shape that fits into memory");
+    }
+    entry.shape.push_back(static_cast<int64_t>(extent));
+  }
+  const auto& offsets = value["data_offsets"];
+  if (!offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned()) {
+    wrong("data_offsets that are whole numbers");
+  }
+  entry.begin = offsets[0].get<uint64_t>();
+  entry.end = offsets[1].get<uint64_t>();
+  if (entry.begin > entry.end || entry.end > data_size || entry.end - entry.begin != bytes) {
+    wrong("data_offsets that span " + std::to_string(bytes) + " of the file's " + std::to_string(data_size) +
+          " bytes of data");
+  }
+  return entry;
+}
+
+}  // namespace
+
+void save_safetensors(const std::string& path, const SafeTensors& content) {
+  json header = json::object();
+  if (!content.metadata.empty()) {
+    header["__metadata__"] = content.metadata;
+  }
+  std::vector<torch::Tensor> data;
+  uint64_t offset = 0;
+  for (const auto& [name, tensor] : content.tensors) {
+    data.push_back(tensor.detach().cpu().resolve_conj().resolve_neg().contiguous());
+    const uint64_t end = offset + data.back().nbytes();
+    header[name] = {{"dtype", name_of(tensor.scalar_type())},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // keeps the data aligned
+  write_atomically(path, [&](const std::string& temporary) {
+    std::ofstream file;
+    file.exceptions(std::ios::failbit | std::ios::badbit);
+    file.open(temporary, std::ios::binary);
+    const uint64_t length = text.size();
+    file.write(reinterpret_cast<const char*>(&length), sizeof length);
+    file.write(text.data(), static_cast<std::streamsize>(text.size()));
+    for (const auto& tensor : data) {
+      file.write(static_cast<const char*>(tensor.const_data_ptr()),
+                 static_cast<std::streamsize>(tensor.nbytes()));
+    }
+    file.close();
+  });
+}
+
+SafeTensors load_safetensors(const std::string& path) {
+  std::error_code error;
+  const auto file_size =
+      std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file || error) {
+    reject({.where = "load_safetensors",
+            .argument = path,
+            .expected = "a readable file",
+            .got = "none",
+            .remedy = "Check the path"});
+  }
+  uint64_t length = 0;
+  file.read(reinterpret_cast<char*>(&length), sizeof length);
+  if (!file || length > largest_header || length > file_size - sizeof length) {
+    reject_file(path, "a header within the file's " + std::to_string(file_size) + " bytes",
+                file ? "a header of " + std::to_string(length) + " bytes" : "a shorter file");
+  }
+  std::string text(length, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(length));
+  const json header = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!file || !header.is_object()) {
+    reject_file(path, "a JSON object as header", "something else");
+  }
+  const uint64_t data_size = file_size - sizeof length - length;
+
+  SafeTensors content;
+  std::vector<Entry> entries;
+  for (const auto& [name, value] : header.items()) {
+    if (name != "__metadata__") {
+      entries.push_back(parse_entry(path, name, value, data_size));
+      continue;
+    }
+    for (const auto& [key, item] : value.items()) {
+      if (!item.is_string()) {
+        reject_file(path, "metadata of strings", key + ": " + item.dump());
+      }
+      content.metadata[key] = item.get<std::string>();
+    }
+  }
+  // Tensors must tile the data: then the memory taken below is at most the file's size.
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  uint64_t covered = 0;
+  for (const auto& entry : entries) {
+    if (entry.begin != covered) {
+      reject_file(path, "tensors that follow each other without gap or overlap", "'" + entry.name + "'");
+    }
+    covered = entry.end;
+  }
+  if (covered != data_size) {
+    reject_file(path, std::to_string(covered) + " bytes of data", std::to_string(data_size));
+  }
+  for (const auto& entry : entries) {
+    auto tensor = torch::empty(entry.shape, entry.type);
+    file.read(static_cast<char*>(tensor.mutable_data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
+    if (!file) {
+      reject_file(path, "the data of '" + entry.name + "'", "a shorter file");
+    }
+    content.tensors.emplace(entry.name, std::move(tensor));
+  }
+  return content;
+}
+
+}  // namespace optotorch

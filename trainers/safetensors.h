@@ -1,0 +1,27 @@
+#pragma once
+
+// Named tensors in a file: the safetensors format (an 8-byte little-endian header length, a JSON header, raw
+// little-endian data), which Python's `safetensors` reads too. Nothing in such a file is executed.
+
+#include <torch/types.h>
+
+#include <map>
+#include <string>
+
+namespace optotorch {
+
+/// What a safetensors file holds.
+struct SafeTensors {
+  std::map<std::string, torch::Tensor> tensors;  ///< contiguous, on the CPU
+  std::map<std::string, std::string> metadata;
+};
+
+/// Writes the file atomically. Throws c10::ValueError for a type that the format does not know, and if
+/// writing fails.
+void save_safetensors(const std::string& path, const SafeTensors& content);
+
+/// Reads the file. Header, types, shapes and offsets are checked against each other and against the file's
+/// length before memory is taken. Throws c10::ValueError, naming the file and what is wrong.
+SafeTensors load_safetensors(const std::string& path);
+
+}  // namespace optotorch
