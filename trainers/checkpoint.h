@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optotorch/modules/hybrid.h>
+#include <optotorch/trainers/rules/rule.h>
+#include <torch/optim/optimizer.h>
+
+#include <map>
+#include <string>
+
+namespace optotorch {
+
+/// A point of a run from which it continues as if it had never stopped.
+struct Checkpoint {
+  std::map<std::string, std::string> progress;  ///< the trainer's own numbers, as text
+  std::map<std::string, torch::Tensor>
+      best_weights;  ///< of the best epoch on the validation set; may be empty
+};
+
+/// Weights and buffers of a network by name, copied.
+std::map<std::string, torch::Tensor> weights_of(const torch::nn::Module& model);
+
+/// Puts weights back. Throws c10::ValueError, with the network unchanged, if names, shapes or types differ,
+/// or if a value is NaN or infinite.
+void load_weights(torch::nn::Module& model, const std::map<std::string, torch::Tensor>& weights);
+
+/// Writes model, optimiser, rule, LibTorch's random state and `checkpoint` into one safetensors file,
+/// atomically.
+void save_checkpoint(const std::string& path, const HybridImpl& model,
+                     const torch::optim::Optimizer& optimizer, const Rule& rule,
+                     const Checkpoint& checkpoint);
+
+/// Reads it back into objects made the same way. Throws c10::ValueError if the file is damaged, no
+/// checkpoint, or another network's, optimiser's or rule's; the model is then unchanged.
+Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::optim::Optimizer& optimizer,
+                           Rule& rule);
+
+/// Only the weights: of the last step, or of the best epoch on the validation set.
+/// Throws c10::ValueError also if `best` is asked for and there is none.
+void load_checkpoint_weights(const std::string& path, HybridImpl& model, bool best = false);
+
+}  // namespace optotorch

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+namespace optotorch {
+
+/// A factor on every learning rate, from the number of steps taken and the number there will be. A pure
+/// function: a resumed run needs no state of it.
+using Schedule = std::function<double(int64_t step, int64_t total_steps)>;
+
+/// Always 1.
+Schedule constant_schedule();
+
+/// min(1, (step + 1) / warmup_steps) (1 + cos(pi step / total)) / 2: falls to 0 at the end.
+Schedule cosine_schedule(int64_t warmup_steps = 0);
+
+/// One drop of a step schedule: from `fraction` of all steps on, the factor is `factor` (not cumulative).
+struct Drop {
+  double fraction, factor;
+};
+
+/// 1 until the first drop. Fractions must rise within [0, 1].
+Schedule step_schedule(std::vector<Drop> drops);
+
+}  // namespace optotorch

@@ -1,0 +1,263 @@
+#include <ATen/ATen.h>
+#include <optotorch/core/atomic_file.h>
+#include <optotorch/core/check.h>
+#include <optotorch/trainers/checkpoint.h>
+#include <optotorch/trainers/interrupt.h>
+#include <optotorch/trainers/progress.h>
+#include <optotorch/trainers/trainer.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace optotorch {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+json as_json(const EpochReport& report) {
+  const auto optional = [](const std::optional<double>& value) {
+    return value ? json(*value) : json(nullptr);
+  };
+  json line{{"epoch", report.epoch},
+            {"train_loss", report.train_loss},
+            {"train_accuracy", report.train_accuracy},
+            {"validation_accuracy", optional(report.validation_accuracy)},
+            {"test_accuracy", optional(report.test_accuracy)},
+            {"seconds", report.seconds}};
+  if (!report.alignment.empty()) {
+    auto& cosines = line["alignment"] = json::array();
+    for (const double cosine : report.alignment) {
+      cosines.push_back(std::isfinite(cosine) ? json(cosine) : json(nullptr));
+    }
+  }
+  return line;
+}
+
+EpochReport from_json(const json& line) {
+  const auto optional = [](const json& value) {
+    return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
+  };
+  EpochReport report{line.at("epoch").get<int64_t>(),
+                     line.at("train_loss").get<double>(),
+                     line.at("train_accuracy").get<double>(),
+                     optional(line.at("validation_accuracy")),
+                     optional(line.at("test_accuracy")),
+                     line.at("seconds").get<double>(),
+                     {}};
+  if (line.contains("alignment")) {
+    for (const auto& cosine : line["alignment"]) {
+      report.alignment.push_back(cosine.is_null() ? std::nan("") : cosine.get<double>());
+    }
+  }
+  return report;
+}
+
+std::string percent(const std::optional<double>& accuracy) {
+  return accuracy ? c10::str(std::lround(*accuracy * 10000) / 100.0, " %") : std::string("-");
+}
+
+}  // namespace
+
+std::string EpochReport::to_json() const {
+  return as_json(*this).dump();
+}
+
+/// Where a run stands: everything that is not in model, optimiser, rule or generator.
+struct Trainer::Position {
+  int64_t epoch = 0;  // running, counted from 0
+  int64_t batch = 0;  // next in that epoch
+  double loss_sum = 0, accuracy_sum = 0, seconds = 0;
+  int64_t samples = 0;
+  std::vector<double> alignment;
+  FitResult result;
+};
+
+Trainer::Trainer(Hybrid model, std::shared_ptr<Rule> rule, std::shared_ptr<torch::optim::Optimizer> optimizer,
+                 Loss loss, TrainerOptions options)
+    : model_(std::move(model)),
+      rule_(std::move(rule)),
+      optimizer_(std::move(optimizer)),
+      loss_(std::move(loss)),
+      options_(std::move(options)) {
+  OPTOTORCH_CHECK(options_.epochs() >= 1, .where = "Trainer", .argument = "epochs", .expected = "at least 1",
+                  .got = std::to_string(options_.epochs()), .remedy = "");
+  for (const auto& group : optimizer_->param_groups()) {
+    base_rates_.push_back(group.options().get_lr());
+  }
+}
+
+FitResult Trainer::fit(BatchSource& train, BatchSource* validation, BatchSource* test) {
+  OPTOTORCH_CHECK(train.size() > 0, .where = "Trainer", .argument = "train", .expected = "at least one batch",
+                  .got = "none", .remedy = "Is the batch larger than the data set, with drop_last?");
+  const InterruptGuard interrupt;
+  Position position;
+  if (!options_.folder().empty()) {
+    std::error_code ignored;
+    std::filesystem::create_directories(options_.folder(), ignored);  // if it fails, writing below says why
+    position.result.resumed = options_.resume() && load(position);
+  }
+  const int64_t per_epoch = train.size();
+  OPTOTORCH_CHECK(position.batch <= per_epoch && position.epoch <= options_.epochs(), .where = "Trainer",
+                  .argument = "checkpoint",
+                  .expected = c10::str("a run of ", options_.epochs(), " epochs of ", per_epoch, " batches"),
+                  .got = c10::str("epoch ", position.epoch, ", batch ", position.batch),
+                  .remedy = "Resume with the options that the run began with");
+
+  model_->train();
+  for (; position.epoch < options_.epochs(); ++position.epoch) {
+    auto last_saved = std::chrono::steady_clock::now();
+    {
+      Progress progress(c10::str("epoch ", position.epoch + 1, "/", options_.epochs()), per_epoch,
+                        options_.progress(), position.batch);
+      while (position.batch < per_epoch) {
+        const auto start = std::chrono::steady_clock::now();
+        const auto batch = train.batch(position.epoch, position.batch);
+        if (options_.alignment() && position.batch == 0) {
+          position.alignment = alignment(*rule_, *model_, batch.data, batch.target, loss_);
+        }
+        train_step(batch, position.epoch * per_epoch + position.batch, options_.epochs() * per_epoch,
+                   position);
+        ++position.batch;
+        position.seconds += seconds_since(start);
+        const auto samples = static_cast<double>(position.samples);
+        char metrics[64];
+        std::snprintf(metrics, sizeof metrics, "loss %.4f  accuracy %.4f", position.loss_sum / samples,
+                      position.accuracy_sum / samples);
+        progress.step(position.batch, batch.target.size(0), metrics);
+        const bool due =
+            (options_.checkpoint_steps() > 0 && position.batch % options_.checkpoint_steps() == 0) ||
+            (options_.checkpoint_seconds() > 0 && seconds_since(last_saved) > options_.checkpoint_seconds());
+        if (InterruptGuard::requested() || (due && position.batch < per_epoch)) {
+          save(position);
+          last_saved = std::chrono::steady_clock::now();
+        }
+        if (InterruptGuard::requested()) {
+          position.result.interrupted = true;
+          return position.result;
+        }
+      }
+    }
+    EpochReport report{position.epoch + 1,
+                       position.loss_sum / static_cast<double>(position.samples),
+                       position.accuracy_sum / static_cast<double>(position.samples),
+                       {},
+                       {},
+                       position.seconds,
+                       position.alignment};
+    if (validation != nullptr) {
+      report.validation_accuracy = evaluate(*model_, *validation, options_.metric());
+      double best = -1;
+      for (const auto& earlier : position.result.epochs) {
+        best = std::max(best, earlier.validation_accuracy.value_or(-1));
+      }
+      if (*report.validation_accuracy > best) {
+        position.result.best_weights = weights_of(*model_);
+      }
+    }
+    if (test != nullptr) {
+      report.test_accuracy = evaluate(*model_, *test, options_.metric());
+    }
+    if (options_.progress()) {
+      std::fprintf(stderr, "epoch %lld/%lld  loss %.4f  train %s  validation %s  test %s  %.1f s\n",
+                   static_cast<long long>(report.epoch), static_cast<long long>(options_.epochs()),
+                   report.train_loss, percent(report.train_accuracy).c_str(),
+                   percent(report.validation_accuracy).c_str(), percent(report.test_accuracy).c_str(),
+                   report.seconds);
+    }
+    position.result.epochs.push_back(std::move(report));
+    Position next;
+    next.epoch = position.epoch + 1;
+    next.result = position.result;
+    save(next);
+    write_log(next);
+    next.epoch = position.epoch;  // the loop counts
+    position = std::move(next);
+  }
+  return position.result;
+}
+
+void Trainer::train_step(const Batch& batch, int64_t step, int64_t total, Position& position) {
+  auto& groups = optimizer_->param_groups();
+  const double factor = options_.schedule()(step, total);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    groups[i].options().set_lr(base_rates_[i] * factor);
+  }
+  optimizer_->zero_grad();
+  const auto result = rule_->step(*model_, batch.data, batch.target, loss_);
+  optimizer_->step();
+  const int64_t samples = batch.target.size(0);
+  position.loss_sum += result.loss.item<double>() * static_cast<double>(samples);
+  position.accuracy_sum += options_.metric()(result.output, batch.target) * static_cast<double>(samples);
+  position.samples += samples;
+}
+
+void Trainer::save(const Position& position) const {
+  if (options_.folder().empty()) {
+    return;
+  }
+  json epochs = json::array();
+  for (const auto& report : position.result.epochs) {
+    epochs.push_back(as_json(report));
+  }
+  const json state{{"epoch", position.epoch},         {"batch", position.batch},
+                   {"loss_sum", position.loss_sum},   {"accuracy_sum", position.accuracy_sum},
+                   {"seconds", position.seconds},     {"samples", position.samples},
+                   {"alignment", position.alignment}, {"epochs", epochs}};
+  save_checkpoint(options_.folder() + "/checkpoint.safetensors", *model_, *optimizer_, *rule_,
+                  {{{"trainer", state.dump()}}, position.result.best_weights});
+}
+
+bool Trainer::load(Position& position) {
+  const std::string path = options_.folder() + "/checkpoint.safetensors";
+  if (!std::filesystem::exists(path)) {
+    return false;
+  }
+  const auto checkpoint = load_checkpoint(path, *model_, *optimizer_, *rule_);
+  try {
+    const json state = json::parse(checkpoint.progress.at("trainer"));
+    position.epoch = state.at("epoch").get<int64_t>();
+    position.batch = state.at("batch").get<int64_t>();
+    position.loss_sum = state.at("loss_sum").get<double>();
+    position.accuracy_sum = state.at("accuracy_sum").get<double>();
+    position.seconds = state.at("seconds").get<double>();
+    position.samples = state.at("samples").get<int64_t>();
+    for (const auto& cosine : state.at("alignment")) {
+      position.alignment.push_back(cosine.is_null() ? std::nan("") : cosine.get<double>());
+    }
+    for (const auto& line : state.at("epochs")) {
+      position.result.epochs.push_back(from_json(line));
+    }
+  } catch (const std::exception& error) {
+    reject({.where = "Trainer",
+            .argument = path,
+            .expected = "a trainer's position",
+            .got = error.what(),
+            .remedy = "The checkpoint is damaged"});
+  }
+  OPTOTORCH_CHECK(position.epoch >= 0 && position.batch >= 0 && position.samples >= 0, .where = "Trainer",
+                  .argument = path, .expected = "a position in a run", .got = "negative numbers",
+                  .remedy = "");
+  position.result.best_weights = checkpoint.best_weights;
+  write_log(position);
+  return true;
+}
+
+void Trainer::write_log(const Position& position) const {
+  if (options_.folder().empty()) {
+    return;
+  }
+  std::string lines;
+  for (const auto& report : position.result.epochs) {
+    lines += report.to_json() + "\n";
+  }
+  write_text_atomically(options_.folder() + "/metrics.jsonl", lines);
+}
+
+}  // namespace optotorch
