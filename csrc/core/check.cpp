@@ -64,7 +64,7 @@ std::string describe(const at::Tensor& tensor) {
 void check_finite(const std::string& where, const std::string& argument, const at::Tensor& tensor) {
   // One sum finds them: a NaN or an infinity anywhere makes 0 * sum NaN, and no temporary of the tensor's
   // size is made.
-  const at::Tensor real = tensor.is_complex() ? at::view_as_real(tensor) : tensor;
+  const at::Tensor real = tensor.is_complex() ? at::view_as_real(tensor.resolve_conj()) : tensor;
   const double probe = real.sum(at::kDouble).item<double>();
   OPTOTORCH_CHECK(std::isfinite(probe), .where = where, .argument = argument, .expected = "finite values",
                   .got = "NaN or infinity in " + describe(tensor),
