@@ -18,14 +18,15 @@ namespace optotorch {
 /// The phases of an ideal mesh in radians; theta, phi and screen are those of ops::mzi_mesh.
 struct MeshPhases {
   at::Tensor theta;   ///< [mzis]; as returned here float64, in [0, pi]
-  at::Tensor phi;     ///< [mzis]; as returned here float64, in [0, 2 pi); 0 where it makes no difference
+  at::Tensor phi;     ///< [mzis]; as returned here float64, in [0, 2 pi)
   at::Tensor screen;  ///< gamma [ports]; as returned here float64, in [0, 2 pi)
 };
 
 /// The phases with which a universal mesh realises y = U x, for U complex128 or complex64 [ports, ports].
 ///
 /// Time O(ports^3). max |reconstruct(decompose(U)) - U| is about 1e-14 for a U that is unitary to rounding;
-/// if U is not quite unitary, the mesh realises a unitary as near to it as its deviation.
+/// if U is not quite unitary, the mesh realises a unitary as near to it as its deviation. Where an
+/// MZI comes out exactly in its bar or cross state, its phi could be anything, and is 0.
 /// Throws c10::ValueError unless layout.columns == MeshLayout::universal_columns(grid, ports), U has that
 /// shape and type, is finite, and max |U U^H - 1| <= 1e-6 (complex64: 1e-4).
 MeshPhases decompose(const at::Tensor& unitary, const MeshLayout& layout);

@@ -3,8 +3,7 @@
 // Random unitary matrices, and the phases of meshes that realise them.
 //
 // haar_phases() uses that the splitting ratios of a Haar-random mesh are independent (Russell et al., New J.
-// Phys. 19, 033007, 2017): with c^2 the power that an MZI crosses over, c^2 = w^{1 / rank}, w uniform on (0,
-// 1).
+// Phys. 19, 033007, 2017): an MZI crosses over the power w^{1 / rank}, with w uniform between 0 and 1.
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
