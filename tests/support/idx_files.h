@@ -1,0 +1,113 @@
+#pragma once
+
+// Writes small idx files, sound and broken ones, with nothing of the code under test.
+
+#include <c10/util/Exception.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace optotorch::testing {
+
+using Bytes = std::vector<uint8_t>;
+
+/// A folder of the running test, removed when the test is over.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    path_ = std::filesystem::temp_directory_path() /
+            ("optotorch-" + std::string(test->name()) + "-" + std::to_string(getpid()));
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+
+  std::string path() const { return path_.string(); }
+
+  /// Writes a file, making the folders above it, and returns its path.
+  std::string write(const std::string& name, const Bytes& bytes) const {
+    const auto file = path_ / name;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    return file.string();
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline Bytes idx_header(uint8_t type_code, const std::vector<uint32_t>& sizes) {
+  Bytes bytes = {0, 0, type_code, static_cast<uint8_t>(sizes.size())};
+  for (const uint32_t size : sizes) {
+    for (const int bits : {24, 16, 8, 0}) {
+      bytes.push_back(static_cast<uint8_t>(size >> bits));
+    }
+  }
+  return bytes;
+}
+
+inline Bytes idx(uint8_t type_code, const std::vector<uint32_t>& sizes, const Bytes& values) {
+  Bytes bytes = idx_header(type_code, sizes);
+  bytes.insert(bytes.end(), values.begin(), values.end());
+  return bytes;
+}
+
+/// `bytes` as one member of a gzip file.
+inline Bytes gzipped(const Bytes& bytes) {
+  z_stream stream = {};
+  if (deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    ADD_FAILURE() << "deflateInit2";
+    return {};
+  }
+  Bytes packed(deflateBound(&stream, bytes.size()));
+  stream.next_in = const_cast<uint8_t*>(bytes.data());
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = packed.data();
+  stream.avail_out = static_cast<uInt>(packed.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  return packed;
+}
+
+/// Bytes that do not repeat and that pack badly.
+inline Bytes noise(size_t count) {
+  Bytes bytes(count);
+  uint32_t state = 12345;
+  for (auto& byte : bytes) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<uint8_t>(state >> 24);
+  }
+  return bytes;
+}
+
+/// The message of what `call` throws; empty, and a failure, if it throws nothing.
+template <typename Call>
+std::string error_of(Call&& call) {
+  try {
+    call();
+  } catch (const c10::Error& error) {
+    return error.what_without_backtrace();  // the names of functions in a backtrace would satisfy many a wish
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return "";
+}
+
+}  // namespace optotorch::testing
+
+/// `call` throws, and what it throws says `text`.
+#define EXPECT_SAYS(call, text)                                                          \
+  do {                                                                                   \
+    const std::string said = ::optotorch::testing::error_of([&] { (void)(call); });      \
+    EXPECT_NE(said.find(text), std::string::npos) << "wanted: " << text << "\n" << said; \
+  } while (false)

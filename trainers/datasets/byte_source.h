@@ -1,0 +1,33 @@
+#pragma once
+
+// Bytes of a file, plain or packed by gzip.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace optotorch {
+
+/// A forward-only reader.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+
+  /// Reads up to `count` bytes; fewer come only at the end. Throws c10::ValueError where the file is corrupt.
+  virtual size_t read(uint8_t* to, size_t count) = 0;
+
+  /// An upper bound of how many bytes can come in all, known before anything is read.
+  virtual uint64_t most() const = 0;
+
+  /// Length of the file on disk.
+  virtual uint64_t length() const = 0;
+};
+
+/// Opens a regular file. It is unpacked if it begins with gzip's magic number 1f 8b; all members are unpacked
+/// one after the other, and the checksum and the length of each are verified when its end is read.
+///
+/// Throws c10::ValueError, which names the file, if it cannot be opened.
+std::unique_ptr<ByteSource> open_bytes(const std::string& path);
+
+}  // namespace optotorch
