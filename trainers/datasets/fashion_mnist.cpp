@@ -1,0 +1,21 @@
+#include <optotorch/trainers/datasets/fashion_mnist.h>
+#include <optotorch/trainers/datasets/idx_image_set.h>
+
+namespace optotorch {
+namespace {
+
+IdxImageFiles files_of(ImageSet::Mode mode) {
+  auto files = classic_files("FashionMNIST", mode,
+                             {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
+                              "Sneaker", "Bag", "Ankle boot"});
+  files.download +=
+      ", or with Debian's package dataset-fashion-mnist (root is then /usr/share/datasets/fashion-mnist)";
+  return files;
+}
+
+}  // namespace
+
+FashionMNIST::FashionMNIST(const std::string& root, Mode mode)
+    : ImageSet(read_idx_image_set(root, files_of(mode))) {}
+
+}  // namespace optotorch

@@ -1,0 +1,31 @@
+#pragma once
+
+// Counter-based random orders and shifts of the data sets: pure functions of what they are called with.
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace optotorch {
+
+/// What a random number is for. Streams of one seed never share a Philox counter.
+enum class RandomStream : uint64_t { order = 0, shift = 1, split = 2 };
+
+/// A uniformly random permutation of 0 ... count - 1, int64 [count], 1 <= count < 2^32.
+///
+/// Fisher-Yates shuffle (Durstenfeld, CACM 7, 420, 1964) on Philox4x32-10 with key `seed` and counter words
+/// (2^62 stream, epoch); the draws are unbiased (Lemire, arXiv:1805.10941). Throws c10::ValueError for
+/// another count.
+at::Tensor random_order(int64_t count, uint64_t seed, RandomStream stream, uint64_t epoch);
+
+/// A shift of an image in pixels.
+struct Shift {
+  int64_t down = 0;
+  int64_t right = 0;
+};
+
+/// Both components uniform in -most ... most (up to a bias below 2 most / 2^32), independent: Philox4x32-10
+/// with key `seed` and counter words (2^62 stream + sample, epoch). 0 <= most < 2^31.
+Shift random_shift(int64_t most, uint64_t seed, uint64_t epoch, uint64_t sample);
+
+}  // namespace optotorch

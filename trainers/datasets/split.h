@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optotorch/trainers/datasets/image_set.h>
+
+#include <cstdint>
+
+namespace optotorch {
+
+/// A data set in two parts. Both are views: they share the pixels of the set they were split from.
+struct Split {
+  ImageSet training;
+  ImageSet validation;
+};
+
+/// Holds a random part of `set` back for validation, so that an epoch or a setting can be chosen without the
+/// test set.
+///
+/// validation: below 1 the fraction of the samples, rounded to the nearest number of them; from 1 on their
+/// number, which must be whole. Every sample is in exactly one part, and neither may be empty. Each part
+/// keeps the order of `set`. Drawn without regard to the classes; the same for the same number of samples,
+/// `validation` and `seed`.
+///
+/// Throws c10::ValueError otherwise.
+Split split(const ImageSet& set, double validation, uint64_t seed);
+
+}  // namespace optotorch
