@@ -1,0 +1,117 @@
+#pragma once
+
+// Batches of images, fast and repeatable.
+
+#include <ATen/core/Tensor.h>
+#include <optotorch/trainers/datasets/image_set.h>
+#include <torch/arg.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace optotorch {
+
+/// Options for ImageBatches.
+struct ImageBatchesOptions {
+  ImageBatchesOptions(int64_t batch_size) : batch_size_(batch_size) {}
+
+  /// Samples in a batch, at least 1.
+  TORCH_ARG(int64_t, batch_size);
+  /// A new random order in every epoch; otherwise the order of the data set.
+  TORCH_ARG(bool, shuffle) = false;
+  /// Of the orders and the shifts.
+  TORCH_ARG(uint64_t, seed) = 0;
+  /// Leaves out the last batch of an epoch if it is not full.
+  TORCH_ARG(bool, drop_last) = false;
+  /// data = (pixel / 255 - mean) / stddev; one value for all channels or one for each. The default is [0, 1].
+  TORCH_ARG(std::vector<double>, mean) = {0.0};
+  TORCH_ARG(std::vector<double>, stddev) = {1.0};
+  /// Moves every image by up to this many pixels, at random in both directions, anew in every epoch; what
+  /// comes in from outside is pixel value 0. Less than height and width.
+  TORCH_ARG(int64_t, shift) = 0;
+  /// at::kFloat or at::kDouble.
+  TORCH_ARG(at::ScalarType, dtype) = at::kFloat;
+};
+
+/// Some samples of a data set.
+struct Batch {
+  at::Tensor data;    ///< [B, C, H, W]
+  at::Tensor target;  ///< int64 [B]
+};
+
+/// The batches of an ImageSet, made whole: gathered, converted, normalised and shifted in one pass.
+///
+/// Batch k of epoch e is a pure function of the options and (e, k), so that training resumes in the middle of
+/// an epoch without replaying what went before. Copies are cheap, and `batch` may be
+/// called from several threads at once.
+///
+///     const ImageBatches batches(MNIST("data"), ImageBatchesOptions(128).shuffle(true).seed(1));
+///     for (const auto& [data, target] : batches.epoch(0)) { ... }
+class ImageBatches {
+ public:
+  class Iterator;
+  class Epoch;
+
+  /// Throws c10::ValueError for options out of their ranges, or if no batch would be left.
+  ImageBatches(ImageSet set, const ImageBatchesOptions& options);
+
+  /// Batches in an epoch.
+  int64_t size() const;
+
+  /// Batch k of an epoch: samples order[k * batch_size ...], where `order` is the data set's or, with
+  /// `shuffle`, random_order(N, seed, RandomStream::order, epoch); shifted by random_shift(shift, seed,
+  /// epoch, sample). The order of the epoch that was asked for last is kept.
+  ///
+  /// Throws c10::ValueError unless epoch >= 0 and 0 <= k < size().
+  Batch batch(int64_t epoch, int64_t k) const;
+
+  /// The batches of an epoch from `first` on, for a range-based for; 0 <= first <= size().
+  Epoch epoch(int64_t epoch, int64_t first = 0) const;
+
+  const ImageSet& set() const { return set_; }
+  const ImageBatchesOptions& options() const { return options_; }
+
+ private:
+  struct OrderCache;
+
+  at::Tensor samples(int64_t epoch, int64_t k) const;
+
+  ImageSet set_;
+  ImageBatchesOptions options_;
+  at::Tensor values_;  // [C, 256]: what becomes of a pixel value
+  std::shared_ptr<OrderCache> cache_;
+};
+
+/// Yields batches by value.
+class ImageBatches::Iterator {
+ public:
+  Iterator(const ImageBatches* batches, int64_t epoch, int64_t k) : batches_(batches), epoch_(epoch), k_(k) {}
+  Batch operator*() const { return batches_->batch(epoch_, k_); }
+  Iterator& operator++() {
+    ++k_;
+    return *this;
+  }
+  bool operator!=(const Iterator& other) const { return k_ != other.k_; }
+
+ private:
+  const ImageBatches* batches_;
+  int64_t epoch_;
+  int64_t k_;
+};
+
+/// Holds a copy of its ImageBatches, so that it may outlive them.
+class ImageBatches::Epoch {
+ public:
+  Epoch(ImageBatches batches, int64_t epoch, int64_t first)
+      : batches_(std::move(batches)), epoch_(epoch), first_(first) {}
+  Iterator begin() const { return {&batches_, epoch_, first_}; }
+  Iterator end() const { return {&batches_, epoch_, batches_.size()}; }
+
+ private:
+  ImageBatches batches_;
+  int64_t epoch_;
+  int64_t first_;
+};
+
+}  // namespace optotorch
