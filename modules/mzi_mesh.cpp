@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/decomposition.h>
+#include <optotorch/modules/haar.h>
 #include <optotorch/modules/mzi_mesh.h>
 
 #include <ostream>

@@ -21,7 +21,7 @@ class BatchSource {
   virtual int64_t size() const = 0;
 
   /// Batch `index` in [0, size()) of epoch `epoch` >= 0.
-  virtual Batch batch(int64_t epoch, int64_t index) = 0;
+  virtual Batch batch(int64_t epoch, int64_t index) const = 0;
 };
 
 }  // namespace optotorch

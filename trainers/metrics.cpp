@@ -12,7 +12,7 @@ double accuracy(const torch::Tensor& output, const torch::Tensor& target) {
   return output.argmax(1).eq(target).to(torch::kFloat64).mean().item<double>();
 }
 
-double evaluate(HybridImpl& model, BatchSource& source, const Metric& metric) {
+double evaluate(HybridImpl& model, const BatchSource& source, const Metric& metric) {
   const torch::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   model.eval();

@@ -14,6 +14,6 @@ double accuracy(const torch::Tensor& output, const torch::Tensor& target);
 
 /// The mean of a metric over all samples of epoch 0 of a source, the network in eval mode (and then as
 /// before).
-double evaluate(HybridImpl& model, BatchSource& source, const Metric& metric = accuracy);
+double evaluate(HybridImpl& model, const BatchSource& source, const Metric& metric = accuracy);
 
 }  // namespace optotorch

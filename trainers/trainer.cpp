@@ -93,7 +93,7 @@ Trainer::Trainer(Hybrid model, std::shared_ptr<Rule> rule, std::shared_ptr<torch
   }
 }
 
-FitResult Trainer::fit(BatchSource& train, BatchSource* validation, BatchSource* test) {
+FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, const BatchSource* test) {
   OPTOTORCH_CHECK(train.size() > 0, .where = "Trainer", .argument = "train", .expected = "at least one batch",
                   .got = "none", .remedy = "Is the batch larger than the data set, with drop_last?");
   const InterruptGuard interrupt;

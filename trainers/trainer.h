@@ -71,7 +71,8 @@ class Trainer {
 
   /// Trains; after every epoch evaluates on the sets that are given. Throws c10::ValueError if `train` is
   /// empty, if a loss is not finite, or if the checkpoint does not fit.
-  FitResult fit(BatchSource& train, BatchSource* validation = nullptr, BatchSource* test = nullptr);
+  FitResult fit(const BatchSource& train, const BatchSource* validation = nullptr,
+                const BatchSource* test = nullptr);
 
  private:
   struct Position;

@@ -3,6 +3,7 @@
 // Batches of images, fast and repeatable.
 
 #include <ATen/core/Tensor.h>
+#include <optotorch/trainers/batch_source.h>
 #include <optotorch/trainers/datasets/image_set.h>
 #include <torch/arg.h>
 
@@ -34,12 +35,6 @@ struct ImageBatchesOptions {
   TORCH_ARG(at::ScalarType, dtype) = at::kFloat;
 };
 
-/// Some samples of a data set.
-struct Batch {
-  at::Tensor data;    ///< [B, C, H, W]
-  at::Tensor target;  ///< int64 [B]
-};
-
 /// The batches of an ImageSet, made whole: gathered, converted, normalised and shifted in one pass.
 ///
 /// Batch k of epoch e is a pure function of the options and (e, k), so that training resumes in the middle of
@@ -48,7 +43,7 @@ struct Batch {
 ///
 ///     const ImageBatches batches(MNIST("data"), ImageBatchesOptions(128).shuffle(true).seed(1));
 ///     for (const auto& [data, target] : batches.epoch(0)) { ... }
-class ImageBatches {
+class ImageBatches : public BatchSource {
  public:
   class Iterator;
   class Epoch;
@@ -57,14 +52,14 @@ class ImageBatches {
   ImageBatches(ImageSet set, const ImageBatchesOptions& options);
 
   /// Batches in an epoch.
-  int64_t size() const;
+  int64_t size() const override;
 
   /// Batch k of an epoch: samples order[k * batch_size ...], where `order` is the data set's or, with
   /// `shuffle`, random_order(N, seed, RandomStream::order, epoch); shifted by random_shift(shift, seed,
   /// epoch, sample). The order of the epoch that was asked for last is kept.
   ///
   /// Throws c10::ValueError unless epoch >= 0 and 0 <= k < size().
-  Batch batch(int64_t epoch, int64_t k) const;
+  Batch batch(int64_t epoch, int64_t k) const override;
 
   /// The batches of an epoch from `first` on, for a range-based for; 0 <= first <= size().
   Epoch epoch(int64_t epoch, int64_t first = 0) const;
