@@ -12,31 +12,31 @@ namespace optotorch {
 namespace {
 
 using Mode = ImageSet::Mode;
-using Load = ImageSetPair (*)(const std::string& root);
+using Load = ImageSet (*)(const std::string& root, Mode mode);
 
 template <typename Set>
-ImageSetPair both(const std::string& root) {
-  return {Set(root, Mode::train), Set(root, Mode::test)};
+ImageSet load_as(const std::string& root, Mode mode) {
+  return Set(root, mode);
 }
 
 template <EMNIST::Split split>
-ImageSetPair both_of(const std::string& root) {
-  return {EMNIST(root, split, Mode::train), EMNIST(root, split, Mode::test)};
+ImageSet load_emnist(const std::string& root, Mode mode) {
+  return EMNIST(root, split, mode);
 }
 
 const std::vector<std::pair<std::string, Load>>& known_sets() {
   using Split = EMNIST::Split;
   static const std::vector<std::pair<std::string, Load>> known = {
-      {"mnist", both<MNIST>},
-      {"fashion-mnist", both<FashionMNIST>},
-      {"kmnist", both<KMNIST>},
-      {"emnist-byclass", both_of<Split::byclass>},
-      {"emnist-bymerge", both_of<Split::bymerge>},
-      {"emnist-balanced", both_of<Split::balanced>},
-      {"emnist-letters", both_of<Split::letters>},
-      {"emnist-digits", both_of<Split::digits>},
-      {"emnist-mnist", both_of<Split::mnist>},
-      {"qmnist", both<QMNIST>},
+      {"mnist", load_as<MNIST>},
+      {"fashion-mnist", load_as<FashionMNIST>},
+      {"kmnist", load_as<KMNIST>},
+      {"emnist-byclass", load_emnist<Split::byclass>},
+      {"emnist-bymerge", load_emnist<Split::bymerge>},
+      {"emnist-balanced", load_emnist<Split::balanced>},
+      {"emnist-letters", load_emnist<Split::letters>},
+      {"emnist-digits", load_emnist<Split::digits>},
+      {"emnist-mnist", load_emnist<Split::mnist>},
+      {"qmnist", load_as<QMNIST>},
   };
   return known;
 }
@@ -51,18 +51,22 @@ std::vector<std::string> image_set_names() {
   return names;
 }
 
-ImageSetPair load_image_sets(const std::string& name, const std::string& root) {
+ImageSet load_image_set(const std::string& name, const std::string& root, ImageSet::Mode mode) {
   for (const auto& [known, load] : known_sets()) {
     if (known == name) {
-      return load(root);
+      return load(root, mode);
     }
   }
   const auto names = image_set_names();
-  reject({.where = "load_image_sets",
+  reject({.where = "load_image_set",
           .argument = "name",
           .expected = "one of " + c10::Join(", ", names),
           .got = "'" + name + "'",
           .remedy = "The nearest is '" + nearest_name(name, names) + "'"});
+}
+
+ImageSetPair load_image_sets(const std::string& name, const std::string& root) {
+  return {load_image_set(name, root, Mode::train), load_image_set(name, root, Mode::test)};
 }
 
 }  // namespace optotorch

@@ -13,10 +13,13 @@ namespace optotorch {
 /// "emnist-letters", "emnist-digits", "emnist-mnist", "qmnist".
 std::vector<std::string> image_set_names();
 
-/// Both parts of the data set `name` (one of image_set_names()) below `root`: `root`/MNIST/raw, ...
+/// One part of the data set `name` (one of image_set_names()) below `root`: `root`/MNIST/raw, ...
 ///
 /// Throws c10::ValueError, which names the nearest known name, for an unknown one, and as read_idx_image_set
 /// does (idx_image_set.h).
+ImageSet load_image_set(const std::string& name, const std::string& root, ImageSet::Mode mode);
+
+/// Both parts of a data set, as load_image_set gives them.
 ImageSetPair load_image_sets(const std::string& name, const std::string& root);
 
 }  // namespace optotorch

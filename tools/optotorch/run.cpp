@@ -1,0 +1,180 @@
+#include "optotorch/run.h"
+
+#include <ATen/Parallel.h>
+#include <optotorch/core/atomic_file.h>
+#include <optotorch/core/check.h>
+#include <optotorch/modules/export/torchscript.h>
+#include <optotorch/ops/simd_target.h>
+#include <optotorch/trainers/checkpoint.h>
+#include <optotorch/trainers/datasets/batches.h>
+#include <optotorch/trainers/datasets/load_image_sets.h>
+#include <optotorch/trainers/datasets/split.h>
+#include <torch/nn/functional/loss.h>
+#include <torch/optim/adam.h>
+#include <torch/version.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+namespace optotorch::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using json = nlohmann::ordered_json;
+
+constexpr double warmup = 0.025;  // fraction of all steps
+
+std::string config_path(const std::string& folder) { return folder + "/config.json"; }
+
+json settings(const RunConfig& config) {
+  return {{"dataset", config.dataset},
+          {"data_root", config.data_root},
+          {"model", config.model},
+          {"rule", config.rule},
+          {"epochs", config.epochs},
+          {"batch_size", config.batch_size},
+          {"learning_rate", config.learning_rate},
+          {"validation", config.validation},
+          {"seed", config.seed},
+          {"threads", config.threads}};
+}
+
+/// The folder is new, empty, or holds this very run and may be continued.
+void prepare_folder(const RunConfig& config, const RunOptions& options) {
+  const std::string& folder = options.folder;
+  std::error_code error;
+  const bool occupied = fs::exists(folder, error) && !(fs::is_directory(folder, error) && fs::is_empty(folder, error));
+  if (!occupied) {
+    fs::create_directories(folder, error);
+    OPTOTORCH_CHECK(!error, .where = "optotorch", .argument = "--out", .expected = "a folder that can be made",
+                    .got = folder + ": " + error.message(), .remedy = "Choose another place");
+    write_text_atomically(config_path(folder), to_json(config).dump(2) + "\n");
+    return;
+  }
+  OPTOTORCH_CHECK(options.resume, .where = "optotorch", .argument = "--out", .expected = "a new or empty folder",
+                  .got = folder, .remedy = "Continue the run in it with --resume, or choose another folder");
+  const json before = settings(load_config(folder)), now = settings(config);
+  for (const auto& [name, value] : now.items()) {
+    OPTOTORCH_CHECK(before.at(name) == value || name == "data_root", .where = "optotorch", .argument = name,
+                    .expected = before.at(name).dump() + ", as the run in " + folder + " began with",
+                    .got = value.dump(), .remedy = "Resume with the same options, or begin another run");
+  }
+}
+
+}  // namespace
+
+RunConfig resolve(RunConfig config) {
+  const auto& preset = find_preset(config.model);
+  make_rule(config.rule, preset, config.seed);
+  const auto whole = [](const char* argument, int64_t value, int64_t least, int64_t most) {
+    OPTOTORCH_CHECK(value >= least && value <= most, .where = "optotorch", .argument = argument,
+                    .expected = c10::str(least, " to ", most), .got = std::to_string(value), .remedy = "");
+  };
+  config.epochs = config.epochs == 0 ? preset.epochs : config.epochs;
+  config.batch_size = config.batch_size == 0 ? preset.batch_size : config.batch_size;
+  config.learning_rate = config.learning_rate == 0 ? preset.learning_rate : config.learning_rate;
+  const auto cores = static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency()));
+  config.threads = config.threads == 0 ? cores : config.threads;
+  whole("--epochs", config.epochs, 1, 1'000'000);
+  whole("--batch-size", config.batch_size, 1, 1'000'000);
+  whole("--threads", config.threads, 1, 1024);
+  OPTOTORCH_CHECK(std::isfinite(config.learning_rate) && config.learning_rate > 0, .where = "optotorch",
+                  .argument = "--lr", .expected = "a positive number", .got = c10::str(config.learning_rate),
+                  .remedy = "");
+  OPTOTORCH_CHECK(std::isfinite(config.validation) && config.validation >= 0, .where = "optotorch",
+                  .argument = "--validation", .expected = "a fraction below 1, a number of images, or 0",
+                  .got = c10::str(config.validation), .remedy = "");
+  return config;
+}
+
+json versions() {
+  return {{"optotorch", OPTOTORCH_VERSION}, {"libtorch", TORCH_VERSION}, {"simd", ops::simd_target()},
+          {"threads", at::get_num_threads()}};
+}
+
+json to_json(const RunConfig& config) {
+  json result = settings(config);
+  result["versions"] = versions();
+  return result;
+}
+
+RunConfig load_config(const std::string& folder) {
+  const std::string path = config_path(folder);
+  std::ifstream file(path);
+  OPTOTORCH_CHECK(file.good(), .where = "optotorch", .argument = "RUN", .expected = "a folder with config.json",
+                  .got = folder, .remedy = "optotorch train --out RUN makes one");
+  try {
+    const json object = json::parse(file);
+    return {object.at("dataset").get<std::string>(), object.at("data_root").get<std::string>(),
+            object.at("model").get<std::string>(),   object.at("rule").get<std::string>(),
+            object.at("epochs").get<int64_t>(),      object.at("batch_size").get<int64_t>(),
+            object.at("learning_rate").get<double>(), object.at("validation").get<double>(),
+            object.at("seed").get<int64_t>(),        object.at("threads").get<int64_t>()};
+  } catch (const nlohmann::json::exception& error) {
+    reject({.where = "optotorch", .argument = path, .expected = "a run's configuration", .got = error.what(),
+            .remedy = "The file is damaged"});
+  }
+}
+
+FitResult train_run(const RunConfig& config, const RunOptions& options) {
+  at::set_num_threads(static_cast<int>(config.threads));
+  const auto& preset = find_preset(config.model);
+  const auto sets = load_image_sets(config.dataset, config.data_root);
+  prepare_folder(config, options);
+
+  const auto parts = config.validation > 0 ? std::optional<Split>(split(sets.train, config.validation, config.seed))
+                                           : std::nullopt;
+  const ImageBatches train(parts ? parts->training : sets.train, ImageBatchesOptions(config.batch_size)
+                                                                     .shuffle(true)
+                                                                     .seed(config.seed)
+                                                                     .shift(preset.shift));
+  const ImageBatchesOptions whole(1000);
+  const ImageBatches test(sets.test, whole);
+  const auto validation = parts ? std::optional<ImageBatches>(ImageBatches(parts->validation, whole)) : std::nullopt;
+
+  torch::manual_seed(config.seed);
+  auto model = preset.make(sets.train.classes());
+  const auto rule = make_rule(config.rule, preset, config.seed);
+  const auto optimizer =
+      std::make_shared<torch::optim::Adam>(model->parameters(), torch::optim::AdamOptions(config.learning_rate));
+  const Loss loss = [](const torch::Tensor& output, const torch::Tensor& target) {
+    return torch::nn::functional::cross_entropy(output, target);
+  };
+  const auto warmup_steps = static_cast<int64_t>(warmup * static_cast<double>(config.epochs * train.size()));
+  Trainer trainer(model, rule, optimizer, loss,
+                  TrainerOptions()
+                      .epochs(config.epochs)
+                      .schedule(cosine_schedule(warmup_steps))
+                      .folder(options.folder)
+                      .resume(options.resume)
+                      .checkpoint_seconds(options.checkpoint_seconds)
+                      .checkpoint_steps(options.checkpoint_steps)
+                      .progress(options.progress)
+                      .alignment(options.alignment));
+  auto result = trainer.fit(train, validation ? &*validation : nullptr, &test);
+  if (!result.interrupted) {
+    export_torchscript(model, example_input(config, 2), options.folder + "/model.pt");
+  }
+  return result;
+}
+
+Hybrid load_model(const RunConfig& config, const std::string& folder, bool best) {
+  // The number of classes stands in the weights of the head; the data set need not be at hand.
+  const std::string path = folder + "/checkpoint.safetensors";
+  auto model = find_preset(config.model).make(checkpoint_rows(path, best));
+  load_checkpoint_weights(path, *model, best);
+  return model;
+}
+
+torch::Tensor example_input(const RunConfig& config, int64_t batch) {
+  auto shape = find_preset(config.model).input;
+  shape.insert(shape.begin(), batch);
+  // A ramp with a wrap: neither constant nor random.
+  return (torch::arange(c10::multiply_integers(shape), torch::kFloat32) * 0.37).fmod(1).reshape(shape);
+}
+
+}  // namespace optotorch::tools
