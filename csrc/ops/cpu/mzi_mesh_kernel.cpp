@@ -1,45 +1,186 @@
+// mzi_mesh's CPU face: checks, tensors to pointers, threads. The arithmetic: ideal_mesh_kernel.cpp and
+// general_mesh_kernel.cpp.
+
 #include <ATen/ATen.h>
-#include <optotorch/ops/mzi.h>
+#include <ATen/Parallel.h>
+#include <optotorch/core/check.h>
+#include <optotorch/ops/cpu/mesh_kernels.h>
 #include <optotorch/ops/mzi_mesh_schema.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace optotorch::ops {
 namespace {
 
-using Complex = std::complex<double>;
+/// Parameter gradients are summed over groups of tiles in T, then over the groups, in order, in double. What
+/// a group is depends on the batch alone: results do not depend on the number of threads.
+constexpr int64_t most_groups = 16;
 
-std::vector<Mzi> mzis_of(const MeshTensors& mesh, const MeshLayout& layout) {
-  const int64_t count = layout.mzis();
-  std::vector<Mzi> mzis(count);
-  const auto theta = mesh.theta.to(at::kDouble).contiguous();
-  const auto phi = mesh.phi.to(at::kDouble).contiguous();
-  const auto e = mesh.splitter_error ? mesh.splitter_error->to(at::kDouble).contiguous() : at::Tensor();
-  const auto t = mesh.transmission ? mesh.transmission->to(at::kDouble).contiguous() : at::Tensor();
-  for (int64_t k = 0; k < count; ++k) {
-    mzis[k].theta = theta.const_data_ptr<double>()[k];
-    mzis[k].phi = phi.const_data_ptr<double>()[k];
-    if (e.defined()) {
-      mzis[k].error_left = e.const_data_ptr<double>()[2 * k];
-      mzis[k].error_right = e.const_data_ptr<double>()[2 * k + 1];
-    }
-    if (t.defined()) {
-      mzis[k].upper_transmission = t.const_data_ptr<double>()[2 * k];
-      mzis[k].lower_transmission = t.const_data_ptr<double>()[2 * k + 1];
-    }
-  }
-  return mzis;
+at::Tensor plain(const at::Tensor& tensor) {
+  return tensor.resolve_conj().resolve_neg().contiguous();
 }
 
-/// states[c] is the field before column c; returns all K + 1 of them, after/before the screen.
+/// The mesh's tensors, contiguous.
+MeshTensors plain(const MeshTensors& mesh) {
+  const auto each = [](const std::optional<at::Tensor>& tensor) {
+    return tensor ? std::optional<at::Tensor>(plain(*tensor)) : std::nullopt;
+  };
+  return {plain(mesh.theta), plain(mesh.phi), each(mesh.screen), each(mesh.splitter_error),
+          each(mesh.transmission)};
+}
+
+template <typename T>
+MeshArrays<T> arrays_of(const MeshTensors& mesh, const MeshLayout& layout) {
+  const auto data = [](const std::optional<at::Tensor>& tensor) {
+    return tensor ? tensor->const_data_ptr<T>() : nullptr;
+  };
+  return {layout,
+          mesh.theta.const_data_ptr<T>(),
+          mesh.phi.const_data_ptr<T>(),
+          data(mesh.screen),
+          data(mesh.splitter_error),
+          data(mesh.transmission)};
+}
+
+template <typename T>
+const T* field_data(const at::Tensor& field) {
+  return reinterpret_cast<const T*>(field.const_data_ptr<c10::complex<T>>());
+}
+template <typename T>
+T* mutable_field_data(const at::Tensor& field) {
+  return reinterpret_cast<T*>(field.mutable_data_ptr<c10::complex<T>>());
+}
+
+/// Samples whose passage is worth a thread of its own: some 20 microseconds of arithmetic.
+template <typename T>
+int64_t grain(int64_t mzis) {
+  return std::max<int64_t>(1, 2000 / std::max<int64_t>(mzis, 1));
+}
+
+template <typename T, class Mesh>
+at::Tensor forward(const Mesh& mesh, const at::Tensor& input) {
+  const int64_t batch = input.size(0), tile = tile_samples<T>;
+  auto output = at::empty_like(input);
+  const T* x = field_data<T>(input);
+  T* y = mutable_field_data<T>(output);
+  at::parallel_for(0, (batch + tile - 1) / tile, grain<T>(mesh.mzis), [&](int64_t begin, int64_t end) {
+    mesh.forward(x, y, {begin * tile, std::min(end * tile, batch)});
+  });
+  return output;
+}
+
+/// Sums over the batch that the parameters' gradients are made of.
+struct Sums {
+  std::vector<double> mzis, ports;
+};
+
+/// Runs `kernel(samples, mzi_sums, port_sums)` over the groups of a batch and adds up what they return.
+template <typename T, class Mesh, class Kernel>
+Sums sum_groups(const Mesh& mesh, int64_t batch, const Kernel& kernel) {
+  const int64_t tile = tile_samples<T>, tiles = (batch + tile - 1) / tile;
+  const int64_t tiles_per_group = std::max<int64_t>(1, (tiles + most_groups - 1) / most_groups);
+  const int64_t groups = (tiles + tiles_per_group - 1) / tiles_per_group;
+  const int64_t samples = tiles_per_group * tile, ports = mesh.layout.ports;
+  const int64_t size = Mesh::sums_per_mzi * mesh.mzis, stride = size + ports + 2 * kernel_padding;
+  const AlignedArray<T> partial(groups * stride);
+  at::parallel_for(0, groups, grain<T>(mesh.mzis), [&](int64_t begin, int64_t end) {
+    for (int64_t group = begin; group < end; ++group) {
+      T* const sums = partial.get() + group * stride;
+      kernel(Samples{group * samples, std::min((group + 1) * samples, batch)}, sums,
+             sums + size + kernel_padding);
+    }
+  });
+  Sums total{std::vector<double>(size), std::vector<double>(ports)};
+  for (int64_t group = 0; group < groups; ++group) {
+    const T* const sums = partial.get() + group * stride;
+    for (int64_t k = 0; k < size; ++k) {
+      total.mzis[k] += sums[k];
+    }
+    for (int64_t p = 0; p < ports; ++p) {
+      total.ports[p] += sums[size + kernel_padding + p];
+    }
+  }
+  return total;
+}
+
+MeshGradients empty_gradients(const at::Tensor& input, const MeshTensors& mesh) {
+  const auto like = [&](const std::optional<at::Tensor>& tensor) {
+    return tensor ? at::empty_like(*tensor) : at::empty({0}, mesh.theta.options());
+  };
+  return {at::empty_like(input), like(mesh.theta),          like(mesh.phi),
+          like(mesh.screen),     like(mesh.splitter_error), like(mesh.transmission)};
+}
+
+template <typename T>
+T* data_if(const at::Tensor& gradient, const std::optional<at::Tensor>& of) {
+  return of ? gradient.mutable_data_ptr<T>() : nullptr;
+}
+
+template <typename T>
+MeshGradients backward(const IdealMesh<T>& mesh, const at::Tensor& dL_doutput, const at::Tensor& input,
+                       const at::Tensor& output, const MeshTensors& tensors) {
+  auto gradients = empty_gradients(input, tensors);
+  const T *g = field_data<T>(dL_doutput), *y = field_data<T>(output);
+  T* dL_dx = mutable_field_data<T>(gradients.dL_dinput);
+  const auto sums = sum_groups<T>(mesh, input.size(0), [&](Samples samples, T* mzi_sums, T* port_sums) {
+    mesh.backward(g, y, dL_dx, samples, mzi_sums, port_sums);
+  });
+  mesh.parameter_gradients(sums.mzis.data(), sums.ports.data(), gradients.dL_dtheta.mutable_data_ptr<T>(),
+                           gradients.dL_dphi.mutable_data_ptr<T>(),
+                           data_if<T>(gradients.dL_dscreen, tensors.screen));
+  return gradients;
+}
+
+template <typename T>
+MeshGradients backward(const GeneralMesh<T>& mesh, const at::Tensor& dL_doutput, const at::Tensor& input,
+                       const at::Tensor& output, const MeshTensors& tensors) {
+  auto gradients = empty_gradients(input, tensors);
+  const T *g = field_data<T>(dL_doutput), *x = field_data<T>(input), *y = field_data<T>(output);
+  T* dL_dx = mutable_field_data<T>(gradients.dL_dinput);
+  const auto sums = sum_groups<T>(mesh, input.size(0), [&](Samples samples, T* mzi_sums, T* port_sums) {
+    mesh.backward(g, x, y, dL_dx, samples, mzi_sums, port_sums);
+  });
+  mesh.parameter_gradients(sums.mzis.data(), sums.ports.data(), gradients.dL_dtheta.mutable_data_ptr<T>(),
+                           gradients.dL_dphi.mutable_data_ptr<T>(),
+                           data_if<T>(gradients.dL_dscreen, tensors.screen),
+                           data_if<T>(gradients.dL_dsplitter_error, tensors.splitter_error),
+                           data_if<T>(gradients.dL_dtransmission, tensors.transmission));
+  return gradients;
+}
+
+/// Builds the kernel's mesh, calls `use` with it, and rejects phases that are not finite.
+template <typename T, class Use>
+auto with_mesh(const MeshTensors& mesh, const MeshLayout& layout, const Use& use) {
+  const auto checked = [&](const auto& built) {
+    if (!built.finite()) {
+      check_mzi_mesh_values(mesh);
+    }
+    return use(built);
+  };
+  const auto arrays = arrays_of<T>(mesh, layout);
+  if (mesh.splitter_error || mesh.transmission) {
+    check_mzi_mesh_values(mesh);
+    return checked(GeneralMesh<T>(arrays));
+  }
+  return checked(IdealMesh<T>(arrays));
+}
+
 at::Tensor mzi_mesh_cpu(const at::Tensor& input, const at::Tensor& theta, const at::Tensor& phi,
                         const std::optional<at::Tensor>& screen,
                         const std::optional<at::Tensor>& splitter_error,
                         const std::optional<at::Tensor>& transmission, std::string_view grid, int64_t columns,
                         std::string_view arm, std::string_view zero, std::string_view idle) {
   const auto layout = layout_from_schema(input.size(-1), grid, columns, arm, zero, idle);
-  return mzi_mesh_reference(input, {theta, phi, screen, splitter_error, transmission}, layout);
+  const MeshTensors given{theta, phi, screen, splitter_error, transmission};
+  check_mzi_mesh(input, given, layout);
+  const auto x = plain(input);
+  const auto mesh = plain(given);
+  if (input.scalar_type() == at::kComplexFloat) {
+    return with_mesh<float>(mesh, layout, [&](const auto& built) { return forward<float>(built, x); });
+  }
+  return with_mesh<double>(mesh, layout, [&](const auto& built) { return forward<double>(built, x); });
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> mzi_mesh_backward_cpu(
@@ -49,95 +190,24 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
     std::string_view grid, int64_t columns, std::string_view arm, std::string_view zero,
     std::string_view idle) {
   const auto layout = layout_from_schema(input.size(-1), grid, columns, arm, zero, idle);
-  const MeshTensors mesh{theta, phi, screen, splitter_error, transmission};
-  check_mzi_mesh(input, mesh, layout);
-  const auto mzis = mzis_of(mesh, layout);
-  std::vector<Matrix2> matrices, dL_dT(mzis.size());
-  for (const auto& m : mzis) matrices.push_back(mzi_matrix(m, layout));
-  const bool before = layout.phi_arm == PhiArm::output;
-  const Complex idle_factor = layout.idle_port == IdlePort::wire ? Complex(1) : Complex(0, -1);
-  const auto x = input.to(at::kComplexDouble).contiguous();
-  auto g = dL_doutput.to(at::kComplexDouble).contiguous().clone();
-  const int64_t batch = x.size(0), ports = layout.ports;
-  std::vector<Complex> s(ports, 1.0);
-  std::vector<double> dL_ds(ports, 0);
-  if (screen) {
-    const auto angle = screen->to(at::kDouble).contiguous();
-    for (int64_t p = 0; p < ports; ++p) s[p] = std::polar(1.0, angle.const_data_ptr<double>()[p]);
+  const MeshTensors given{theta, phi, screen, splitter_error, transmission};
+  check_mzi_mesh(input, given, layout);
+  const auto check_field = [&](const char* argument, const at::Tensor& field) {
+    OPTOTORCH_CHECK(field.scalar_type() == input.scalar_type() && field.sizes() == input.sizes(),
+                    .where = "mzi_mesh_backward", .argument = argument, .expected = describe(input),
+                    .got = describe(field), .remedy = "It has the shape and type of the input");
+  };
+  check_field("dL_doutput", dL_doutput);
+  check_field("output", output);
+  const auto g = plain(dL_doutput), x = plain(input), y = plain(output);
+  const auto mesh = plain(given);
+  MeshGradients d;
+  if (input.scalar_type() == at::kComplexFloat) {
+    d = with_mesh<float>(mesh, layout, [&](const auto& built) { return backward(built, g, x, y, mesh); });
+  } else {
+    d = with_mesh<double>(mesh, layout, [&](const auto& built) { return backward(built, g, x, y, mesh); });
   }
-  std::vector<Complex> states((layout.columns + 1) * ports);
-  for (int64_t b = 0; b < batch; ++b) {
-    const auto* xb = reinterpret_cast<const Complex*>(x.const_data_ptr<c10::complex<double>>()) + b * ports;
-    auto* gb = reinterpret_cast<Complex*>(g.mutable_data_ptr<c10::complex<double>>()) + b * ports;
-    for (int64_t p = 0; p < ports; ++p) states[p] = before ? s[p] * xb[p] : xb[p];
-    int64_t k = 0;
-    for (int64_t c = 0; c < layout.columns; ++c) {
-      const Complex* in = &states[c * ports];
-      Complex* out = &states[(c + 1) * ports];
-      for (int64_t p = 0; p < ports; ++p) out[p] = idle_factor * in[p];
-      for (int64_t j = 0; j < layout.pairs(c); ++j, ++k) {
-        const int64_t u = layout.first_port(c) + 2 * j;
-        out[u] = matrices[k].uu * in[u] + matrices[k].ul * in[u + 1];
-        out[u + 1] = matrices[k].lu * in[u] + matrices[k].ll * in[u + 1];
-      }
-    }
-    if (!before) {
-      for (int64_t p = 0; p < ports; ++p) {
-        dL_ds[p] += (std::conj(gb[p]) * Complex(0, 1) * s[p] * states[layout.columns * ports + p]).real();
-        gb[p] *= std::conj(s[p]);
-      }
-    }
-    for (int64_t c = layout.columns - 1; c >= 0; --c) {
-      k -= layout.pairs(c);
-      const Complex* in = &states[c * ports];
-      std::vector<Complex> next(ports);
-      for (int64_t p = 0; p < ports; ++p) next[p] = std::conj(idle_factor) * gb[p];
-      for (int64_t j = 0; j < layout.pairs(c); ++j) {
-        const int64_t u = layout.first_port(c) + 2 * j;
-        auto& d = dL_dT[k + j];
-        const auto& t = matrices[k + j];
-        d.uu += gb[u] * std::conj(in[u]);
-        d.ul += gb[u] * std::conj(in[u + 1]);
-        d.lu += gb[u + 1] * std::conj(in[u]);
-        d.ll += gb[u + 1] * std::conj(in[u + 1]);
-        next[u] = std::conj(t.uu) * gb[u] + std::conj(t.lu) * gb[u + 1];
-        next[u + 1] = std::conj(t.ul) * gb[u] + std::conj(t.ll) * gb[u + 1];
-      }
-      std::copy(next.begin(), next.end(), gb);
-    }
-    if (before) {
-      for (int64_t p = 0; p < ports; ++p) {
-        dL_ds[p] += (std::conj(gb[p]) * Complex(0, 1) * states[p]).real();
-        gb[p] *= std::conj(s[p]);
-      }
-    }
-  }
-  const int64_t count = layout.mzis();
-  auto d_theta = at::empty({count}, at::kDouble), d_phi = at::empty({count}, at::kDouble);
-  auto d_e = at::empty({splitter_error ? count : 0, 2}, at::kDouble);
-  auto d_t = at::empty({transmission ? count : 0, 2}, at::kDouble);
-  for (int64_t k = 0; k < count; ++k) {
-    const Mzi d = mzi_pullback(mzis[k], layout, dL_dT[k]);
-    d_theta.mutable_data_ptr<double>()[k] = d.theta;
-    d_phi.mutable_data_ptr<double>()[k] = d.phi;
-    if (splitter_error) {
-      d_e.mutable_data_ptr<double>()[2 * k] = d.error_left;
-      d_e.mutable_data_ptr<double>()[2 * k + 1] = d.error_right;
-    }
-    if (transmission) {
-      d_t.mutable_data_ptr<double>()[2 * k] = d.upper_transmission;
-      d_t.mutable_data_ptr<double>()[2 * k + 1] = d.lower_transmission;
-    }
-  }
-  const auto type = theta.scalar_type();
-  const auto absent = at::empty({0}, theta.options());
-  const auto d_s = at::tensor(at::ArrayRef<double>(dL_ds), at::kDouble).to(type);
-  return {g.to(input.scalar_type()),
-          d_theta.to(type),
-          d_phi.to(type),
-          screen ? d_s : absent,
-          splitter_error ? d_e.to(type) : absent,
-          transmission ? d_t.to(type) : absent};
+  return {d.dL_dinput, d.dL_dtheta, d.dL_dphi, d.dL_dscreen, d.dL_dsplitter_error, d.dL_dtransmission};
 }
 
 TORCH_LIBRARY_IMPL(optotorch, CPU, library) {

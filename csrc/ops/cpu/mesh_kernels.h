@@ -1,0 +1,117 @@
+#pragma once
+
+// Between mzi_mesh's CPU face (tensors, threads) and its SIMD kernels (pointers, one thread).
+//
+// A kernel works on tiles: a few samples, real and imaginary planes [port][sample], that stay in the L1
+// cache while all columns pass over them. Fields outside tiles are interleaved complex rows [sample][port].
+
+#include <hwy/aligned_allocator.h>
+#include <optotorch/ops/mesh_layout.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace optotorch::ops {
+
+/// Samples in a tile: a row of one plane is 128 bytes, two AVX-512 vectors.
+template <typename T>
+inline constexpr int64_t tile_samples = 128 / sizeof(T);
+
+/// Elements that a kernel may write past the end of an array.
+inline constexpr int64_t kernel_padding = 64;
+
+/// Memory for vectors, uninitialised.
+template <typename T>
+class AlignedArray {
+ public:
+  AlignedArray() = default;
+  explicit AlignedArray(int64_t size)
+      : data_(hwy::AllocateAligned<T>(static_cast<size_t>(size + kernel_padding))) {}
+  T* get() const { return data_.get(); }
+  T& operator[](int64_t index) const { return data_[static_cast<size_t>(index)]; }
+
+ private:
+  hwy::AlignedFreeUniquePtr<T[]> data_;
+};
+
+/// A mesh as the operator gets it; absent tensors are null.
+template <typename T>
+struct MeshArrays {
+  MeshLayout layout;
+  const T* theta = nullptr;
+  const T* phi = nullptr;
+  const T* screen = nullptr;
+  const T* splitter_error = nullptr;
+  const T* transmission = nullptr;
+};
+
+/// The samples [begin, end) of interleaved complex fields [batch, ports].
+struct Samples {
+  int64_t begin, end;
+};
+
+/// A mesh of ideal splitters without loss, as two plane rotations per MZI. See ideal_mesh_kernel.cpp.
+template <typename T>
+class IdealMesh {
+ public:
+  /// `finite()` is false if a phase is NaN or infinite; nothing else is defined then.
+  explicit IdealMesh(const MeshArrays<T>& mesh);
+  bool finite() const { return finite_; }
+
+  void forward(const T* input, T* output, Samples samples) const;
+
+  /// Writes dL_dinput and the sums over the samples that the real parameters' gradients are made of:
+  /// `mzi_sums` [mzis, 2] and `port_sums` [ports].
+  void backward(const T* dL_doutput, const T* output, T* dL_dinput, Samples samples, T* mzi_sums,
+                T* port_sums) const;
+
+  static constexpr int64_t sums_per_mzi = 2;
+
+  /// Gradients from the sums (in double, over all samples); dL_dscreen may be null.
+  void parameter_gradients(const double* mzi_sums, const double* port_sums, T* dL_dtheta, T* dL_dphi,
+                           T* dL_dscreen) const;
+
+  MeshLayout layout;
+  int64_t mzis = 0;
+  int64_t stride = 0;         ///< of the four rows of `shears`
+  AlignedArray<T> shears;     ///< tan(d/2), sin(d), tan(r/2), sin(r) of every MZI
+  AlignedArray<T> direction;  ///< d(r)/d(theta) * -2: 1 or -1
+  AlignedArray<T> exit;       ///< factors at the output ports: real parts, then imaginary parts
+
+ private:
+  bool finite_ = true;
+};
+
+/// A mesh of any MZIs, one complex 2x2 matrix each. See general_mesh_kernel.cpp.
+template <typename T>
+class GeneralMesh {
+ public:
+  explicit GeneralMesh(const MeshArrays<T>& mesh);
+  bool finite() const { return finite_; }
+
+  void forward(const T* input, T* output, Samples samples) const;
+
+  /// Like IdealMesh::backward; the sums are [mzis, 8] and [ports].
+  void backward(const T* dL_doutput, const T* input, const T* output, T* dL_dinput, Samples samples,
+                T* mzi_sums, T* port_sums) const;
+
+  static constexpr int64_t sums_per_mzi = 8;
+
+  /// Gradients from the sums; the last three may be null.
+  void parameter_gradients(const double* mzi_sums, const double* port_sums, T* dL_dtheta, T* dL_dphi,
+                           T* dL_dscreen, T* dL_dsplitter_error, T* dL_dtransmission) const;
+
+  MeshArrays<T> arrays;  ///< not owned
+  MeshLayout layout;
+  int64_t mzis = 0;
+  int64_t stride = 0;         ///< of the eight rows of `matrices` and `inverses`
+  AlignedArray<T> matrices;   ///< re, im of uu, ul, lu, ll
+  AlignedArray<T> inverses;   ///< the same of the inverse matrices
+  AlignedArray<T> exit;       ///< factors at the output ports: real parts, then imaginary parts
+  std::vector<int64_t> cuts;  ///< columns at whose input the backward keeps the state; the first is 0
+
+ private:
+  bool finite_ = true;
+};
+
+}  // namespace optotorch::ops
