@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string>
+
+namespace optotorch::bench {
+
+/// The subcommands. Each prints its table and writes its rows to `json` unless that is empty.
+void run_mesh(const std::string& json);
+
+}  // namespace optotorch::bench

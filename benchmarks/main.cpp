@@ -1,0 +1,26 @@
+// optotorch_bench: each subcommand verifies that ours and its peers compute the same, then times them.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "benchmarks.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{"OptoTorch's benchmarks: verify, then time"};
+  app.require_subcommand(1);
+  std::string json;
+  auto* mesh = app.add_subcommand("mesh", "mzi_mesh, forward and backward, against LibTorch's operators");
+  mesh->add_option("--json", json, "write the rows to this file");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (*mesh) {
+      optotorch::bench::run_mesh(json);
+    }
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "optotorch_bench: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
