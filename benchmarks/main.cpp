@@ -13,10 +13,15 @@ int main(int argc, char** argv) {
   std::string json;
   auto* mesh = app.add_subcommand("mesh", "mzi_mesh, forward and backward, against LibTorch's operators");
   mesh->add_option("--json", json, "write the rows to this file");
+  auto* step = app.add_subcommand("step", "a training step by TPFP and DFA, against LibTorch's autograd");
+  step->add_option("--json", json, "write the rows to this file");
   CLI11_PARSE(app, argc, argv);
   try {
     if (*mesh) {
       optotorch::bench::run_mesh(json);
+    }
+    if (*step) {
+      optotorch::bench::run_step(json);
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "optotorch_bench: %s\n", error.what());

@@ -54,7 +54,8 @@ void Layer::accumulate(torch::Tensor& parameter, const torch::Tensor& dL_dparame
   if (grad.defined()) {
     grad.add_(dL_dparameter);
   } else {
-    grad = dL_dparameter;
+    // Optimisers detach gradients in place, which a view does not allow.
+    grad = dL_dparameter.is_view() ? dL_dparameter.clone() : dL_dparameter;
   }
 }
 

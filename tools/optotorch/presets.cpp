@@ -1,9 +1,9 @@
+#include "optotorch/presets.h"
 #include <optotorch/core/check.h>
 #include <optotorch/modules/fourier_lens.h>
 #include <optotorch/modules/mzi_mesh.h>
 #include <optotorch/modules/photodetector.h>
 #include <optotorch/modules/weight_bank.h>
-#include "optotorch/presets.h"
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/direct_feedback.h>
 #include <optotorch/trainers/rules/shallow.h>
@@ -27,12 +27,14 @@ torch::nn::Linear zero_head(int64_t in, int64_t out) {
 Hybrid mnist_hybrid(int64_t classes) {
   constexpr int64_t window = 10, ports = window * window;
   return Hybrid(FourierLens(window), MziMesh(ports),
-                Photodetector(PhotodetectorOptions().detection(Detection::amplitude)), zero_head(ports, classes));
+                Photodetector(PhotodetectorOptions().detection(Detection::amplitude)),
+                zero_head(ports, classes));
 }
 
 Hybrid mnist_weight_bank(int64_t classes) {
   constexpr int64_t pixels = 28 * 28, hidden = 256;
-  return Hybrid(torch::nn::Flatten(), WeightBank(pixels, hidden), torch::nn::Tanh(), zero_head(hidden, classes));
+  return Hybrid(torch::nn::Flatten(), WeightBank(pixels, hidden), torch::nn::Tanh(),
+                zero_head(hidden, classes));
 }
 
 }  // namespace
@@ -40,7 +42,8 @@ Hybrid mnist_weight_bank(int64_t classes) {
 const std::vector<Preset>& presets() {
   static const std::vector<Preset> known = {
       {.name = "mnist-hybrid",
-       .description = "lens (10 x 10 lowest frequencies), 100-port mesh of 4,950 MZIs, detectors, linear read-out",
+       .description =
+           "lens (10 x 10 lowest frequencies), 100-port mesh of 4,950 MZIs, detectors, linear read-out",
        .make = mnist_hybrid,
        .input = {1, 28, 28},
        .epochs = 15,
@@ -87,7 +90,9 @@ const Preset& find_preset(const std::string& name) {
           .remedy = "The nearest is '" + nearest_name(name, preset_names()) + "'"});
 }
 
-std::vector<std::string> rule_names() { return {"bp", "tpfp", "dfa", "shallow"}; }
+std::vector<std::string> rule_names() {
+  return {"bp", "tpfp", "dfa", "shallow"};
+}
 
 std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, int64_t seed) {
   if (name == "bp") {

@@ -15,11 +15,11 @@ namespace optotorch::tools {
 struct Preset {
   std::string name;
   std::string description;
-  Hybrid (*make)(int64_t classes);         ///< for images [batch, 1, 28, 28]; drawn by LibTorch's generator
-  std::vector<int64_t> input;              ///< shape of one sample
+  Hybrid (*make)(int64_t classes);  ///< for images [batch, 1, 28, 28]; drawn by LibTorch's generator
+  std::vector<int64_t> input;       ///< shape of one sample
   int64_t epochs, batch_size;
-  double learning_rate;                    ///< of Adam; warm-up over the first 2.5 % of the steps, then a cosine to 0
-  int64_t shift;                           ///< random shifts of training images, in pixels
+  double learning_rate;  ///< of Adam; warm-up over the first 2.5 % of the steps, then a cosine to 0
+  int64_t shift;         ///< random shifts of training images, in pixels
   TwoPassForwardOptions two_pass;
 };
 

@@ -28,7 +28,9 @@ using json = nlohmann::ordered_json;
 
 constexpr double warmup = 0.025;  // fraction of all steps
 
-std::string config_path(const std::string& folder) { return folder + "/config.json"; }
+std::string config_path(const std::string& folder) {
+  return folder + "/config.json";
+}
 
 json settings(const RunConfig& config) {
   return {{"dataset", config.dataset},
@@ -40,23 +42,27 @@ json settings(const RunConfig& config) {
           {"learning_rate", config.learning_rate},
           {"validation", config.validation},
           {"seed", config.seed},
-          {"threads", config.threads}};
+          {"threads", config.threads},
+          {"classes", config.classes}};
 }
 
 /// The folder is new, empty, or holds this very run and may be continued.
 void prepare_folder(const RunConfig& config, const RunOptions& options) {
   const std::string& folder = options.folder;
   std::error_code error;
-  const bool occupied = fs::exists(folder, error) && !(fs::is_directory(folder, error) && fs::is_empty(folder, error));
+  const bool occupied =
+      fs::exists(folder, error) && !(fs::is_directory(folder, error) && fs::is_empty(folder, error));
   if (!occupied) {
     fs::create_directories(folder, error);
-    OPTOTORCH_CHECK(!error, .where = "optotorch", .argument = "--out", .expected = "a folder that can be made",
-                    .got = folder + ": " + error.message(), .remedy = "Choose another place");
+    OPTOTORCH_CHECK(!error, .where = "optotorch", .argument = "--out",
+                    .expected = "a folder that can be made", .got = folder + ": " + error.message(),
+                    .remedy = "Choose another place");
     write_text_atomically(config_path(folder), to_json(config).dump(2) + "\n");
     return;
   }
-  OPTOTORCH_CHECK(options.resume, .where = "optotorch", .argument = "--out", .expected = "a new or empty folder",
-                  .got = folder, .remedy = "Continue the run in it with --resume, or choose another folder");
+  OPTOTORCH_CHECK(options.resume, .where = "optotorch", .argument = "--out",
+                  .expected = "a new or empty folder", .got = folder,
+                  .remedy = "Continue the run in it with --resume, or choose another folder");
   const json before = settings(load_config(folder)), now = settings(config);
   for (const auto& [name, value] : now.items()) {
     OPTOTORCH_CHECK(before.at(name) == value || name == "data_root", .where = "optotorch", .argument = name,
@@ -92,7 +98,9 @@ RunConfig resolve(RunConfig config) {
 }
 
 json versions() {
-  return {{"optotorch", OPTOTORCH_VERSION}, {"libtorch", TORCH_VERSION}, {"simd", ops::simd_target()},
+  return {{"optotorch", OPTOTORCH_VERSION},
+          {"libtorch", TORCH_VERSION},
+          {"simd", ops::simd_target()},
           {"threads", at::get_num_threads()}};
 }
 
@@ -105,42 +113,49 @@ json to_json(const RunConfig& config) {
 RunConfig load_config(const std::string& folder) {
   const std::string path = config_path(folder);
   std::ifstream file(path);
-  OPTOTORCH_CHECK(file.good(), .where = "optotorch", .argument = "RUN", .expected = "a folder with config.json",
-                  .got = folder, .remedy = "optotorch train --out RUN makes one");
+  OPTOTORCH_CHECK(file.good(), .where = "optotorch", .argument = "RUN",
+                  .expected = "a folder with config.json", .got = folder,
+                  .remedy = "optotorch train --out RUN makes one");
   try {
     const json object = json::parse(file);
-    return {object.at("dataset").get<std::string>(), object.at("data_root").get<std::string>(),
-            object.at("model").get<std::string>(),   object.at("rule").get<std::string>(),
-            object.at("epochs").get<int64_t>(),      object.at("batch_size").get<int64_t>(),
+    return {object.at("dataset").get<std::string>(),  object.at("data_root").get<std::string>(),
+            object.at("model").get<std::string>(),    object.at("rule").get<std::string>(),
+            object.at("epochs").get<int64_t>(),       object.at("batch_size").get<int64_t>(),
             object.at("learning_rate").get<double>(), object.at("validation").get<double>(),
-            object.at("seed").get<int64_t>(),        object.at("threads").get<int64_t>()};
+            object.at("seed").get<int64_t>(),         object.at("threads").get<int64_t>(),
+            object.at("classes").get<int64_t>()};
   } catch (const nlohmann::json::exception& error) {
-    reject({.where = "optotorch", .argument = path, .expected = "a run's configuration", .got = error.what(),
+    reject({.where = "optotorch",
+            .argument = path,
+            .expected = "a run's configuration",
+            .got = error.what(),
             .remedy = "The file is damaged"});
   }
 }
 
-FitResult train_run(const RunConfig& config, const RunOptions& options) {
+FitResult train_run(RunConfig config, const RunOptions& options) {
   at::set_num_threads(static_cast<int>(config.threads));
   const auto& preset = find_preset(config.model);
   const auto sets = load_image_sets(config.dataset, config.data_root);
+  config.classes = sets.train.classes();
   prepare_folder(config, options);
 
-  const auto parts = config.validation > 0 ? std::optional<Split>(split(sets.train, config.validation, config.seed))
-                                           : std::nullopt;
-  const ImageBatches train(parts ? parts->training : sets.train, ImageBatchesOptions(config.batch_size)
-                                                                     .shuffle(true)
-                                                                     .seed(config.seed)
-                                                                     .shift(preset.shift));
+  const auto parts = config.validation > 0
+                         ? std::optional<Split>(split(sets.train, config.validation, config.seed))
+                         : std::nullopt;
+  const ImageBatches train(
+      parts ? parts->training : sets.train,
+      ImageBatchesOptions(config.batch_size).shuffle(true).seed(config.seed).shift(preset.shift));
   const ImageBatchesOptions whole(1000);
   const ImageBatches test(sets.test, whole);
-  const auto validation = parts ? std::optional<ImageBatches>(ImageBatches(parts->validation, whole)) : std::nullopt;
+  const auto validation =
+      parts ? std::optional<ImageBatches>(ImageBatches(parts->validation, whole)) : std::nullopt;
 
   torch::manual_seed(config.seed);
-  auto model = preset.make(sets.train.classes());
+  auto model = preset.make(config.classes);
   const auto rule = make_rule(config.rule, preset, config.seed);
-  const auto optimizer =
-      std::make_shared<torch::optim::Adam>(model->parameters(), torch::optim::AdamOptions(config.learning_rate));
+  const auto optimizer = std::make_shared<torch::optim::Adam>(
+      model->parameters(), torch::optim::AdamOptions(config.learning_rate));
   const Loss loss = [](const torch::Tensor& output, const torch::Tensor& target) {
     return torch::nn::functional::cross_entropy(output, target);
   };
@@ -163,10 +178,11 @@ FitResult train_run(const RunConfig& config, const RunOptions& options) {
 }
 
 Hybrid load_model(const RunConfig& config, const std::string& folder, bool best) {
-  // The number of classes stands in the weights of the head; the data set need not be at hand.
-  const std::string path = folder + "/checkpoint.safetensors";
-  auto model = find_preset(config.model).make(checkpoint_rows(path, best));
-  load_checkpoint_weights(path, *model, best);
+  OPTOTORCH_CHECK(config.classes >= 1 && config.classes <= 100'000, .where = "optotorch",
+                  .argument = "classes", .expected = "1 to 100000 in config.json",
+                  .got = std::to_string(config.classes), .remedy = "");
+  auto model = find_preset(config.model).make(config.classes);
+  load_checkpoint_weights(folder + "/checkpoint.safetensors", *model, best);
   return model;
 }
 

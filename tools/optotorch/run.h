@@ -22,6 +22,7 @@ struct RunConfig {
   double validation = 0.05;            ///< fraction (below 1) or number of training images held back; 0: none
   int64_t seed = 0;
   int64_t threads = 0;  ///< 0: one per core
+  int64_t classes = 0;  ///< of the data set; filled in by train_run
 };
 
 /// What happens on the way, without a say in the result.
@@ -34,8 +35,8 @@ struct RunOptions {
   int64_t checkpoint_steps = 0;
 };
 
-/// Fills in the preset's values and the number of threads. Throws c10::ValueError for unknown names and for values out
-/// of their ranges.
+/// Fills in the preset's values and the number of threads. Throws c10::ValueError for unknown names and for
+/// values out of their ranges.
 RunConfig resolve(RunConfig config);
 
 /// config.json: the configuration and the versions that it ran with.
@@ -46,9 +47,10 @@ RunConfig load_config(const std::string& folder);
 /// Versions of OptoTorch and LibTorch, the SIMD target and the number of threads.
 nlohmann::ordered_json versions();
 
-/// Trains what a resolved configuration says and writes config.json, metrics.jsonl, the checkpoint and model.pt to the
-/// folder. Throws c10::ValueError if the folder holds something and `resume` is false, or holds another run.
-FitResult train_run(const RunConfig& config, const RunOptions& options);
+/// Trains what a resolved configuration says and writes config.json, metrics.jsonl, the checkpoint and
+/// model.pt to the folder. Throws c10::ValueError if the folder holds something and `resume` is false, or
+/// holds another run.
+FitResult train_run(RunConfig config, const RunOptions& options);
 
 /// The network of a run, with the weights of its last step (or of its best epoch on the validation set).
 Hybrid load_model(const RunConfig& config, const std::string& folder, bool best = false);

@@ -1,0 +1,57 @@
+#include <ATen/Parallel.h>
+#include <optotorch/modules/export/torchscript.h>
+#include <optotorch/trainers/safetensors.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "optotorch/command.h"
+#include "optotorch/run.h"
+
+namespace optotorch::tools {
+namespace {
+
+struct ExportOptions {
+  std::string folder, path, examples;
+  bool best = false, float64 = false;
+};
+
+void export_run(const ExportOptions& options) {
+  const auto config = load_config(options.folder);
+  at::set_num_threads(static_cast<int>(config.threads));
+  auto model = load_model(config, options.folder, options.best);
+  const auto type = options.float64 ? torch::kFloat64 : torch::kFloat32;
+  model->to(type);
+  model->eval();
+  const double difference = export_torchscript(model, example_input(config, 2).to(type), options.path);
+  std::printf("wrote %s; loaded again: relative difference %.3g\n", options.path.c_str(), difference);
+  if (!options.examples.empty()) {
+    SafeTensors examples;
+    for (const int64_t batch : {1, 7, 64}) {
+      const auto input = example_input(config, batch).to(type);
+      const std::string number = std::to_string(examples.tensors.size() / 2);
+      examples.tensors["input_" + number] = input;
+      examples.tensors["output_" + number] = model->forward(input);
+    }
+    save_safetensors(options.examples, examples);
+    std::printf("wrote %s: inputs and outputs of three batches\n", options.examples.c_str());
+  }
+}
+
+}  // namespace
+
+void add_export(CLI::App& app) {
+  auto* command =
+      app.add_subcommand("export", "Write a RUN's network as TorchScript, which needs no OptoTorch");
+  auto options = std::make_shared<ExportOptions>();
+  command->add_option("RUN", options->folder, "Folder that train wrote")->required();
+  command->add_option("--out", options->path, "File to write, e.g. model.pt")->required();
+  command->add_option("--examples", options->examples,
+                      "Also write inputs and outputs here, to check the export with");
+  command->add_flag("--best", options->best,
+                    "Weights of the best epoch on the validation set, not of the last");
+  command->add_flag("--float64", options->float64, "In double precision");
+  command->callback([options] { export_run(*options); });
+}
+
+}  // namespace optotorch::tools

@@ -1,0 +1,134 @@
+#include <openssl/evp.h>
+#include <optotorch/core/check.h>
+#include <optotorch/trainers/checkpoint.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "optotorch/command.h"
+#include "optotorch/run.h"
+
+namespace optotorch::tools {
+namespace {
+
+/// SHA-256 over names, types, shapes and bytes, in the order of the names.
+std::string sha256(const std::map<std::string, torch::Tensor>& tensors) {
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  for (const auto& [name, tensor] : tensors) {
+    const std::string head = name + " " + describe(tensor) + "\n";
+    const auto data = tensor.contiguous();
+    EVP_DigestUpdate(context.get(), head.data(), head.size());
+    EVP_DigestUpdate(context.get(), data.const_data_ptr(), data.nbytes());
+  }
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_DigestFinal_ex(context.get(), digest, &size);
+  std::string hex;
+  for (unsigned int i = 0; i < size; ++i) {
+    char byte[3];
+    std::snprintf(byte, sizeof byte, "%02x", digest[i]);
+    hex += byte;
+  }
+  return hex;
+}
+
+void print_versions() {
+  const auto all = versions();
+  for (const auto& [name, value] : all.items()) {
+    std::printf("%-10s %s\n", name.c_str(),
+                value.is_string() ? value.get<std::string>().c_str() : value.dump().c_str());
+  }
+}
+
+int64_t count(const std::vector<torch::Tensor>& parameters) {
+  int64_t sum = 0;
+  for (const auto& parameter : parameters) {
+    sum += parameter.numel();
+  }
+  return sum;
+}
+
+std::string shape_of(const torch::Tensor& tensor) {
+  std::ostringstream text;
+  text << tensor.sizes().slice(1) << (tensor.is_complex() ? " field" : "");
+  return text.str();
+}
+
+void print_run(const std::string& folder) {
+  const auto config = load_config(folder);
+  auto model = load_model(config, folder);
+  std::printf("model      %s, %s on %s, seed %lld\n\n", config.model.c_str(), config.rule.c_str(),
+              config.dataset.c_str(), static_cast<long long>(config.seed));
+  std::printf("%-5s %-24s %-18s %12s %8s %6s\n", "layer", "kind", "output", "parameters", "MZIs", "block");
+  const auto passes = model->propagate(example_input(config, 1));
+  int64_t parameters = 0, mzis = 0;
+  for (size_t index = 0; index < model->size(); ++index) {
+    auto& layer = model->layer(index);
+    size_t block = 0;
+    while (model->blocks()[block].end <= index) {
+      ++block;
+    }
+    parameters += count(layer.parameters());
+    mzis += layer.mzi_count();
+    std::printf("%-5zu %-24s %-18s %12lld %8lld %6zu\n", index, layer.name().c_str(),
+                shape_of(passes[index].output).c_str(), static_cast<long long>(count(layer.parameters())),
+                static_cast<long long>(layer.mzi_count()), block);
+  }
+  std::printf("%-5s %-24s %-18s %12lld %8lld\n\nsha256     %s\n", "", "all", "",
+              static_cast<long long>(parameters), static_cast<long long>(mzis),
+              sha256(weights_of(*model)).c_str());
+}
+
+void print_export(const std::string& path) {
+  torch::jit::Module module;
+  try {
+    module = torch::jit::load(path);
+  } catch (const std::exception&) {
+    reject({.where = "optotorch",
+            .argument = path,
+            .expected = "a TorchScript file",
+            .got = "something else",
+            .remedy = "optotorch export writes one"});
+  }
+  std::map<std::string, torch::Tensor> tensors;
+  for (const auto& item : module.named_parameters()) {
+    tensors[item.name] = item.value;
+  }
+  for (const auto& item : module.named_buffers()) {
+    tensors[item.name] = item.value;
+  }
+  for (const auto& [name, tensor] : tensors) {
+    std::printf("%-32s %s\n", name.c_str(), describe(tensor).c_str());
+  }
+  std::printf("\nsha256     %s\n", sha256(tensors).c_str());
+}
+
+}  // namespace
+
+void add_info(CLI::App& app) {
+  auto* command =
+      app.add_subcommand("info", "Versions, SIMD target and threads; the network of a RUN or an export");
+  auto target = std::make_shared<std::string>();
+  command->add_option("TARGET", *target, "A RUN folder, or a TorchScript file");
+  command->callback([target] {
+    print_versions();
+    if (target->empty()) {
+      return;
+    }
+    std::printf("\n");
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(*target, ignored)) {
+      print_export(*target);
+    } else {
+      print_run(*target);
+    }
+  });
+}
+
+}  // namespace optotorch::tools

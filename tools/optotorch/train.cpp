@@ -1,0 +1,78 @@
+#include <optotorch/trainers/datasets/load_image_sets.h>
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "optotorch/command.h"
+#include "optotorch/run.h"
+
+namespace optotorch::tools {
+
+void add_train(CLI::App& app) {
+  auto* command = app.add_subcommand("train", "Train a network and write a RUN folder");
+  auto config = std::make_shared<RunConfig>();
+  auto options = std::make_shared<RunOptions>();
+  std::string models = "Network:";
+  for (const auto& preset : presets()) {
+    models += "\n" + preset.name + ": " + preset.description;
+  }
+  command->add_option("--dataset", config->dataset, "Data set")
+      ->check(one_of(image_set_names()))
+      ->capture_default_str();
+  command
+      ->add_option("--data-root", config->data_root, "Folder as torchvision lays it out: DIR/MNIST/raw/...")
+      ->capture_default_str();
+  command->add_option("--model", config->model, models)->check(one_of(preset_names()))->capture_default_str();
+  command
+      ->add_option(
+          "--rule", config->rule,
+          "Update rule: back-propagation, two-pass forward propagation, direct feedback alignment, or "
+          "only the read-out")
+      ->check(one_of(rule_names()))
+      ->capture_default_str();
+  command->add_option("--epochs", config->epochs, "Times through the training set (default: the network's)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--batch-size", config->batch_size, "Samples a step (default: the network's)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--lr", config->learning_rate, "Learning rate of Adam (default: the network's)")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--validation", config->validation,
+                   "Training images held back to choose the best epoch: a fraction below 1, a number, or 0")
+      ->capture_default_str();
+  command->add_option("--seed", config->seed, "Of initial weights, order, shifts and random matrices")
+      ->capture_default_str();
+  command->add_option("--threads", config->threads, "Default: one per core")->check(CLI::PositiveNumber);
+  command->add_option("--out", options->folder, "RUN folder; must be new, or continued with --resume")
+      ->required();
+  command->add_flag("--resume", options->resume, "Continue the run in --out from its checkpoint");
+  command->add_flag("--alignment", options->alignment,
+                    "Log, each epoch, the cosine between the rule's update and the true gradient");
+  command
+      ->add_option("--checkpoint-seconds", options->checkpoint_seconds, "Between checkpoints within an epoch")
+      ->capture_default_str();
+  command
+      ->add_option("--checkpoint-steps", options->checkpoint_steps,
+                   "Steps between checkpoints; 0: by time only")
+      ->capture_default_str();
+  command->add_flag("!--quiet", options->progress, "No progress on standard error");
+  command->callback([config, options] {
+    const auto result = train_run(resolve(*config), *options);
+    if (options->resume) {
+      std::printf(result.resumed ? "continued from %s/checkpoint.safetensors\n"
+                                 : "no checkpoint in %s yet: began at the beginning\n",
+                  options->folder.c_str());
+    }
+    if (result.interrupted) {
+      std::printf("interrupted; continue with: optotorch train ... --out %s --resume\n",
+                  options->folder.c_str());
+      throw CLI::RuntimeError(interrupted_exit_code);
+    }
+    const auto& last = result.epochs.back();
+    std::printf("test accuracy %.2f %% after epoch %lld; run in %s\n", 100 * last.test_accuracy.value_or(0),
+                static_cast<long long>(last.epoch), options->folder.c_str());
+  });
+}
+
+}  // namespace optotorch::tools
