@@ -2,22 +2,23 @@
 //
 //     T = P_out diag(i, -i) R(r) P_in,      R(r) = [[cos r, sin r], [-sin r, cos r]],  r = (pi - t)/2
 //
-// Phases commute along a port, so each port carries a phase w (an angle in double, known from the mesh alone)
-// that the samples have not met yet. Before R only the difference d of the two arms matters:
+// Each port carries a factor D = rho e^{i w}, known from the mesh alone, that the samples have not met yet:
+// the field is D times what the tile holds. Phases only change w. At a rotation, with d = w_u - w_l and k =
+// tan r, |k| <= 1,
 //
-//     R(r) diag(e^{i(w_u + phi)}, e^{i w_l}) = e^{i w_l} R(r) diag(e^{i d}, 1)
+//     R(r) diag(D_u, D_l) = cos r diag(D_u, D_l) [[1, a], [b, 1]],   a = k (rho_l/rho_u) e^{-i d},
+//                                                                    b = -k (rho_u/rho_l) e^{i d}
 //
-// and both angles shrink to [-pi/2, pi/2] because half turns pass through: R(r) diag(-1, 1) = diag(-1, 1)
-// R(-r) and R(r + pi) = -R(r). What a sample meets is then a plane rotation of (re, im) of the upper arm by d
-// and one of (lower, upper) by r, each as three shears,
+// so that an MZI costs a sample 8 fused multiply-adds instead of the 16 of a complex 2x2 matrix. Where
+// |sin r| > |cos r|, the sine is taken out instead: the two arms are read in exchanged order, k = cot r.
+// Every `strip` columns the factors D, at least 2^-(strip/2), are multiplied into the samples and begin anew
+// at 1.
 //
-//     a -= tan(v/2) b;   b += sin(v) a;   a -= tan(v/2) b         with |tan(v/2)| <= 1,
-//
-// 9 fused multiply-adds instead of the 16 of a complex 2x2 matrix, undone by the same shears backwards. The
-// phases w that are left at the output are one factor a port.
-//
-// Gradients: for a phase on a port, Im(g conj(x)) there (unchanged by w, which x and g share); for r,
-// Re(conj(g_u) y_l - conj(g_l) y_u) at the output of R, since dR/dr R^-1 = [[0, 1], [-1, 0]].
+// Backward, fields x and signals g go through T^H = T^-1 alike, with factors of that direction, so the
+// rotation above serves both. The gradients, at the output of R: for a phase on a port, Im(g conj(x)); for r,
+// Re(conj(g_u) x_l - conj(g_l) x_u), since dR/dr R^-1 = [[0, 1], [-1, 0]]; in terms of what the tiles hold,
+// rho_u rho_l Re(e^{-i d} S) with S = sum of conj(g_u) x_l - g_l conj(x_u); arms in exchanged order give
+// -conj(S).
 
 #include <optotorch/ops/cpu/mesh_kernels.h>
 #include <optotorch/ops/simd_target.h>
@@ -43,220 +44,325 @@ HWY_INLINE V64 wrapped(V64 x) {
   return hn::NegMulAdd(n, hn::Set(d, below_two_pi), rest);
 }
 
-/// Fills shears, direction and exit; false if a phase is not finite.
+/// The factors of all ports while a mesh is walked through.
+struct PortFactors {
+  explicit PortFactors(int64_t ports)
+      : ports(ports), angle(2 * ports), size(2 * ports), next_angle(2 * ports), next_size(2 * ports) {
+    for (const auto* array : {&angle, &next_angle}) {
+      std::fill(array->get(), array->get() + 2 * ports + kernel_padding, 0.0);
+    }
+    for (const auto* array : {&size, &next_size}) {
+      std::fill(array->get(), array->get() + 2 * ports + kernel_padding, 1.0);
+    }
+  }
+
+  int64_t ports;
+  AlignedArray<double> angle, size, next_angle, next_size;
+};
+
+/// What the MZIs of a mesh are to the direction of a pass.
+struct Pass {
+  bool backward, phi_first;
+  ZeroState zero_state;
+  double idle;
+};
+
+/// Takes a vector of MZIs' ports, from `upper` on, past the MZIs from k on and writes their coefficients.
+template <typename T>
+void pass_mzis(const Pass& pass, const IdealMesh<T>& ideal, int64_t k, V64 theta, V64 phi, int64_t upper,
+               const PortFactors& factors) {
+  const D64 d;
+  const auto zero = hn::Zero(d), pi = hn::Set(d, std::numbers::pi), half = hn::Set(d, 0.5);
+  const auto quarter = hn::Mul(pi, half);
+  V64 angle_u, angle_l, size_u, size_l;
+  hn::LoadInterleaved2(d, factors.angle.get() + upper, angle_u, angle_l);
+  hn::LoadInterleaved2(d, factors.size.get() + upper, size_u, size_l);
+  const auto phi_in = pass.phi_first ? phi : zero, phi_out = pass.phi_first ? zero : phi;
+  const auto offset = hn::Set(d, pass.zero_state == ZeroState::cross ? std::numbers::pi / 2 : 0.0);
+  auto r = hn::NegMulAdd(theta, half, offset);
+  if (pass.backward) {
+    r = hn::Neg(r);
+    angle_u = hn::Sub(angle_u, hn::Add(phi_out, quarter));
+    angle_l = hn::Add(angle_l, quarter);
+  } else {
+    angle_u = hn::Add(angle_u, phi_in);
+  }
+  const auto e = unit_phase(hn::Sub(angle_u, angle_l));
+  const auto rotation = unit_phase(r);
+  const auto cosine = rotation.re, sine = rotation.im;
+  const auto swap = hn::Gt(hn::Abs(sine), hn::Abs(cosine));
+  const auto large = hn::IfThenElse(swap, sine, cosine), small = hn::IfThenElse(swap, cosine, sine);
+  const auto slope = hn::Div(small, large);
+  const auto ratio = hn::Div(hn::IfThenElse(swap, size_u, size_l), hn::IfThenElse(swap, size_l, size_u));
+  const auto a = hn::Mul(slope, ratio), b = hn::Div(slope, ratio);
+  const auto a_im = hn::Mul(a, e.im), b_im = hn::Mul(b, e.im);
+  T* const row = ideal.rotations.get() + k;
+  store_double(hn::Mul(a, e.re), row);
+  store_double(hn::IfThenElse(swap, a_im, hn::Neg(a_im)), row + ideal.stride);
+  store_double(hn::Neg(hn::Mul(b, e.re)), row + 2 * ideal.stride);
+  store_double(hn::IfThenElse(swap, b_im, hn::Neg(b_im)), row + 3 * ideal.stride);
+  const hn::Rebind<int32_t, D64> whole;
+  hn::StoreU(hn::DemoteTo(whole, hn::IfThenElseZero(swap, hn::Set(d, 1.0))), whole, ideal.swaps.get() + k);
+
+  const auto turn = hn::IfThenElseZero(hn::Lt(large, zero), pi);
+  auto next_angle_u = hn::Add(turn, hn::IfThenElse(swap, angle_l, angle_u));
+  auto next_angle_l = hn::Add(turn, hn::IfThenElse(swap, hn::Add(angle_u, pi), angle_l));
+  const auto shrink = hn::Abs(large);
+  const auto next_size_u = hn::Mul(shrink, hn::IfThenElse(swap, size_l, size_u));
+  const auto next_size_l = hn::Mul(shrink, hn::IfThenElse(swap, size_u, size_l));
+  if (pass.backward) {
+    const auto weight = hn::Mul(size_u, size_l);
+    const auto phi_size = pass.phi_first ? next_size_u : size_u;
+    double* const to = ideal.weights.get() + k;
+    hn::StoreU(hn::Mul(hn::IfThenElse(swap, hn::Neg(weight), weight), e.re), d, to);
+    hn::StoreU(hn::Mul(weight, e.im), d, to + ideal.stride);
+    hn::StoreU(hn::Mul(phi_size, phi_size), d, to + 2 * ideal.stride);
+    next_angle_u = hn::Sub(next_angle_u, phi_in);
+  } else {
+    next_angle_u = hn::Add(next_angle_u, hn::Add(phi_out, quarter));
+    next_angle_l = hn::Sub(next_angle_l, quarter);
+  }
+  hn::StoreInterleaved2(wrapped(next_angle_u), wrapped(next_angle_l), d, factors.next_angle.get() + upper);
+  hn::StoreInterleaved2(next_size_u, next_size_l, d, factors.next_size.get() + upper);
+}
+
+/// Fills the mesh's coefficients for one direction; false if a phase is not finite.
 template <typename T>
 bool prepare_ideal(const MeshArrays<T>& mesh, const IdealMesh<T>& ideal) {
   const MeshLayout& layout = mesh.layout;
-  const int64_t ports = layout.ports;
-  const AlignedArray<double> theta(ideal.mzis), phi(ideal.mzis), gamma(ports), buffers(2 * ports + 64);
-  double* before = buffers.get();
-  double* after = before + ports + 32;
+  const int64_t ports = layout.ports, columns = layout.columns;
+  const AlignedArray<double> theta(ideal.mzis), phi(ideal.mzis), gamma(ports);
+  std::fill(gamma.get(), gamma.get() + ports, 0.0);
   bool finite = copy_finite(mesh.theta, ideal.mzis, theta.get());
   finite &= copy_finite(mesh.phi, ideal.mzis, phi.get());
-  std::fill(gamma.get(), gamma.get() + ports, 0.0);
-  std::fill(before, before + 2 * ports + 64, 0.0);
   if (mesh.screen) {
     finite &= copy_finite(mesh.screen, ports, gamma.get());
   }
   if (!finite) {
     return false;
   }
+  const bool backward = ideal.direction == Direction::backward;
+  const double sign = backward ? -1 : 1;
+  const double idle = layout.idle_port == IdlePort::bar ? -sign * std::numbers::pi / 2 : 0;
+  const Pass pass{backward, layout.phi_arm == PhiArm::input, layout.zero_state, idle};
+  const bool screen_last = pass.phi_first != backward;
+  PortFactors factors(ports);
+  for (int64_t p = 0; !screen_last && p < ports; ++p) {
+    factors.angle[p] = sign * gamma[p];
+  }
   const D64 d;
-  const bool phi_first = layout.phi_arm == PhiArm::input;
-  const auto phi_in = hn::Set(d, phi_first ? 1.0 : 0.0), phi_out = hn::Set(d, phi_first ? 0.0 : 1.0);
-  const auto offset = hn::Set(d, layout.zero_state == ZeroState::cross ? std::numbers::pi / 2 : 0.0);
-  const auto pi = hn::Set(d, std::numbers::pi), half = hn::Set(d, 0.5);
-  const double idle = layout.idle_port == IdlePort::bar ? -std::numbers::pi / 2 : 0;
-  T* const row = ideal.shears.get();
-  for (int64_t p = 0; p < ports; ++p) {
-    before[p] = phi_first ? 0 : gamma[p];
-  }
-  for (int64_t c = 0, start = 0; c < layout.columns; ++c) {
-    const int64_t first = layout.first_port(c), pairs = layout.pairs(c);
+  int64_t start = backward ? ideal.mzis : 0;
+  for (int64_t step = 0; step < columns; ++step) {
+    const int64_t c = backward ? columns - 1 - step : step;
+    const int64_t first = layout.first_port(c), pairs = layout.pairs(c), below = first + 2 * pairs;
+    start -= backward ? pairs : 0;
     for (int64_t j = 0; j < pairs; j += hn::Lanes(d)) {
-      const int64_t k = start + j;
-      V64 upper, lower;
-      hn::LoadInterleaved2(d, before + first + 2 * j, upper, lower);
-      const auto external = hn::LoadU(d, phi.get() + k);
-      const auto rotation = hn::NegMulAdd(hn::LoadU(d, theta.get() + k), half, offset);
-      const auto [phase, m] = without_half_turns(hn::MulAdd(phi_in, external, hn::Sub(upper, lower)));
-      const auto [angle, n] = without_half_turns(rotation);
-      const auto sign = parity_sign(m);
-      const auto a = small_angle(hn::Mul(phase, half));
-      const auto b = small_angle(hn::Mul(hn::Mul(angle, sign), half));
-      store_double(hn::Div(a.im, a.re), row + k);
-      store_double(hn::Mul(hn::Add(a.im, a.im), a.re), row + ideal.stride + k);
-      store_double(hn::Div(b.im, b.re), row + 2 * ideal.stride + k);
-      store_double(hn::Mul(hn::Add(b.im, b.im), b.re), row + 3 * ideal.stride + k);
-      store_double(sign, ideal.direction.get() + k);
-      const auto common = hn::MulAdd(pi, n, lower);
-      const auto quarter = hn::Mul(pi, half);
-      upper = hn::MulAdd(phi_out, external, hn::Add(hn::MulAdd(pi, m, common), quarter));
-      hn::StoreInterleaved2(wrapped(upper), wrapped(hn::Sub(common, quarter)), d, after + first + 2 * j);
+      pass_mzis(pass, ideal, ideal.row(c) + j, hn::LoadU(d, theta.get() + start + j),
+                hn::LoadU(d, phi.get() + start + j), first + 2 * j, factors);
     }
-    for (int64_t p = 0; p < first; ++p) {
-      after[p] = before[p] + idle;
+    const auto leave_idle = [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) {
+        factors.next_angle[p] = factors.angle[p] + idle;
+        factors.next_size[p] = factors.size[p];
+      }
+    };
+    leave_idle(0, first);
+    leave_idle(below, ports);
+    std::swap(factors.angle, factors.next_angle);
+    std::swap(factors.size, factors.next_size);
+    start += backward ? 0 : pairs;
+
+    const bool last = step + 1 == columns;
+    if (last || (step + 1) % IdealMesh<T>::strip == 0) {
+      for (int64_t p = 0; last && screen_last && p < ports; ++p) {
+        factors.angle[p] += sign * gamma[p];
+      }
+      T* const to = ideal.strip_factors.get() + 2 * ports * (step / IdealMesh<T>::strip);
+      store_port_factors(factors.angle.get(), ports, to);
+      for (int64_t p = 0; p < ports; ++p) {
+        to[p] = static_cast<T>(to[p] * factors.size[p]);
+        to[ports + p] = static_cast<T>(to[ports + p] * factors.size[p]);
+        factors.angle[p] = 0;
+        factors.size[p] = 1;
+      }
     }
-    for (int64_t p = first + 2 * pairs; p < ports; ++p) {
-      after[p] = before[p] + idle;
-    }
-    std::swap(before, after);
-    start += pairs;
   }
-  for (int64_t p = 0; phi_first && p < ports; ++p) {
-    before[p] += gamma[p];
-  }
-  store_port_factors(before, ports, ideal.exit.get());
   return true;
 }
 
+/// One MZI's rotation, ready for vectors: upper' = first + a second, lower' = second + b first.
 template <class V>
-struct Shears {
-  V phase_tan, phase_sin, angle_tan, angle_sin;
+struct Rotation {
+  Complex<V> a, b;
+  int64_t swap;
 };
 
+/// A mesh's coefficients by plain pointers. Copies: stores into tiles might alias the mesh itself, and the
+/// compiler would read its members again and again.
+template <typename T>
+struct Rotations {
+  explicit Rotations(const IdealMesh<T>& mesh)
+      : row(mesh.rotations.get()), stride(mesh.stride), swaps(mesh.swaps.get()) {}
+
+  template <class D>
+  HWY_INLINE Rotation<Vector<D>> load(D d, int64_t k) const {
+    return {{hn::Set(d, row[k]), hn::Set(d, row[stride + k])},
+            {hn::Set(d, row[2 * stride + k]), hn::Set(d, row[3 * stride + k])},
+            swaps[k]};
+  }
+
+  const T* row;
+  int64_t stride;
+  const int32_t* swaps;
+};
+
+/// The fields on an MZI's two ports, in the order in which its rotation takes them.
 template <class V>
-HWY_INLINE void shear_three(V& a, V& b, V tangent, V sine) {
-  a = hn::NegMulAdd(tangent, b, a);
-  b = hn::MulAdd(sine, a, b);
-  a = hn::NegMulAdd(tangent, b, a);
-}
-template <class V>
-HWY_INLINE void unshear_three(V& a, V& b, V tangent, V sine) {
-  a = hn::MulAdd(tangent, b, a);
-  b = hn::NegMulAdd(sine, a, b);
-  a = hn::MulAdd(tangent, b, a);
-}
+struct Arms {
+  Complex<V> first, second;
+};
 
 template <class D, typename T>
-HWY_INLINE Shears<Vector<D>> load_shears(D d, const IdealMesh<T>& mesh, int64_t k) {
-  const T* row = mesh.shears.get() + k;
-  return {hn::Set(d, row[0]), hn::Set(d, row[mesh.stride]), hn::Set(d, row[2 * mesh.stride]),
-          hn::Set(d, row[3 * mesh.stride])};
+HWY_INLINE Arms<Vector<D>> load_arms(D d, Tile<T> x, int64_t u, int64_t s, int64_t swap) {
+  const int64_t first = u + swap, second = u + 1 - swap;
+  return {{hn::Load(d, x.re(first) + s), hn::Load(d, x.im(first) + s)},
+          {hn::Load(d, x.re(second) + s), hn::Load(d, x.im(second) + s)}};
+}
+
+/// x + a y.
+template <class V>
+HWY_INLINE Complex<V> plus_product(const Complex<V>& x, const Complex<V>& a, const Complex<V>& y) {
+  return {hn::NegMulAdd(a.im, y.im, hn::MulAdd(a.re, y.re, x.re)),
+          hn::MulAdd(a.im, y.re, hn::MulAdd(a.re, y.im, x.im))};
+}
+
+template <class D, typename T, class V>
+HWY_INLINE Complex<V> rotate_and_store(D d, const Rotation<V>& rotation, const Arms<V>& arms, Tile<T> x,
+                                       int64_t u, int64_t s) {
+  const auto upper = plus_product(arms.first, rotation.a, arms.second);
+  const auto lower = plus_product(arms.second, rotation.b, arms.first);
+  hn::Store(upper.re, d, x.re(u) + s);
+  hn::Store(upper.im, d, x.im(u) + s);
+  hn::Store(lower.re, d, x.re(u + 1) + s);
+  hn::Store(lower.im, d, x.im(u + 1) + s);
+  return upper;
 }
 
 template <typename T>
-void forward_columns(const IdealMesh<T>& mesh, Tile<T> x) {
+void forward_column(const IdealMesh<T>& mesh, int64_t c, Tile<T> x) {
   const Lanes<T> d;
-  using V = Vector<decltype(d)>;
-  for (int64_t c = 0, k = 0; c < mesh.layout.columns; ++c) {
-    int64_t u = mesh.layout.first_port(c);
-    for (int64_t end = k + mesh.layout.pairs(c); k < end; ++k, u += 2) {
-      const auto shears = load_shears(d, mesh, k);
-      for (int64_t s = 0; s < tile_samples<T>; s += hn::Lanes(d)) {
-        V upper_re = hn::Load(d, x.re(u) + s), upper_im = hn::Load(d, x.im(u) + s);
-        V lower_re = hn::Load(d, x.re(u + 1) + s), lower_im = hn::Load(d, x.im(u + 1) + s);
-        shear_three(upper_re, upper_im, shears.phase_tan, shears.phase_sin);
-        shear_three(lower_re, upper_re, shears.angle_tan, shears.angle_sin);
-        shear_three(lower_im, upper_im, shears.angle_tan, shears.angle_sin);
-        hn::Store(upper_re, d, x.re(u) + s);
-        hn::Store(upper_im, d, x.im(u) + s);
-        hn::Store(lower_re, d, x.re(u + 1) + s);
-        hn::Store(lower_im, d, x.im(u + 1) + s);
-      }
+  const Rotations<T> rotations(mesh);
+  int64_t u = mesh.layout.first_port(c), k = mesh.row(c);
+  for (const int64_t end = k + mesh.layout.pairs(c); k < end; ++k, u += 2) {
+    const auto rotation = rotations.load(d, k);
+    for (int64_t s = 0; s < tile_samples<T>; s += hn::Lanes(d)) {
+      rotate_and_store(d, rotation, load_arms(d, x, u, s, rotation.swap), x, u, s);
     }
   }
 }
 
-/// Takes x and g one MZI back and adds up dL/dr and dL/dphi.
-template <bool phi_first, typename T, class D, class V>
-HWY_INLINE void backward_mzi(D d, const Shears<V>& shears, Tile<T> x, Tile<T> g, int64_t u, V& dL_dr,
-                             V& dL_dphi) {
-  for (int64_t s = 0; s < tile_samples<T>; s += hn::Lanes(d)) {
-    V xu_re = hn::Load(d, x.re(u) + s), xu_im = hn::Load(d, x.im(u) + s);
-    V xl_re = hn::Load(d, x.re(u + 1) + s), xl_im = hn::Load(d, x.im(u + 1) + s);
-    V gu_re = hn::Load(d, g.re(u) + s), gu_im = hn::Load(d, g.im(u) + s);
-    V gl_re = hn::Load(d, g.re(u + 1) + s), gl_im = hn::Load(d, g.im(u + 1) + s);
-    const auto add_phi = [&] { dL_dphi = hn::NegMulAdd(gu_re, xu_im, hn::MulAdd(gu_im, xu_re, dL_dphi)); };
-    dL_dr = hn::MulAdd(gu_im, xl_im, hn::MulAdd(gu_re, xl_re, dL_dr));
-    dL_dr = hn::NegMulAdd(gl_im, xu_im, hn::NegMulAdd(gl_re, xu_re, dL_dr));
-    if constexpr (!phi_first) {
-      add_phi();
-    }
-    unshear_three(xl_re, xu_re, shears.angle_tan, shears.angle_sin);
-    unshear_three(xl_im, xu_im, shears.angle_tan, shears.angle_sin);
-    unshear_three(gl_re, gu_re, shears.angle_tan, shears.angle_sin);
-    unshear_three(gl_im, gu_im, shears.angle_tan, shears.angle_sin);
-    if constexpr (phi_first) {
-      add_phi();
-    }
-    unshear_three(xu_re, xu_im, shears.phase_tan, shears.phase_sin);
-    unshear_three(gu_re, gu_im, shears.phase_tan, shears.phase_sin);
-    hn::Store(xu_re, d, x.re(u) + s);
-    hn::Store(xu_im, d, x.im(u) + s);
-    hn::Store(xl_re, d, x.re(u + 1) + s);
-    hn::Store(xl_im, d, x.im(u + 1) + s);
-    hn::Store(gu_re, d, g.re(u) + s);
-    hn::Store(gu_im, d, g.im(u) + s);
-    hn::Store(gl_re, d, g.re(u + 1) + s);
-    hn::Store(gl_im, d, g.im(u + 1) + s);
-  }
+/// conj(a) b, by its parts.
+template <class V>
+HWY_INLINE Complex<V> conj_product(const Complex<V>& a, const Complex<V>& b) {
+  return {hn::MulAdd(a.im, b.im, hn::Mul(a.re, b.re)), hn::NegMulAdd(a.im, b.re, hn::Mul(a.re, b.im))};
 }
 
+/// Takes x and g one column back and adds up, for every MZI: S (real, imaginary) of the arms in the
+/// rotation's order, the phase sum on the upper port on phi's side, and nothing (four numbers fill a block).
 template <bool phi_first, typename T>
-void backward_columns(const IdealMesh<T>& mesh, Tile<T> x, Tile<T> g, T* sums) {
+void backward_column(const IdealMesh<T>& mesh, int64_t c, Tile<T> x, Tile<T> g, T* sums) {
   const Lanes<T> d;
   const Block<T> block;
   using V = Vector<decltype(d)>;
-  constexpr int64_t together = 16 / sizeof(T) / 2;  // MZIs whose two sums fill one block
-  int64_t start = mesh.mzis;
-  for (int64_t c = mesh.layout.columns - 1; c >= 0; --c) {
-    const int64_t pairs = mesh.layout.pairs(c), first = mesh.layout.first_port(c);
-    start -= pairs;
-    for (int64_t j = 0; j < pairs; j += together) {
-      V sum[2 * together];
-      for (int64_t i = 0; i < together; ++i) {
-        sum[2 * i] = sum[2 * i + 1] = hn::Zero(d);
-        if (j + i < pairs) {
-          backward_mzi<phi_first>(d, load_shears(d, mesh, start + j + i), x, g, first + 2 * (j + i),
-                                  sum[2 * i], sum[2 * i + 1]);
-        }
+  constexpr int64_t together = 16 / sizeof(T);
+  const Rotations<T> rotations(mesh);
+  int64_t u = mesh.layout.first_port(c), k = mesh.row(c);
+  for (const int64_t end = k + mesh.layout.pairs(c); k < end; ++k, u += 2) {
+    const auto rotation = rotations.load(d, k);
+    V s_re = hn::Zero(d), s_im = hn::Zero(d), phase = hn::Zero(d);
+    for (int64_t s = 0; s < tile_samples<T>; s += hn::Lanes(d)) {
+      const auto xs = load_arms(d, x, u, s, rotation.swap);
+      const auto gs = load_arms(d, g, u, s, rotation.swap);
+      // Short chains of additions: the processor looks only a few MZIs ahead.
+      const auto one = conj_product(gs.first, xs.second), other = conj_product(gs.second, xs.first);
+      s_re = hn::Add(s_re, hn::Sub(one.re, other.re));
+      s_im = hn::Add(s_im, hn::Add(one.im, other.im));
+      if constexpr (!phi_first) {
+        const auto xu = load_arms(d, x, u, s, 0).first, gu = load_arms(d, g, u, s, 0).first;
+        phase = hn::Add(phase, hn::NegMulAdd(gu.re, xu.im, hn::Mul(gu.im, xu.re)));
       }
-      T* const to = sums + 2 * (start + j);
-      hn::StoreU(hn::Add(hn::LoadU(block, to), lane_sums(d, sum)), block, to);
+      const auto xu = rotate_and_store(d, rotation, xs, x, u, s);
+      const auto gu = rotate_and_store(d, rotation, gs, g, u, s);
+      if constexpr (phi_first) {
+        phase = hn::Add(phase, hn::NegMulAdd(gu.re, xu.im, hn::Mul(gu.im, xu.re)));
+      }
+    }
+    const V sum[4] = {s_re, s_im, phase, hn::Zero(d)};
+    for (int64_t i = 0; i < 4; i += together) {
+      V some[together];
+      std::copy(sum + i, sum + i + together, some);
+      T* const to = sums + 4 * k + i;
+      hn::StoreU(hn::Add(hn::LoadU(block, to), lane_sums(d, some)), block, to);
     }
   }
 }
 
 template <typename T>
 void forward_ideal(const IdealMesh<T>& mesh, const T* input, T* output, Samples samples) {
-  const int64_t ports = mesh.layout.ports;
+  const int64_t ports = mesh.layout.ports, columns = mesh.layout.columns;
   const AlignedArray<T> memory(2 * tile_samples<T> * ports);
   const Tile<T> x{memory.get(), 2 * tile_samples<T>};
   for (int64_t first = samples.begin; first < samples.end; first += tile_samples<T>) {
     const int64_t count = std::min(tile_samples<T>, samples.end - first);
     load_tile(input, ports, first, count, x);
-    forward_columns(mesh, x);
-    scale_ports<false>(x, ports, mesh.exit.get());
+    for (int64_t c = 0; c < columns; ++c) {
+      forward_column(mesh, c, x);
+      if (mesh.ends_strip(c)) {
+        scale_ports(x, ports, mesh.factors_after(c));
+      }
+    }
     store_tile(x, ports, first, count, output);
+  }
+}
+
+template <bool phi_first, typename T>
+void backward_ideal(const IdealMesh<T>& mesh, const T* dL_doutput, const T* output, T* dL_dinput,
+                    Samples samples, T* mzi_sums, T* port_sums) {
+  const int64_t ports = mesh.layout.ports, columns = mesh.layout.columns;
+  // x and g of a port side by side: four planes.
+  const AlignedArray<T> memory(4 * tile_samples<T> * ports);
+  const Tile<T> x{memory.get(), 4 * tile_samples<T>};
+  const Tile<T> g{memory.get() + 2 * tile_samples<T>, 4 * tile_samples<T>};
+  std::fill(mzi_sums, mzi_sums + mesh.sums(), T(0));
+  std::fill(port_sums, port_sums + ports, T(0));
+  for (int64_t first = samples.begin; first < samples.end; first += tile_samples<T>) {
+    const int64_t count = std::min(tile_samples<T>, samples.end - first);
+    load_tile(output, ports, first, count, x);
+    load_tile(dL_doutput, ports, first, count, g);
+    if (phi_first) {
+      add_phase_gradients(x, g, ports, port_sums);
+    }
+    for (int64_t step = 0; step < columns; ++step) {
+      backward_column<phi_first>(mesh, columns - 1 - step, x, g, mzi_sums);
+      if (mesh.ends_strip(step)) {
+        scale_ports(x, ports, mesh.factors_after(step));
+        scale_ports(g, ports, mesh.factors_after(step));
+      }
+    }
+    if (!phi_first) {
+      add_phase_gradients(x, g, ports, port_sums);
+    }
+    store_tile(g, ports, first, count, dL_dinput);
   }
 }
 
 template <typename T>
 void backward_ideal(const IdealMesh<T>& mesh, const T* dL_doutput, const T* output, T* dL_dinput,
                     Samples samples, T* mzi_sums, T* port_sums) {
-  const int64_t ports = mesh.layout.ports;
-  const bool phi_first = mesh.layout.phi_arm == PhiArm::input;
-  // x and g of a port side by side: four planes.
-  const AlignedArray<T> memory(4 * tile_samples<T> * ports);
-  const Tile<T> x{memory.get(), 4 * tile_samples<T>};
-  const Tile<T> g{memory.get() + 2 * tile_samples<T>, 4 * tile_samples<T>};
-  std::fill(mzi_sums, mzi_sums + 2 * mesh.mzis, T(0));
-  std::fill(port_sums, port_sums + ports, T(0));
-  for (int64_t first = samples.begin; first < samples.end; first += tile_samples<T>) {
-    const int64_t count = std::min(tile_samples<T>, samples.end - first);
-    load_tile(output, ports, first, count, x);
-    load_tile(dL_doutput, ports, first, count, g);
-    scale_ports<true>(x, ports, mesh.exit.get());
-    scale_ports<true>(g, ports, mesh.exit.get());
-    if (phi_first) {
-      add_phase_gradients(x, g, ports, port_sums);
-      backward_columns<true>(mesh, x, g, mzi_sums);
-    } else {
-      backward_columns<false>(mesh, x, g, mzi_sums);
-      add_phase_gradients(x, g, ports, port_sums);
-    }
-    store_tile(g, ports, first, count, dL_dinput);
+  if (mesh.layout.phi_arm == PhiArm::input) {
+    backward_ideal<true>(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums, port_sums);
+  } else {
+    backward_ideal<false>(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums, port_sums);
   }
 }
 
@@ -304,13 +410,20 @@ std::string simd_target() {
 }
 
 template <typename T>
-IdealMesh<T>::IdealMesh(const MeshArrays<T>& mesh)
-    : layout(mesh.layout),
-      mzis(mesh.layout.mzis()),
-      stride((mzis + kernel_padding) / 16 * 16),
-      shears(4 * stride),
-      direction(mzis),
-      exit(2 * mesh.layout.ports) {
+IdealMesh<T>::IdealMesh(const MeshArrays<T>& mesh, Direction direction)
+    : layout(mesh.layout), direction(direction), mzis(mesh.layout.mzis()) {
+  starts.reserve(static_cast<size_t>(layout.columns));
+  for (int64_t c = 0, start = 0; c < layout.columns; ++c) {
+    starts.push_back(start);
+    start += (layout.pairs(c) + 7) / 8 * 8;
+    stride = start;
+  }
+  rotations = AlignedArray<T>(4 * stride);
+  swaps = AlignedArray<int32_t>(stride);
+  if (direction == Direction::backward) {
+    weights = AlignedArray<double>(3 * stride);
+  }
+  strip_factors = AlignedArray<T>(2 * layout.ports * ((layout.columns + strip - 1) / strip));
   if constexpr (std::is_same_v<T, float>) {
     finite_ = HWY_DYNAMIC_DISPATCH(prepare_ideal_f32)(mesh, *this);
   } else {
@@ -342,9 +455,14 @@ void IdealMesh<T>::backward(const T* dL_doutput, const T* output, T* dL_dinput, 
 template <typename T>
 void IdealMesh<T>::parameter_gradients(const double* mzi_sums, const double* port_sums, T* dL_dtheta,
                                        T* dL_dphi, T* dL_dscreen) const {
-  for (int64_t k = 0; k < mzis; ++k) {
-    dL_dtheta[k] = static_cast<T>(-0.5 * direction[k] * mzi_sums[2 * k]);
-    dL_dphi[k] = static_cast<T>(mzi_sums[2 * k + 1]);
+  const double* weight = weights.get();
+  for (int64_t c = 0, mzi = 0; c < layout.columns; ++c) {
+    for (int64_t k = row(c), end = k + layout.pairs(c); k < end; ++k, ++mzi) {
+      const double* sums = mzi_sums + 4 * k;
+      const double dL_dr = weight[k] * sums[0] + weight[stride + k] * sums[1];
+      dL_dtheta[mzi] = static_cast<T>(-0.5 * dL_dr);
+      dL_dphi[mzi] = static_cast<T>(weight[2 * stride + k] * sums[2]);
+    }
   }
   for (int64_t p = 0; dL_dscreen && p < layout.ports; ++p) {
     dL_dscreen[p] = static_cast<T>(port_sums[p]);

@@ -50,33 +50,50 @@ struct Samples {
   int64_t begin, end;
 };
 
-/// A mesh of ideal splitters without loss, as two plane rotations per MZI. See ideal_mesh_kernel.cpp.
+/// What the coefficients of an IdealMesh are for.
+enum class Direction { forward, backward };
+
+/// A mesh of ideal splitters without loss, as one scaled rotation per MZI. See ideal_mesh_kernel.cpp.
 template <typename T>
 class IdealMesh {
  public:
-  /// `finite()` is false if a phase is NaN or infinite; nothing else is defined then.
-  explicit IdealMesh(const MeshArrays<T>& mesh);
+  IdealMesh(const MeshArrays<T>& mesh, Direction direction);
+
+  /// False if a phase is NaN or infinite; nothing else is defined then.
   bool finite() const { return finite_; }
 
   void forward(const T* input, T* output, Samples samples) const;
 
   /// Writes dL_dinput and the sums over the samples that the real parameters' gradients are made of:
-  /// `mzi_sums` [mzis, 2] and `port_sums` [ports].
+  /// `mzi_sums` [sums()] and `port_sums` [ports].
   void backward(const T* dL_doutput, const T* output, T* dL_dinput, Samples samples, T* mzi_sums,
                 T* port_sums) const;
 
-  static constexpr int64_t sums_per_mzi = 2;
+  int64_t sums() const { return 4 * stride; }
 
   /// Gradients from the sums (in double, over all samples); dL_dscreen may be null.
   void parameter_gradients(const double* mzi_sums, const double* port_sums, T* dL_dtheta, T* dL_dphi,
                            T* dL_dscreen) const;
 
+  /// Columns between which fields are scaled back to their size: rounding stays, overflow is far.
+  static constexpr int64_t strip = 32;
+  /// Is a strip complete after `steps` columns and one more, counted in the mesh's direction?
+  bool ends_strip(int64_t step) const { return (step + 1) % strip == 0 || step + 1 == layout.columns; }
+  const T* factors_after(int64_t step) const {
+    return strip_factors.get() + 2 * layout.ports * (step / strip);
+  }
+  /// Row of the first MZI of a column in the arrays below: columns begin at whole vectors of eight.
+  int64_t row(int64_t column) const { return starts[static_cast<size_t>(column)]; }
+
   MeshLayout layout;
+  Direction direction;
   int64_t mzis = 0;
-  int64_t stride = 0;         ///< of the four rows of `shears`
-  AlignedArray<T> shears;     ///< tan(d/2), sin(d), tan(r/2), sin(r) of every MZI
-  AlignedArray<T> direction;  ///< d(r)/d(theta) * -2: 1 or -1
-  AlignedArray<T> exit;       ///< factors at the output ports: real parts, then imaginary parts
+  std::vector<int64_t> starts;
+  int64_t stride = 0;             ///< of the rows of `rotations` and `weights`
+  AlignedArray<T> rotations;      ///< re a, im a, re b, im b of every MZI
+  AlignedArray<int32_t> swaps;    ///< 1 where a rotation takes its arms in exchanged order
+  AlignedArray<double> weights;   ///< backward: of the three sums of every MZI in its gradients
+  AlignedArray<T> strip_factors;  ///< after every strip: real parts of the ports' factors, then imaginary
 
  private:
   bool finite_ = true;
@@ -91,11 +108,11 @@ class GeneralMesh {
 
   void forward(const T* input, T* output, Samples samples) const;
 
-  /// Like IdealMesh::backward; the sums are [mzis, 8] and [ports].
+  /// Like IdealMesh::backward; eight sums an MZI.
   void backward(const T* dL_doutput, const T* input, const T* output, T* dL_dinput, Samples samples,
                 T* mzi_sums, T* port_sums) const;
 
-  static constexpr int64_t sums_per_mzi = 8;
+  int64_t sums() const { return 8 * mzis; }
 
   /// Gradients from the sums; the last three may be null.
   void parameter_gradients(const double* mzi_sums, const double* port_sums, T* dL_dtheta, T* dL_dphi,

@@ -159,7 +159,7 @@ void store_tile(Tile<T> tile, int64_t ports, int64_t first, int64_t count, T* fi
 }
 
 /// Multiplies every port by its factor (planes of `ports` numbers), or by the conjugate.
-template <bool conjugate, typename T>
+template <bool conjugate = false, typename T>
 void scale_ports(Tile<T> tile, int64_t ports, const T* factors) {
   const Lanes<T> d;
   for (int64_t p = 0; p < ports; ++p) {

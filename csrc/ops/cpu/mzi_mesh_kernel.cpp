@@ -83,7 +83,7 @@ Sums sum_groups(const Mesh& mesh, int64_t batch, const Kernel& kernel) {
   const int64_t tiles_per_group = std::max<int64_t>(1, (tiles + most_groups - 1) / most_groups);
   const int64_t groups = (tiles + tiles_per_group - 1) / tiles_per_group;
   const int64_t samples = tiles_per_group * tile, ports = mesh.layout.ports;
-  const int64_t size = Mesh::sums_per_mzi * mesh.mzis, stride = size + ports + 2 * kernel_padding;
+  const int64_t size = mesh.sums(), stride = size + ports + 2 * kernel_padding;
   const AlignedArray<T> partial(groups * stride);
   at::parallel_for(0, groups, grain<T>(mesh.mzis), [&](int64_t begin, int64_t end) {
     for (int64_t group = begin; group < end; ++group) {
@@ -152,7 +152,7 @@ MeshGradients backward(const GeneralMesh<T>& mesh, const at::Tensor& dL_doutput,
 
 /// Builds the kernel's mesh, calls `use` with it, and rejects phases that are not finite.
 template <typename T, class Use>
-auto with_mesh(const MeshTensors& mesh, const MeshLayout& layout, const Use& use) {
+auto with_mesh(const MeshTensors& mesh, const MeshLayout& layout, Direction direction, const Use& use) {
   const auto checked = [&](const auto& built) {
     if (!built.finite()) {
       check_mzi_mesh_values(mesh);
@@ -164,7 +164,7 @@ auto with_mesh(const MeshTensors& mesh, const MeshLayout& layout, const Use& use
     check_mzi_mesh_values(mesh);
     return checked(GeneralMesh<T>(arrays));
   }
-  return checked(IdealMesh<T>(arrays));
+  return checked(IdealMesh<T>(arrays, direction));
 }
 
 at::Tensor mzi_mesh_cpu(const at::Tensor& input, const at::Tensor& theta, const at::Tensor& phi,
@@ -178,9 +178,11 @@ at::Tensor mzi_mesh_cpu(const at::Tensor& input, const at::Tensor& theta, const 
   const auto x = plain(input);
   const auto mesh = plain(given);
   if (input.scalar_type() == at::kComplexFloat) {
-    return with_mesh<float>(mesh, layout, [&](const auto& built) { return forward<float>(built, x); });
+    return with_mesh<float>(mesh, layout, Direction::forward,
+                            [&](const auto& built) { return forward<float>(built, x); });
   }
-  return with_mesh<double>(mesh, layout, [&](const auto& built) { return forward<double>(built, x); });
+  return with_mesh<double>(mesh, layout, Direction::forward,
+                           [&](const auto& built) { return forward<double>(built, x); });
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> mzi_mesh_backward_cpu(
@@ -203,9 +205,11 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
   const auto mesh = plain(given);
   MeshGradients d;
   if (input.scalar_type() == at::kComplexFloat) {
-    d = with_mesh<float>(mesh, layout, [&](const auto& built) { return backward(built, g, x, y, mesh); });
+    d = with_mesh<float>(mesh, layout, Direction::backward,
+                         [&](const auto& built) { return backward(built, g, x, y, mesh); });
   } else {
-    d = with_mesh<double>(mesh, layout, [&](const auto& built) { return backward(built, g, x, y, mesh); });
+    d = with_mesh<double>(mesh, layout, Direction::backward,
+                          [&](const auto& built) { return backward(built, g, x, y, mesh); });
   }
   return {d.dL_dinput, d.dL_dtheta, d.dL_dphi, d.dL_dscreen, d.dL_dsplitter_error, d.dL_dtransmission};
 }
