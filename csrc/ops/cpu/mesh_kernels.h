@@ -131,4 +131,29 @@ class GeneralMesh {
   bool finite_ = true;
 };
 
+/// Ports of a row that is a whole number of tile rows.
+template <typename T>
+constexpr int64_t padded_ports(int64_t ports) {
+  return (ports + tile_samples<T> - 1) / tile_samples<T> * tile_samples<T>;
+}
+
+// Matrix products of large batches, see matrix_kernel.cpp. Each is also there in double.
+
+/// output[b] = M input[b] for some samples; M [ports, ports] by its real and imaginary parts.
+void multiply_samples(const float* re, const float* im, int64_t ports, const float* input, float* output,
+                      Samples samples);
+void multiply_samples(const double* re, const double* im, int64_t ports, const double* input, double* output,
+                      Samples samples);
+
+/// planes[b] = padded_ports real parts, then as many imaginary parts of field[b], for some samples.
+void split_rows(const float* field, int64_t ports, Samples samples, float* planes);
+void split_rows(const double* field, int64_t ports, Samples samples, double* planes);
+
+/// result[q] = sum over the batch of conj(x[b, q]) g[b] for the rows q of [begin, end): of g and of the
+/// result the planes of split_rows.
+void correlate_rows(const float* x, const float* g_planes, int64_t ports, int64_t batch, int64_t begin,
+                    int64_t end, float* result);
+void correlate_rows(const double* x, const double* g_planes, int64_t ports, int64_t batch, int64_t begin,
+                    int64_t end, double* result);
+
 }  // namespace optotorch::ops

@@ -18,6 +18,10 @@ namespace {
 /// a group is depends on the batch alone: results do not depend on the number of threads.
 constexpr int64_t most_groups = 16;
 
+/// With more samples than so many times the ports, the matrix is built once and multiplied.
+constexpr int64_t forward_crossover = 3;
+constexpr int64_t backward_crossover = 3;
+
 at::Tensor plain(const at::Tensor& tensor) {
   return tensor.resolve_conj().resolve_neg().contiguous();
 }
@@ -59,16 +63,67 @@ int64_t grain(int64_t mzis) {
   return std::max<int64_t>(1, 2000 / std::max<int64_t>(mzis, 1));
 }
 
+/// Calls run(samples) for parts of a batch, whole tiles, in parallel.
+template <typename T, class Run>
+void for_samples(int64_t batch, int64_t mzis, const Run& run) {
+  constexpr int64_t tile = tile_samples<T>;
+  at::parallel_for(0, (batch + tile - 1) / tile, grain<T>(mzis), [&](int64_t begin, int64_t end) {
+    run(Samples{begin * tile, std::min(end * tile, batch)});
+  });
+}
+
+/// The mesh on every sample.
 template <typename T, class Mesh>
-at::Tensor forward(const Mesh& mesh, const at::Tensor& input) {
-  const int64_t batch = input.size(0), tile = tile_samples<T>;
+at::Tensor pass_samples(const Mesh& mesh, const at::Tensor& input) {
   auto output = at::empty_like(input);
   const T* x = field_data<T>(input);
   T* y = mutable_field_data<T>(output);
-  at::parallel_for(0, (batch + tile - 1) / tile, grain<T>(mesh.mzis), [&](int64_t begin, int64_t end) {
-    mesh.forward(x, y, {begin * tile, std::min(end * tile, batch)});
-  });
+  for_samples<T>(input.size(0), mesh.mzis, [&](Samples samples) { mesh.forward(x, y, samples); });
   return output;
+}
+
+/// The transpose of the matrix that the mesh realises: the images of the unit vectors, [ports, ports].
+template <typename T, class Mesh>
+at::Tensor realised(const Mesh& mesh, const at::Tensor& input) {
+  return pass_samples<T>(mesh, at::eye(mesh.layout.ports, input.options()));
+}
+
+/// M x of every sample x.
+template <typename T>
+at::Tensor multiply(const at::Tensor& matrix, const at::Tensor& input) {
+  const auto parts = at::view_as_real(matrix.resolve_conj());
+  const auto re = parts.select(2, 0).contiguous(), im = parts.select(2, 1).contiguous();
+  auto output = at::empty_like(input);
+  const T *m_re = re.const_data_ptr<T>(), *m_im = im.const_data_ptr<T>(), *x = field_data<T>(input);
+  T* y = mutable_field_data<T>(output);
+  const int64_t ports = input.size(1);
+  for_samples<T>(input.size(0), ports * ports / 2,
+                 [&](Samples samples) { multiply_samples(m_re, m_im, ports, x, y, samples); });
+  return output;
+}
+
+/// sum over samples of conj(x)_q g_p, [ports q, ports p]: the gradient by what `realised` returns.
+template <typename T>
+at::Tensor correlate(const at::Tensor& input, const at::Tensor& dL_doutput) {
+  const int64_t ports = input.size(1), batch = input.size(0), padded = padded_ports<T>(ports);
+  const AlignedArray<T> planes(2 * padded * batch);
+  const T *x = field_data<T>(input), *g = field_data<T>(dL_doutput);
+  for_samples<T>(batch, ports, [&](Samples samples) { split_rows(g, ports, samples, planes.get()); });
+  const auto result = at::empty({ports, 2, padded}, at::view_as_real(input).options());
+  T* const rows = result.template mutable_data_ptr<T>();
+  constexpr int64_t block = 16;
+  at::parallel_for(0, (ports + block - 1) / block, 1, [&](int64_t begin, int64_t end) {
+    correlate_rows(x, planes.get(), ports, batch, begin * block, std::min(end * block, ports), rows);
+  });
+  return at::complex(result.select(1, 0), result.select(1, 1)).narrow(1, 0, ports).contiguous();
+}
+
+template <typename T, class Mesh>
+at::Tensor forward(const Mesh& mesh, const at::Tensor& input) {
+  if (input.size(0) > forward_crossover * input.size(1)) {
+    return multiply<T>(realised<T>(mesh, input).t(), input);
+  }
+  return pass_samples<T>(mesh, input);
 }
 
 /// Sums over the batch that the parameters' gradients are made of.
@@ -118,48 +173,63 @@ T* data_if(const at::Tensor& gradient, const std::optional<at::Tensor>& of) {
   return of ? gradient.mutable_data_ptr<T>() : nullptr;
 }
 
-template <typename T>
-MeshGradients backward(const IdealMesh<T>& mesh, const at::Tensor& dL_doutput, const at::Tensor& input,
-                       const at::Tensor& output, const MeshTensors& tensors) {
-  auto gradients = empty_gradients(input, tensors);
-  const T *g = field_data<T>(dL_doutput), *y = field_data<T>(output);
-  T* dL_dx = mutable_field_data<T>(gradients.dL_dinput);
-  const auto sums = sum_groups<T>(mesh, input.size(0), [&](Samples samples, T* mzi_sums, T* port_sums) {
-    mesh.backward(g, y, dL_dx, samples, mzi_sums, port_sums);
+/// Signals at the input, and the sums for the parameters' gradients.
+template <typename T, class Mesh>
+Sums pull_back(const Mesh& mesh, const at::Tensor& dL_doutput, const at::Tensor& input,
+               const at::Tensor& output, const at::Tensor& dL_dinput) {
+  const T *g = field_data<T>(dL_doutput), *x = field_data<T>(input), *y = field_data<T>(output);
+  T* dL_dx = mutable_field_data<T>(dL_dinput);
+  return sum_groups<T>(mesh, input.size(0), [&](Samples samples, T* mzi_sums, T* port_sums) {
+    if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
+      mesh.backward(g, y, dL_dx, samples, mzi_sums, port_sums);
+    } else {
+      mesh.backward(g, x, y, dL_dx, samples, mzi_sums, port_sums);
+    }
   });
-  mesh.parameter_gradients(sums.mzis.data(), sums.ports.data(), gradients.dL_dtheta.mutable_data_ptr<T>(),
-                           gradients.dL_dphi.mutable_data_ptr<T>(),
-                           data_if<T>(gradients.dL_dscreen, tensors.screen));
-  return gradients;
 }
 
-template <typename T>
-MeshGradients backward(const GeneralMesh<T>& mesh, const at::Tensor& dL_doutput, const at::Tensor& input,
-                       const at::Tensor& output, const MeshTensors& tensors) {
+template <typename T, class Mesh>
+MeshGradients backward(const Mesh& mesh, const at::Tensor& dL_doutput, const at::Tensor& input,
+                       const at::Tensor& output, const MeshTensors& tensors, const MeshArrays<T>& arrays) {
   auto gradients = empty_gradients(input, tensors);
-  const T *g = field_data<T>(dL_doutput), *x = field_data<T>(input), *y = field_data<T>(output);
-  T* dL_dx = mutable_field_data<T>(gradients.dL_dinput);
-  const auto sums = sum_groups<T>(mesh, input.size(0), [&](Samples samples, T* mzi_sums, T* port_sums) {
-    mesh.backward(g, x, y, dL_dx, samples, mzi_sums, port_sums);
-  });
-  mesh.parameter_gradients(sums.mzis.data(), sums.ports.data(), gradients.dL_dtheta.mutable_data_ptr<T>(),
-                           gradients.dL_dphi.mutable_data_ptr<T>(),
-                           data_if<T>(gradients.dL_dscreen, tensors.screen),
-                           data_if<T>(gradients.dL_dsplitter_error, tensors.splitter_error),
-                           data_if<T>(gradients.dL_dtransmission, tensors.transmission));
+  Sums sums;
+  if (input.size(0) > backward_crossover * input.size(1)) {
+    const auto matrix = [&] {
+      if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
+        return realised<T>(IdealMesh<T>(arrays, Direction::forward), input);
+      } else {
+        return realised<T>(mesh, input);
+      }
+    }();
+    gradients.dL_dinput = multiply<T>(matrix.conj(), dL_doutput);
+    sums = pull_back<T>(mesh, correlate<T>(input, dL_doutput), at::eye(input.size(1), input.options()),
+                        matrix, at::empty_like(matrix));
+  } else {
+    sums = pull_back<T>(mesh, dL_doutput, input, output, gradients.dL_dinput);
+  }
+  T* const dL_dtheta = gradients.dL_dtheta.template mutable_data_ptr<T>();
+  T* const dL_dphi = gradients.dL_dphi.template mutable_data_ptr<T>();
+  T* const dL_dscreen = data_if<T>(gradients.dL_dscreen, tensors.screen);
+  if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
+    mesh.parameter_gradients(sums.mzis.data(), sums.ports.data(), dL_dtheta, dL_dphi, dL_dscreen);
+  } else {
+    mesh.parameter_gradients(sums.mzis.data(), sums.ports.data(), dL_dtheta, dL_dphi, dL_dscreen,
+                             data_if<T>(gradients.dL_dsplitter_error, tensors.splitter_error),
+                             data_if<T>(gradients.dL_dtransmission, tensors.transmission));
+  }
   return gradients;
 }
 
 /// Builds the kernel's mesh, calls `use` with it, and rejects phases that are not finite.
 template <typename T, class Use>
 auto with_mesh(const MeshTensors& mesh, const MeshLayout& layout, Direction direction, const Use& use) {
+  const auto arrays = arrays_of<T>(mesh, layout);
   const auto checked = [&](const auto& built) {
     if (!built.finite()) {
       check_mzi_mesh_values(mesh);
     }
-    return use(built);
+    return use(built, arrays);
   };
-  const auto arrays = arrays_of<T>(mesh, layout);
   if (mesh.splitter_error || mesh.transmission) {
     check_mzi_mesh_values(mesh);
     return checked(GeneralMesh<T>(arrays));
@@ -179,10 +249,10 @@ at::Tensor mzi_mesh_cpu(const at::Tensor& input, const at::Tensor& theta, const 
   const auto mesh = plain(given);
   if (input.scalar_type() == at::kComplexFloat) {
     return with_mesh<float>(mesh, layout, Direction::forward,
-                            [&](const auto& built) { return forward<float>(built, x); });
+                            [&](const auto& built, const auto&) { return forward<float>(built, x); });
   }
   return with_mesh<double>(mesh, layout, Direction::forward,
-                           [&](const auto& built) { return forward<double>(built, x); });
+                           [&](const auto& built, const auto&) { return forward<double>(built, x); });
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> mzi_mesh_backward_cpu(
@@ -205,11 +275,13 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
   const auto mesh = plain(given);
   MeshGradients d;
   if (input.scalar_type() == at::kComplexFloat) {
-    d = with_mesh<float>(mesh, layout, Direction::backward,
-                         [&](const auto& built) { return backward(built, g, x, y, mesh); });
+    d = with_mesh<float>(mesh, layout, Direction::backward, [&](const auto& built, const auto& arrays) {
+      return backward(built, g, x, y, mesh, arrays);
+    });
   } else {
-    d = with_mesh<double>(mesh, layout, Direction::backward,
-                          [&](const auto& built) { return backward(built, g, x, y, mesh); });
+    d = with_mesh<double>(mesh, layout, Direction::backward, [&](const auto& built, const auto& arrays) {
+      return backward(built, g, x, y, mesh, arrays);
+    });
   }
   return {d.dL_dinput, d.dL_dtheta, d.dL_dphi, d.dL_dscreen, d.dL_dsplitter_error, d.dL_dtransmission};
 }
