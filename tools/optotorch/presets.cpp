@@ -50,6 +50,7 @@ const std::vector<Preset>& presets() {
        .batch_size = 128,
        .learning_rate = 1e-2,
        .shift = 1,
+       .threads = 1,
        .two_pass = TwoPassForwardOptions()
                        .feedback(Feedback::twin)
                        .presynaptic(Presynaptic::clean)
@@ -64,6 +65,7 @@ const std::vector<Preset>& presets() {
        .batch_size = 128,
        .learning_rate = 2e-3,
        .shift = 1,
+       .threads = 1,
        .two_pass = TwoPassForwardOptions()},
   };
   return known;

@@ -20,6 +20,7 @@ struct Preset {
   int64_t epochs, batch_size;
   double learning_rate;  ///< of Adam; warm-up over the first 2.5 % of the steps, then a cosine to 0
   int64_t shift;         ///< random shifts of training images, in pixels
+  int64_t threads;       ///< a small network gains nothing from more than one
   TwoPassForwardOptions two_pass;
 };
 

@@ -72,7 +72,7 @@ void add_reproduce(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--epochs", options->epochs, "Default: the experiment's")->check(CLI::PositiveNumber);
-  command->add_option("--threads", options->threads, "Default: one per core")->check(CLI::PositiveNumber);
+  command->add_option("--threads", options->threads, "Default: the network's")->check(CLI::PositiveNumber);
   command->add_option("--out", options->out, "Folder for runs and results");
   command->add_option("--json", options->json_file, "Results (default: OUT/NAME.json)");
   command->add_flag("--quick", options->quick, "A smoke run of one epoch each");

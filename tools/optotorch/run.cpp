@@ -18,7 +18,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <thread>
 
 namespace optotorch::tools {
 namespace {
@@ -83,8 +82,7 @@ RunConfig resolve(RunConfig config) {
   config.epochs = config.epochs == 0 ? preset.epochs : config.epochs;
   config.batch_size = config.batch_size == 0 ? preset.batch_size : config.batch_size;
   config.learning_rate = config.learning_rate == 0 ? preset.learning_rate : config.learning_rate;
-  const auto cores = static_cast<int64_t>(std::max(1U, std::thread::hardware_concurrency()));
-  config.threads = config.threads == 0 ? cores : config.threads;
+  config.threads = config.threads == 0 ? preset.threads : config.threads;
   whole("--epochs", config.epochs, 1, 1'000'000);
   whole("--batch-size", config.batch_size, 1, 1'000'000);
   whole("--threads", config.threads, 1, 1024);

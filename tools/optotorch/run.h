@@ -21,7 +21,7 @@ struct RunConfig {
   double learning_rate = 0;            ///< 0: the preset's
   double validation = 0.05;            ///< fraction (below 1) or number of training images held back; 0: none
   int64_t seed = 0;
-  int64_t threads = 0;  ///< 0: one per core
+  int64_t threads = 0;  ///< 0: the preset's
   int64_t classes = 0;  ///< of the data set; filled in by train_run
 };
 

@@ -43,7 +43,7 @@ void add_train(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--seed", config->seed, "Of initial weights, order, shifts and random matrices")
       ->capture_default_str();
-  command->add_option("--threads", config->threads, "Default: one per core")->check(CLI::PositiveNumber);
+  command->add_option("--threads", config->threads, "Default: the network's")->check(CLI::PositiveNumber);
   command->add_option("--out", options->folder, "RUN folder; must be new, or continued with --resume")
       ->required();
   command->add_flag("--resume", options->resume, "Continue the run in --out from its checkpoint");

@@ -14,7 +14,7 @@ struct RecipeOptions {
   std::string data_root = "data";
   int64_t seeds = 1;    ///< repetitions, seeds 0, 1, ...
   int64_t epochs = 0;   ///< 0: the recipe's own
-  int64_t threads = 0;  ///< 0: one per core
+  int64_t threads = 0;  ///< 0: the preset's
   std::string out;      ///< folder for runs and results; must be new
   std::string json_file;
   bool quick = false;  ///< a smoke run: a few steps of everything
