@@ -92,9 +92,10 @@ void pass_mzis(const Pass& pass, const IdealMesh<T>& ideal, int64_t k, V64 theta
   const auto cosine = rotation.re, sine = rotation.im;
   const auto swap = hn::Gt(hn::Abs(sine), hn::Abs(cosine));
   const auto large = hn::IfThenElse(swap, sine, cosine), small = hn::IfThenElse(swap, cosine, sine);
-  const auto slope = hn::Div(small, large);
-  const auto ratio = hn::Div(hn::IfThenElse(swap, size_u, size_l), hn::IfThenElse(swap, size_l, size_u));
-  const auto a = hn::Mul(slope, ratio), b = hn::Div(slope, ratio);
+  // a = k rho_second / rho_first and b = k rho_first / rho_second by one division.
+  const auto first = hn::IfThenElse(swap, size_l, size_u), second = hn::IfThenElse(swap, size_u, size_l);
+  const auto both = hn::Div(small, hn::Mul(large, hn::Mul(first, second)));
+  const auto a = hn::Mul(both, hn::Mul(second, second)), b = hn::Mul(both, hn::Mul(first, first));
   const auto a_im = hn::Mul(a, e.im), b_im = hn::Mul(b, e.im);
   T* const row = ideal.rotations.get() + k;
   store_double(hn::Mul(a, e.re), row);
@@ -236,16 +237,27 @@ HWY_INLINE Complex<V> plus_product(const Complex<V>& x, const Complex<V>& a, con
           hn::MulAdd(a.im, y.re, hn::MulAdd(a.re, y.im, x.im))};
 }
 
+/// The upper and the lower arm after the rotation.
+template <class V>
+HWY_INLINE Arms<V> rotated(const Rotation<V>& rotation, const Arms<V>& arms) {
+  return {plus_product(arms.first, rotation.a, arms.second),
+          plus_product(arms.second, rotation.b, arms.first)};
+}
+
+template <class D, typename T, class V>
+HWY_INLINE void store_port(D d, const Complex<V>& value, Tile<T> x, int64_t port, int64_t s) {
+  hn::Store(value.re, d, x.re(port) + s);
+  hn::Store(value.im, d, x.im(port) + s);
+}
+
+/// Stores the rotated arms and returns the upper one.
 template <class D, typename T, class V>
 HWY_INLINE Complex<V> rotate_and_store(D d, const Rotation<V>& rotation, const Arms<V>& arms, Tile<T> x,
                                        int64_t u, int64_t s) {
-  const auto upper = plus_product(arms.first, rotation.a, arms.second);
-  const auto lower = plus_product(arms.second, rotation.b, arms.first);
-  hn::Store(upper.re, d, x.re(u) + s);
-  hn::Store(upper.im, d, x.im(u) + s);
-  hn::Store(lower.re, d, x.re(u + 1) + s);
-  hn::Store(lower.im, d, x.im(u + 1) + s);
-  return upper;
+  const auto out = rotated(rotation, arms);
+  store_port(d, out.first, x, u, s);
+  store_port(d, out.second, x, u + 1, s);
+  return out.first;
 }
 
 template <typename T>
@@ -258,6 +270,49 @@ void forward_column(const IdealMesh<T>& mesh, int64_t c, Tile<T> x) {
     for (int64_t s = 0; s < tile_samples<T>; s += hn::Lanes(d)) {
       rotate_and_store(d, rotation, load_arms(d, x, u, s, rotation.swap), x, u, s);
     }
+  }
+}
+
+/// Columns c and c + 1 of a rectangular mesh, c even, at once: an arm goes from its MZI in c to that in c + 1
+/// in a register, which halves the loads and stores that bound a single column.
+template <typename T>
+void forward_two_columns(const IdealMesh<T>& mesh, int64_t c, Tile<T> x) {
+  const Lanes<T> d;
+  using V = Vector<decltype(d)>;
+  constexpr int64_t lanes = hn::MaxLanes(Lanes<T>()), vectors = tile_samples<T> / lanes;
+  const auto at = [](int64_t v) { return v * lanes; };
+  const Rotations<T> rotations(mesh);
+  const int64_t ports = mesh.layout.ports, pairs = ports / 2;
+  const int64_t first_row = mesh.row(c), second_row = mesh.row(c + 1);
+  const auto in_order = [&](const Rotation<V>& rotation, const Complex<V>& upper, const Complex<V>& lower) {
+    const auto swap = hn::Gt(hn::Set(d, static_cast<T>(rotation.swap)), hn::Zero(d));
+    return Arms<V>{{hn::IfThenElse(swap, lower.re, upper.re), hn::IfThenElse(swap, lower.im, upper.im)},
+                   {hn::IfThenElse(swap, upper.re, lower.re), hn::IfThenElse(swap, upper.im, lower.im)}};
+  };
+  Complex<V> lower[vectors];  // what the MZI above has left on its lower port
+  const auto top = rotations.load(d, first_row);
+  for (int64_t v = 0; v < vectors; ++v) {
+    const auto out = rotated(top, load_arms(d, x, 0, at(v), top.swap));
+    store_port(d, out.first, x, 0, at(v));
+    lower[v] = out.second;
+  }
+  for (int64_t j = 1; j < pairs; ++j) {
+    const auto here = rotations.load(d, first_row + j), next = rotations.load(d, second_row + j - 1);
+    for (int64_t v = 0; v < vectors; ++v) {
+      const auto out = rotated(here, load_arms(d, x, 2 * j, at(v), here.swap));
+      rotate_and_store(d, next, in_order(next, lower[v], out.first), x, 2 * j - 1, at(v));
+      lower[v] = out.second;
+    }
+  }
+  const int64_t last = 2 * pairs - 1;
+  for (int64_t v = 0; v < vectors; ++v) {
+    if (ports % 2 == 0) {
+      store_port(d, lower[v], x, last, at(v));
+      continue;
+    }
+    const auto next = rotations.load(d, second_row + pairs - 1);
+    const Complex<V> below{hn::Load(d, x.re(last + 1) + at(v)), hn::Load(d, x.im(last + 1) + at(v))};
+    rotate_and_store(d, next, in_order(next, lower[v], below), x, last, at(v));
   }
 }
 
@@ -316,7 +371,12 @@ void forward_ideal(const IdealMesh<T>& mesh, const T* input, T* output, Samples 
     const int64_t count = std::min(tile_samples<T>, samples.end - first);
     load_tile(input, ports, first, count, x);
     for (int64_t c = 0; c < columns; ++c) {
-      forward_column(mesh, c, x);
+      if (mesh.layout.grid == MeshGrid::rectangular && c % 2 == 0 && c + 1 < columns) {
+        forward_two_columns(mesh, c, x);
+        ++c;  // strips end after odd columns
+      } else {
+        forward_column(mesh, c, x);
+      }
       if (mesh.ends_strip(c)) {
         scale_ports(x, ports, mesh.factors_after(c));
       }
