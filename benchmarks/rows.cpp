@@ -28,7 +28,7 @@ double median(std::vector<double> values) {
 
 /// Calls that together take long enough for the clock and for a warm cache.
 int calls_per_sample(double ms) {
-  return std::clamp(static_cast<int>(2.0 / ms), 1, 1000);
+  return std::clamp(static_cast<int>(2.0 / std::max(ms, 1e-6)), 1, 1000);
 }
 
 }  // namespace
@@ -39,12 +39,19 @@ Row time_pair(const std::string& name, const std::string& peer_name, const std::
   const int peer_calls = calls_per_sample(milliseconds(peer, 1));
   std::vector<double> ours_ms, peer_ms;
   const auto start = std::chrono::steady_clock::now();
+  const auto spent = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
   do {
     ours_ms.push_back(milliseconds(ours, ours_calls));
     peer_ms.push_back(milliseconds(peer, peer_calls));
-  } while (peer_ms.size() < 3 ||
-           std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() < seconds);
-  return {name, median(ours_ms), peer_name, median(peer_ms), 0};
+  } while (spent() < seconds || (peer_ms.size() < 3 && spent() < 4 * seconds));
+  Row row;
+  row.name = name;
+  row.ours_ms = median(ours_ms);
+  row.peer = peer_name;
+  row.peer_ms = median(peer_ms);
+  return row;
 }
 
 double time_one(const std::function<void()>& run, double seconds) {
@@ -54,13 +61,13 @@ double time_one(const std::function<void()>& run, double seconds) {
 }
 
 void print_header() {
-  std::printf("%-16s %12s  %-10s %12s %9s  %s\n", "case", "ours [ms]", "peer", "peer [ms]", "ratio",
+  std::printf("%-14s %10s  %-8s %-17s %10s %8s  %s\n", "case", "ours [ms]", "peer", "", "peer [ms]", "ratio",
               "max difference");
 }
 
 void print_row(const Row& row) {
-  std::printf("%-16s %12.4f  %-10s %12.4f %8.1fx  %.1e\n", row.name.c_str(), row.ours_ms, row.peer.c_str(),
-              row.peer_ms, row.ratio(), row.max_difference);
+  std::printf("%-14s %10.4f  %-8s %-17s %10.4f %7.1fx  %.1e\n", row.name.c_str(), row.ours_ms,
+              row.peer.c_str(), row.how.c_str(), row.peer_ms, row.ratio(), row.max_difference);
   std::fflush(stdout);
 }
 
@@ -73,6 +80,7 @@ void write_json(const std::vector<Row>& rows, const std::string& path) {
     list.push_back({{"case", row.name},
                     {"ours_ms", row.ours_ms},
                     {"peer", row.peer},
+                    {"how", row.how},
                     {"peer_ms", row.peer_ms},
                     {"ratio", row.ratio()},
                     {"max_difference", row.max_difference}});

@@ -12,15 +12,18 @@ namespace optotorch::bench {
 struct Row {
   std::string name;
   double ours_ms = 0;
-  std::string peer;
+  std::string peer;  ///< its role: "columns", "best", ...
   double peer_ms = 0;
   double max_difference = 0;  ///< largest relative difference of outputs and gradients, found before timing
+
+  std::string how = {};  ///< how the peer is written
 
   double ratio() const { return peer_ms / ours_ms; }
 };
 
-/// Times `ours` and `peer` in turn, so that both meet the same machine, for about `seconds` in all (at least
-/// three pairs after one that warms up), and fills the medians. The faster one runs several times a pair.
+/// Times `ours` and `peer` in turn, so that both meet the same machine, for about `seconds` in all (up to
+/// four times that for three pairs), after one call that warms up, and fills the medians. A fast one runs
+/// several times a pair.
 Row time_pair(const std::string& name, const std::string& peer_name, const std::function<void()>& ours,
               const std::function<void()>& peer, double seconds);
 
