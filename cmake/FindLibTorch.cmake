@@ -1,18 +1,23 @@
 # Finds LibTorch and defines the target LibTorch::LibTorch.
 #
-# Looked for in this order: Torch_DIR or CMAKE_PREFIX_PATH, then the `torch` of the active python3.
+# Looked for in this order: Torch_DIR or CMAKE_PREFIX_PATH (variables of CMake or of the environment); the LibTorch that
+# an installed OptoTorch was built with; the `torch` of the active python3; the virtual environment of tools/setup.sh.
 # The CPU libraries are linked by name instead of through find_package(Torch), which insists on the CUDA toolkit when
 # LibTorch was built for CUDA.
 
 set(_optotorch_torch_hints "")
-if(Torch_DIR)
-  cmake_path(SET _optotorch_torch_from_dir NORMALIZE "${Torch_DIR}/../../..")
-  list(APPEND _optotorch_torch_hints "${_optotorch_torch_from_dir}")
-endif()
+foreach(_optotorch_torch_dir IN ITEMS "${Torch_DIR}" "$ENV{Torch_DIR}")
+  if(_optotorch_torch_dir)
+    cmake_path(SET _optotorch_torch_dir NORMALIZE "${_optotorch_torch_dir}/../../..")
+    list(APPEND _optotorch_torch_hints "${_optotorch_torch_dir}")
+  endif()
+endforeach()
 
 find_path(LibTorch_ROOT_DIR NAMES include/torch/csrc/api/include/torch/torch.h
           HINTS ${_optotorch_torch_hints}
-          PATH_SUFFIXES . libtorch torch NO_CMAKE_SYSTEM_PATH)
+          PATH_SUFFIXES libtorch torch NO_CMAKE_SYSTEM_PATH)
+find_path(LibTorch_ROOT_DIR NAMES include/torch/csrc/api/include/torch/torch.h
+          PATHS "${OptoTorch_BUILT_WITH_LIBTORCH_DIR}" NO_DEFAULT_PATH)
 if(NOT LibTorch_ROOT_DIR)
   find_program(LibTorch_PYTHON NAMES python3)
   if(LibTorch_PYTHON)
@@ -20,10 +25,13 @@ if(NOT LibTorch_ROOT_DIR)
       COMMAND ${LibTorch_PYTHON} -c
               "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
       OUTPUT_VARIABLE _optotorch_python_torch OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-    find_path(LibTorch_ROOT_DIR NAMES include/torch/csrc/api/include/torch/torch.h
-              PATHS "${_optotorch_python_torch}" NO_DEFAULT_PATH)
   endif()
+  file(GLOB _optotorch_venv_torch ${PROJECT_SOURCE_DIR}/build/venv/lib/python3*/site-packages/torch)
+  find_path(LibTorch_ROOT_DIR NAMES include/torch/csrc/api/include/torch/torch.h
+            PATHS ${_optotorch_python_torch} ${_optotorch_venv_torch} NO_DEFAULT_PATH)
 endif()
+
+mark_as_advanced(LibTorch_PYTHON)
 
 find_library(LibTorch_torch_LIBRARY torch PATHS "${LibTorch_ROOT_DIR}/lib" NO_DEFAULT_PATH)
 find_library(LibTorch_torch_cpu_LIBRARY torch_cpu PATHS "${LibTorch_ROOT_DIR}/lib" NO_DEFAULT_PATH)

@@ -39,7 +39,10 @@ function(optotorch_library target)
   get_property(private_libraries GLOBAL PROPERTY OPTOTORCH_PRIVATE_LIBRARIES)
   add_library(${target} SHARED)
   add_library(OptoTorch::${target} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+  # Until 1.0 a minor version may break the binary interface.
+  set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION}
+                                             SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+                                             INSTALL_RPATH "$ORIGIN;${LibTorch_ROOT_DIR}/lib")
   if(LibTorch_OpenMP_LIBRARY)
     set(openmp_library ${LibTorch_OpenMP_LIBRARY})
   else()
@@ -57,7 +60,11 @@ function(optotorch_library target)
   set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/OptoTorch)
   foreach(layer IN LISTS LIBRARY_LAYERS)
     get_target_property(source optotorch_${layer} OPTOTORCH_SOURCE)
-    install(DIRECTORY ${source}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/optotorch/${layer} FILES_MATCHING PATTERN "*.h")
+    install(DIRECTORY ${source}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/optotorch/${layer}
+            FILES_MATCHING PATTERN "*.h"
+            # Kernels are reached by the dispatcher, never by an include.
+            PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN meta EXCLUDE PATTERN autograd EXCLUDE
+            PATTERN reference EXCLUDE)
   endforeach()
   install(TARGETS ${target} EXPORT OptoTorchTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT OptoTorchTargets NAMESPACE OptoTorch:: DESTINATION ${package_dir})
