@@ -1,0 +1,126 @@
+"""Wrong arguments are a ValueError that names operator, argument, what was expected and what came; right ones give the
+same shapes and types on real, meta and fake tensors."""
+
+import unittest
+
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from operators import differentiable, elementwise_cases, mesh_case, ops, torch
+
+
+def meta(arguments):
+    return tuple(a.to("meta") if isinstance(a, torch.Tensor) else a for a in arguments)
+
+
+class Rejections(unittest.TestCase):
+    def rejects(self, call, *words):
+        with self.assertRaises(ValueError) as caught:
+            call()
+        text = str(caught.exception)
+        for word in (*words, "expected", "got"):
+            self.assertIn(word, text)
+
+    def test_mesh(self):
+        (field, theta, phi, screen, error, loss), keywords = mesh_case(ports=5, columns=7)
+        wrong = {
+            "theta": [(field, theta[:-1], phi), (field, theta.float(), phi), (field, theta[None], phi)],
+            "phi": [(field, theta, torch.cat([phi, phi])), (field, theta, phi.to(torch.complex128))],
+            "screen": [(field, theta, phi, screen[1:])],
+            "splitter_error": [(field, theta, phi, screen, error[:, :1]), (field, theta, phi, None, 5 * error / error)],
+            "transmission": [(field, theta, phi, None, None, loss.t()), (field, theta, phi, None, None, -loss)],
+            "input": [(field.real, theta, phi), (field[None], theta, phi), (field[0], theta, phi)],
+        }
+        for name, cases in wrong.items():
+            for arguments in cases:
+                for arguments in (arguments, differentiable(arguments)):
+                    with self.subTest(argument=name, shapes=[a if a is None else a.shape for a in arguments]):
+                        self.rejects(lambda: ops.mzi_mesh(*arguments, **keywords), "mzi_mesh", name)
+        for name in ("theta", "phi"):
+            for value in (float("nan"), float("inf"), -float("inf")):
+                tensors = {"theta": theta.clone(), "phi": phi.clone()}
+                tensors[name][3] = value
+                with self.subTest(argument=name, value=value):
+                    self.rejects(lambda: ops.mzi_mesh(field, **tensors, **keywords), "mzi_mesh", name, "finite")
+
+    def test_mesh_conventions(self):
+        arguments, keywords = mesh_case()
+        for name, value in dict(grid="hexagonal", phi_arm="Input", zero_state="", idle_port="wires").items():
+            with self.subTest(argument=name):
+                self.rejects(lambda: ops.mzi_mesh(*arguments, **{**keywords, name: value}), "mzi_mesh", name, value)
+        for columns in (0, -1):
+            self.rejects(lambda: ops.mzi_mesh(*arguments, **{**keywords, "columns": columns}), "mzi_mesh", "columns")
+
+    def test_a_field_without_ports(self):
+        _, theta, phi, *_ = mesh_case()[0]
+        self.rejects(lambda: ops.mzi_mesh(torch.zeros(3, 1, dtype=torch.complex128), theta, phi, columns=7), "mzi_mesh",
+                     "ports")
+
+    def test_mesh_backward(self):
+        arguments, keywords = mesh_case(ports=5, columns=7)
+        output = ops.mzi_mesh(*arguments, **keywords)
+        field, theta, *rest = arguments
+        signal = torch.randn_like(output)
+        self.rejects(lambda: ops.mzi_mesh_backward(signal, field, output, theta[1:], *rest, **keywords), "theta")
+        self.rejects(lambda: ops.mzi_mesh_backward(signal[1:], field, output, theta, *rest, **keywords), "dL_d")
+        self.rejects(lambda: ops.mzi_mesh_backward(signal.real, field, output, theta, *rest, **keywords), "dL_d")
+
+    def test_elementwise(self):
+        z = torch.randn(3, 5, dtype=torch.complex128)
+        for operator, arguments in elementwise_cases():
+            name = str(operator).split(".")[-1]
+            with self.subTest(operator=name):
+                self.rejects(lambda: operator(arguments[0].real, *arguments[1:]), name, "field", "complex64", "float64")
+                backward = getattr(ops, name + "_backward")
+                self.rejects(lambda: backward(torch.zeros(7), *arguments), "dL_d")
+        for call, *words in (
+            (lambda: ops.photodetect(z, -1.), "photodetect"),
+            (lambda: ops.photodetect(z, 0., -.1), "photodetect"),
+            (lambda: ops.electro_optic(z, 1., 0., 0.), "electro_optic", "tap"),
+            (lambda: ops.electro_optic(z, -.1, 0., 0.), "electro_optic", "tap"),
+            (lambda: ops.electro_optic(z, float("nan"), 0., 0.), "electro_optic", "tap"),
+            (lambda: ops.saturable_absorber(z, -1., 1.), "saturable_absorber", "depth"),
+            (lambda: ops.saturable_absorber(z, 1., 0.), "saturable_absorber", "saturation"),
+            (lambda: ops.mod_relu(z, torch.zeros(4, dtype=torch.float64)), "mod_relu", "bias"),
+            (lambda: ops.mod_relu(z, torch.zeros(5)), "mod_relu", "bias"),
+        ):
+            with self.subTest(words=words):
+                self.rejects(call, *words)
+
+
+class Shapes(unittest.TestCase):
+    def agree(self, operator, arguments, keywords=None):
+        keywords = keywords or {}
+
+        def summary(result):
+            results = result if isinstance(result, (tuple, list)) else (result,)
+            return [(tuple(r.shape), r.dtype) for r in results]
+
+        expected = summary(operator(*arguments, **keywords))
+        on_meta = operator(*meta(arguments), **keywords)
+        self.assertEqual(summary(on_meta), expected)
+        with FakeTensorMode() as mode:
+            fakes = tuple(mode.from_tensor(a) if isinstance(a, torch.Tensor) else a for a in arguments)
+            self.assertEqual(summary(operator(*fakes, **keywords)), expected)
+
+    def test_mesh(self):
+        for batch in (0, 1, 3):
+            for real in (torch.float32, torch.float64):
+                for present in (False, True):
+                    with self.subTest(batch=batch, real=real, present=present):
+                        arguments, keywords = mesh_case(batch=batch, real=real, screen=present, error=present,
+                                                        loss=present)
+                        self.agree(ops.mzi_mesh, arguments, keywords)
+                        output = ops.mzi_mesh(*arguments, **keywords)
+                        self.agree(ops.mzi_mesh_backward, (output, arguments[0], output, *arguments[1:]), keywords)
+
+    def test_elementwise(self):
+        for complex_type in (torch.complex64, torch.complex128):
+            for operator, arguments in elementwise_cases(complex_type):
+                with self.subTest(operator=str(operator), type=complex_type):
+                    self.agree(operator, arguments)
+                    backward = getattr(ops, str(operator).split(".")[-1] + "_backward")
+                    self.agree(backward, (operator(*arguments), *arguments))
+
+
+if __name__ == "__main__":
+    unittest.main()

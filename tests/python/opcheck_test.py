@@ -1,0 +1,34 @@
+"""torch.library.opcheck on every operator: schema, autograd registration, fake tensors, and tracing by AOT autograd."""
+
+import unittest
+
+from operators import differentiable, elementwise_cases, mesh_cases, ops, torch
+
+
+class Opcheck(unittest.TestCase):
+    def check(self, operator, arguments, keywords=None):
+        results = torch.library.opcheck(operator, arguments, keywords or {})
+        self.assertEqual(set(results.values()), {"SUCCESS"}, f"{operator}: {results}")
+        self.checked = getattr(self, "checked", set()) | {operator._qualified_op_name.split("::")[1]}
+
+    def test_every_operator(self):
+        for arguments, keywords in list(mesh_cases())[::4]:
+            with self.subTest(shape=arguments[0].shape, absent=[a is None for a in arguments], **keywords):
+                self.check(ops.mzi_mesh, differentiable(arguments), keywords)
+                output = ops.mzi_mesh(*arguments, **keywords)
+                self.check(ops.mzi_mesh_backward, (torch.randn_like(output), arguments[0], output, *arguments[1:]),
+                           keywords)
+        for complex_type in (torch.complex64, torch.complex128):
+            for operator, arguments in elementwise_cases(complex_type):
+                with self.subTest(operator=str(operator), type=complex_type):
+                    self.check(operator, differentiable(arguments))
+                    backward = getattr(ops, str(operator).split(".")[-1] + "_backward")
+                    self.check(backward, (torch.randn_like(operator(*arguments)), *arguments))
+
+        registered = {name.split("::")[1] for name in torch._C._dispatch_get_all_op_names()
+                      if name.startswith("optotorch::")}
+        self.assertEqual(registered, self.checked, "an operator has no case here")
+
+
+if __name__ == "__main__":
+    unittest.main()

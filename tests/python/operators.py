@@ -1,0 +1,80 @@
+"""Loads the library under test and lists what its operators are tried on."""
+
+import itertools
+import os
+import sys
+
+SKIPPED = 77  # what ctest counts as skipped
+
+
+def _skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(SKIPPED)
+
+
+try:
+    import torch
+except ImportError as error:
+    _skip(f"{sys.executable}: {error}")
+
+_built_with = os.environ["OPTOTORCH_LIBTORCH"]
+if not os.path.samefile(os.path.dirname(torch.__file__), _built_with):
+    _skip(f"{sys.executable} has another torch ({torch.__file__}) than the library links ({_built_with})")
+
+torch.ops.load_library(os.environ["OPTOTORCH_LIBRARY"])
+ops = torch.ops.optotorch
+
+
+def mesh_size(grid, ports, columns):
+    """The number of MZIs of a brick wall, counted one by one."""
+    count = 0
+    for column in range(columns):
+        for port in range(column % 2, ports - 1, 2):
+            count += grid == "rectangular" or port <= min(column, 2 * ports - 4 - column)
+    return count
+
+
+def mesh_case(batch=3, ports=5, columns=7, real=torch.float64, screen=True, error=True, loss=True, grid="rectangular",
+              arm="output", zero="cross", idle="wire", seed=0):
+    """Arguments and keywords of ops.mzi_mesh."""
+    generator = torch.Generator().manual_seed(seed)
+    mzis = mesh_size(grid, ports, columns)
+
+    def uniform(low, high, *shape):
+        return torch.rand(*shape, dtype=real, generator=generator) * (high - low) + low
+
+    field = torch.complex(uniform(-1, 1, batch, ports), uniform(-1, 1, batch, ports))
+    arguments = (field, uniform(-4, 4, mzis), uniform(-4, 4, mzis), uniform(-4, 4, ports) if screen else None,
+                 uniform(-.3, .3, mzis, 2) if error else None, uniform(.4, .95, mzis, 2) if loss else None)
+    return arguments, dict(grid=grid, columns=columns, phi_arm=arm, zero_state=zero, idle_port=idle)
+
+
+def mesh_cases():
+    """Every convention with all tensors present, and every set of absent tensors on both sides of the screen."""
+    conventions = itertools.product(("rectangular", "triangular"), ("input", "output"), ("cross", "bar"),
+                                    ("wire", "bar"))
+    for grid, arm, zero, idle in conventions:
+        yield mesh_case(grid=grid, arm=arm, zero=zero, idle=idle)
+    for screen, error, loss, arm in itertools.product((False, True), (False, True), (False, True), ("input", "output")):
+        yield mesh_case(ports=6, columns=6, screen=screen, error=error, loss=loss, arm=arm)
+    yield mesh_case(ports=2, columns=1)
+    yield mesh_case(ports=4, columns=9)
+    yield mesh_case(batch=1, ports=9, columns=2)
+
+
+def elementwise_cases(complex_type=torch.complex128):
+    """(operator, arguments) for all operators that act element by element."""
+    generator = torch.Generator().manual_seed(1)
+    field = torch.randn(3, 5, dtype=complex_type, generator=generator)
+    bias = .5 * torch.randn(5, dtype=complex_type.to_real(), generator=generator)
+    cube = torch.randn(2, 3, 5, dtype=complex_type, generator=generator)
+    for z in (field, cube):
+        yield ops.photodetect, (z,)
+        yield ops.electro_optic, (z, .1, .7, 3.)
+        yield ops.electro_optic, (z, 0., 3., -.4)
+        yield ops.saturable_absorber, (z, 2., .8)
+        yield ops.mod_relu, (z, bias)
+
+
+def differentiable(arguments):
+    return tuple(a.clone().requires_grad_() if isinstance(a, torch.Tensor) else a for a in arguments)
