@@ -1,5 +1,5 @@
-// OptoTorch from another project: a partly optical network takes a few training steps, by a rule that needs no
-// backward pass through the optics.
+// OptoTorch from another project: a partly optical network takes a few training steps, by a rule that needs
+// no backward pass through the optics.
 //
 // Four classes of eight-pixel patterns: a modulator puts them on light, a mesh of interferometers mixes them,
 // detectors read them, and an electronic layer decides.
