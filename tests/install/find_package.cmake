@@ -50,14 +50,18 @@ if(NOT "${resolved}" MATCHES "libtorch_cpu")
   message(SEND_ERROR "${library} depends on ${resolved}: no LibTorch")
 endif()
 
-# With LibTorch named, and without: then it is the one of the build.
-foreach(prefixes "${prefix}\\;${LIBTORCH_DIR}" ${prefix})
+# With LibTorch named, and without: then it is the one of the build. A link tells the two apart.
+file(CREATE_LINK ${LIBTORCH_DIR} ${WORK_DIR}/named_libtorch SYMBOLIC)
+foreach(libtorch ${WORK_DIR}/named_libtorch ${LIBTORCH_DIR})
+  set(ENV{CMAKE_PREFIX_PATH} ${prefix})
+  if(NOT libtorch STREQUAL LIBTORCH_DIR)
+    set(ENV{CMAKE_PREFIX_PATH} ${prefix}:${libtorch})
+  endif()
   file(REMOVE_RECURSE ${WORK_DIR}/consumer)
-  run(COMMAND ${configure} -S ${SOURCE_DIR}/examples/06_find_package -B ${WORK_DIR}/consumer
-              "-DCMAKE_PREFIX_PATH=${prefixes}")
-  file(STRINGS ${WORK_DIR}/consumer/CMakeCache.txt found REGEX "^LibTorch_ROOT_DIR:PATH=${LIBTORCH_DIR}$")
-  if(NOT found)
-    message(SEND_ERROR "CMAKE_PREFIX_PATH=${prefixes}: another LibTorch was found")
+  run(COMMAND ${configure} -S ${SOURCE_DIR}/examples/06_find_package -B ${WORK_DIR}/consumer)
+  file(STRINGS ${WORK_DIR}/consumer/CMakeCache.txt found REGEX "^LibTorch_ROOT_DIR:PATH=")
+  if(NOT found STREQUAL "LibTorch_ROOT_DIR:PATH=${libtorch}")
+    message(SEND_ERROR "CMAKE_PREFIX_PATH=$ENV{CMAKE_PREFIX_PATH}: ${found}, expected ${libtorch}")
   endif()
 endforeach()
 
@@ -68,8 +72,8 @@ file(CREATE_LINK ${LIBTORCH_DIR}/lib ${other}/lib SYMBOLIC)
 file(TOUCH ${other}/include/torch/csrc/api/include/torch/torch.h)
 file(WRITE ${other}/include/torch/headeronly/version.h
      "#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR 6\n#define TORCH_VERSION_PATCH 1\n")
-run(COMMAND ${configure} -S ${SOURCE_DIR}/examples/06_find_package -B ${WORK_DIR}/refused
-            "-DCMAKE_PREFIX_PATH=${prefix}\\;${other}" RESULT result OUTPUT output)
+set(ENV{CMAKE_PREFIX_PATH} ${prefix}:${other})
+run(COMMAND ${configure} -S ${SOURCE_DIR}/examples/06_find_package -B ${WORK_DIR}/refused RESULT result OUTPUT output)
 if(result EQUAL 0 OR NOT output MATCHES "LibTorch[ \n]+2\\.6\\.1")
   message(SEND_ERROR "an OptoTorch for another LibTorch was accepted: ended with ${result}\n${output}")
 endif()

@@ -3,9 +3,9 @@ same shapes and types on real, meta and fake tensors."""
 
 import unittest
 
-from torch._subclasses.fake_tensor import FakeTensorMode
-
 from operators import differentiable, elementwise_cases, mesh_case, ops, torch
+
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 
 def meta(arguments):
