@@ -74,8 +74,8 @@ class ProgramTest(unittest.TestCase):
         self.assertLess(len(result.stderr.strip().splitlines()), 4, result.stderr)
         return result
 
-    def train(self, out, *arguments, data=None):
-        return ("train", "--data-root", data or self.data, "--epochs", 2, "--quiet", "--out", out, *arguments)
+    def train(self, out, *arguments, data=None, epochs=2):
+        return ("train", "--data-root", data or self.data, "--epochs", epochs, "--quiet", "--out", out, *arguments)
 
 
 class WhatARunHolds(ProgramTest):
@@ -162,7 +162,8 @@ class Words(ProgramTest):
 
     def test_values_out_of_range(self):
         for name, value in (("--epochs", 0), ("--batch-size", -1), ("--lr", "nan"), ("--lr", 0), ("--threads", 0),
-                            ("--validation", -0.5), ("--epochs", "many"), ("--validation", 10_000)):
+                            ("--validation", -0.5), ("--epochs", "many"), ("--validation", 10_000),
+                            ("--checkpoint-steps", -1), ("--seed", "x")):
             out = self.folder / "run"
             self.rejected("train", "--data-root", self.data, "--out", out, name, value)
             self.assertFalse((out / "metrics.jsonl").exists())
@@ -337,10 +338,10 @@ class DamagedFiles(ProgramTest):
 
 
 class Interruptions(ProgramTest):
-    ARGUMENTS = ("--rule", "tpfp", "--seed", 3, "--epochs", 6, "--batch-size", 16, "--checkpoint-steps", 3)
+    ARGUMENTS = ("--rule", "tpfp", "--seed", 3, "--batch-size", 16, "--checkpoint-steps", 3)
 
     def start(self, out):
-        return subprocess.Popen([PROGRAM, *map(str, self.train(out, "--resume", *self.ARGUMENTS))],
+        return subprocess.Popen([PROGRAM, *map(str, self.train(out, "--resume", *self.ARGUMENTS, epochs=6))],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def weights(self, out):
@@ -380,9 +381,10 @@ class Interruptions(ProgramTest):
     def test_interrupt_leaves_a_checkpoint(self):
         out = self.folder / "run"
         process = subprocess.Popen(
-            [PROGRAM, *map(str, self.train(out, "--epochs", 10_000, "--checkpoint-seconds", 1e9))],
+            [PROGRAM, *map(str, self.train(out, "--checkpoint-seconds", 1e9, epochs=10_000))],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while not (out / "checkpoint.safetensors").exists():
+            self.assertIsNone(process.poll(), "ended before its first checkpoint")
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
