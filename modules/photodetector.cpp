@@ -60,6 +60,12 @@ PhotodetectorImpl::PhotodetectorImpl(PhotodetectorOptions options_)
   passes = register_buffer("passes", torch::zeros({}, torch::kInt64));
 }
 
+void PhotodetectorImpl::to(torch::Device device, torch::Dtype /*dtype*/, bool non_blocking) {
+  Module::to(device, non_blocking);
+}
+
+void PhotodetectorImpl::to(torch::Dtype /*dtype*/, bool /*non_blocking*/) {}
+
 void PhotodetectorImpl::check_input(const torch::Tensor& x) const {
   OPTOTORCH_CHECK(x.defined() && x.is_complex() && x.dim() == 2, .where = "Photodetector",
                   .argument = "input", .expected = "a complex field [batch, ports]", .got = describe(x),
