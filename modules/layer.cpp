@@ -3,6 +3,18 @@
 #include <optotorch/modules/layer.h>
 
 namespace optotorch {
+namespace {
+
+/// The memory of `tensor` belongs to it alone, or to it and a base that nothing else refers to.
+bool nobody_else_holds(const torch::Tensor& tensor) {
+  if (!tensor.is_non_overlapping_and_dense()) {
+    return false;
+  }
+  return tensor.is_view() ? tensor._base().use_count() == 1 && tensor.storage().use_count() == 2
+                          : tensor.use_count() == 1 && tensor.storage().use_count() == 1;
+}
+
+}  // namespace
 
 torch::Tensor Layer::forward(const torch::Tensor& x) {
   const torch::NoGradGuard no_grad;
@@ -53,9 +65,12 @@ void Layer::accumulate(torch::Tensor& parameter, const torch::Tensor& dL_dparame
   auto& grad = parameter.mutable_grad();
   if (grad.defined()) {
     grad.add_(dL_dparameter);
+  } else if (nobody_else_holds(dL_dparameter)) {
+    // Its data without being a view: optimisers detach gradients in place, which a view does not allow.
+    grad = dL_dparameter.variable_data();
   } else {
-    // Optimisers detach gradients in place, which a view does not allow.
-    grad = dL_dparameter.is_view() ? dL_dparameter.clone() : dL_dparameter;
+    // LibTorch's autograd may return the signal itself, or one value expanded: neither may be added to.
+    grad = dL_dparameter.clone(at::MemoryFormat::Contiguous);
   }
 }
 
