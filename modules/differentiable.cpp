@@ -48,4 +48,13 @@ torch::Tensor DifferentiableImpl::forward(const torch::Tensor& x) {
   return LayerFunction::apply(x, anchor, layer_);
 }
 
+std::shared_ptr<torch::nn::Module> DifferentiableImpl::clone(
+    const std::optional<torch::Device>& device) const {
+  auto copy = std::make_shared<DifferentiableImpl>(std::dynamic_pointer_cast<Layer>(layer_->clone(device)));
+  const bool layer_training = copy->layer_->is_training();
+  copy->train(is_training());
+  copy->layer_->train(layer_training);
+  return copy;
+}
+
 }  // namespace optotorch

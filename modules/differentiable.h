@@ -16,6 +16,8 @@ class DifferentiableImpl : public torch::nn::Module {
   explicit DifferentiableImpl(std::shared_ptr<Layer> layer);
 
   torch::Tensor forward(const torch::Tensor& x);
+  std::shared_ptr<torch::nn::Module> clone(
+      const std::optional<torch::Device>& device = std::nullopt) const override;
 
  private:
   std::shared_ptr<Layer> layer_;
