@@ -9,8 +9,11 @@ void HybridImpl::push_back(std::string name, std::shared_ptr<Layer> layer) {
                   electronic ? electronic->module() : std::static_pointer_cast<torch::nn::Module>(layer));
   const auto role = layer->role();
   const size_t index = layers_.size();
-  const bool filled = !blocks_.empty() && blocks_.back().component < blocks_.back().end &&
-                      layers_[blocks_.back().component]->role() == Layer::Role::component;
+  // A response that learns fills its block as a component does: a signal that enters a block ends at its
+  // component and would not reach a parameter below.
+  const bool filled =
+      !blocks_.empty() &&
+      (blocks_.back().trainable || layers_[blocks_.back().component]->role() == Layer::Role::component);
   if (blocks_.empty() || role == Layer::Role::source || (role == Layer::Role::component && filled)) {
     blocks_.push_back({.begin = index, .component = index, .end = index, .trainable = false});
   } else if (role == Layer::Role::component) {

@@ -28,8 +28,9 @@ using Hook = torch::Tensor (Layer::*)(const Pass& pass, const torch::Tensor& sig
 ///     Hybrid net(FourierLens(8), MziMesh(64), Photodetector(), torch::nn::Linear(64, 10));
 ///
 /// Layers are grouped into blocks as they arrive: a source opens a block; a component opens one unless the
-/// last block has no component yet; everything else joins the last block. torch::nn modules appear as
-/// children under their position, so that parameters are called "3.weight", as in Sequential.
+/// last block has neither component nor parameters yet; everything else joins the last block. torch::nn
+/// modules appear as children under their position, so that parameters are called "3.weight", as in
+/// Sequential.
 class HybridImpl : public torch::nn::Module {
  public:
   HybridImpl() : torch::nn::Module("Hybrid") {}
