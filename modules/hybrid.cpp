@@ -62,10 +62,10 @@ std::vector<Block> HybridImpl::trainable_blocks() const {
 
 std::shared_ptr<torch::nn::Module> HybridImpl::clone(const std::optional<torch::Device>& device) const {
   auto copy = std::make_shared<HybridImpl>();
+  copy->train(is_training());  // before it has layers: each keeps its own mode
   for (size_t index = 0; index < layers_.size(); ++index) {
     copy->push_back(names_[index], std::dynamic_pointer_cast<Layer>(layers_[index]->clone(device)));
   }
-  copy->train(is_training());
   return copy;
 }
 
