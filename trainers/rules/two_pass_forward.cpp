@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/trainers/rules/kept_buffers.h>
 #include <optotorch/trainers/rules/random_matrix.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 
@@ -8,11 +9,19 @@
 namespace optotorch {
 namespace {
 
+/// Unit inputs, and a dark one behind them.
 torch::Tensor unit_inputs(const torch::Tensor& like) {
   const int64_t size = like.flatten(1).size(1);
   auto shape = like.sizes().vec();
-  shape[0] = size;
-  return torch::eye(size, like.options()).reshape(shape);
+  shape[0] = size + 1;
+  return torch::eye(size + 1, size, like.options()).reshape(shape);
+}
+
+/// Row j is column j of the matrix W in y = W x + b, from the outputs for unit inputs.
+torch::Tensor response_of(const torch::Tensor& outputs) {
+  const auto rows = outputs.flatten(1);
+  const int64_t size = rows.size(0) - 1;
+  return rows.narrow(0, 0, size) - rows.narrow(0, size, 1);
 }
 
 }  // namespace
@@ -33,6 +42,7 @@ torch::Tensor TwoPassForward::make_feedback(HybridImpl& model, const Block& firs
   const auto& entrance = passes[first.component].input;
   const int64_t inputs = entrance.flatten(1).size(1), outputs = error.size(1);
   const auto real = c10::toRealValueType(entrance.scalar_type());
+  const KeptBuffers measured_aside(model);
   switch (options_.feedback()) {
     case Feedback::random: {
       const double bound = 0.05 * std::sqrt(6.0 / static_cast<double>(inputs));
@@ -43,13 +53,13 @@ torch::Tensor TwoPassForward::make_feedback(HybridImpl& model, const Block& firs
       return f.mul_(options_.gain() * bound).to(entrance.device());
     }
     case Feedback::twin: {
-      // Row j of the response to unit inputs is column j of W.
-      const auto response = model.layer(first.component).propagate(unit_inputs(entrance)).output.flatten(1);
+      const auto response = response_of(model.layer(first.component).propagate(unit_inputs(entrance)).output);
       const auto r = normal_matrix(response.size(1), outputs, options_.seed(), 0, real).to(entrance.device());
       return response.conj().mm(r.to(response.scalar_type())).mul_(options_.gain());
     }
     case Feedback::adjoint: {
-      const auto response = model.propagate(unit_inputs(entrance), first.component).back().output.flatten(1);
+      const auto response =
+          response_of(model.propagate(unit_inputs(entrance), first.component).back().output);
       return response.conj().resolve_conj().mul(options_.gain());
     }
   }

@@ -10,8 +10,9 @@ enum class Feedback {
   random,  ///< fixed, entries uniform in +-.05 sqrt(6 / n_in): strict TPFP, transports nothing
   twin,  ///< W^H R: R fixed random and real, W the first component measured on a twin of its own; transports
          ///< that layer
-  adjoint,  ///< (W_L .. W_1)^H of the whole network, measured by sending unit fields: exact for a linear
-            ///< network
+  adjoint,  ///< (W_L .. W_1)^H of the whole network, measured by sending unit fields (and a dark one, for
+            ///< offsets): exact for a linear network whose layers but the last are unitary or have
+            ///< orthonormal rows
 };
 
 /// The presynaptic activity that enters a hidden component's update.
