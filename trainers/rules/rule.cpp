@@ -1,6 +1,8 @@
 #include <ATen/ATen.h>
+#include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/rules/back_propagation.h>
+#include <optotorch/trainers/rules/kept_buffers.h>
 #include <optotorch/trainers/rules/rule.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -52,6 +54,13 @@ std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor
     before.push_back(parameter.grad());
   }
   const auto saved_state = rule.state();
+  const KeptBuffers kept(model);
+  const auto restore = c10::make_scope_exit([&] {
+    rule.load_state(saved_state);
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      parameters[i].mutable_grad() = before[i];
+    }
+  });
   const auto gradients_by = [&](Rule& source) {
     for (auto& parameter : parameters) {
       parameter.mutable_grad() = torch::Tensor();
@@ -73,10 +82,6 @@ std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor
   const auto updates = gradients_by(rule);
   BackPropagation exact;
   const auto gradients = gradients_by(exact);
-  rule.load_state(saved_state);
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    parameters[i].mutable_grad() = before[i];
-  }
   std::vector<double> cosines;
   for (size_t i = 0; i < updates.size(); ++i) {
     cosines.push_back(

@@ -51,8 +51,9 @@ class Rule {
   static void teach_head(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy);
 };
 
-/// Cosine between the rule's update and the true gradient, one per block with parameters, in order; `.grad`
-/// of all parameters is as before. NaN where an update or gradient is exactly zero.
+/// Cosine between the rule's update and the true gradient, one per block with parameters, in order. NaN where
+/// an update or gradient is exactly zero. The rule, the model's buffers and `.grad` of all parameters are as
+/// before, also if a step throws.
 std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,
                               const torch::Tensor& target, const Loss& loss);
 
