@@ -42,7 +42,7 @@ torch::Tensor TwoPassForward::make_feedback(HybridImpl& model, const Block& firs
   const auto& entrance = passes[first.component].input;
   const int64_t inputs = entrance.flatten(1).size(1), outputs = error.size(1);
   const auto real = c10::toRealValueType(entrance.scalar_type());
-  const KeptBuffers measured_aside(model);
+  const KeptBuffers kept(model, KeptBuffers::Which::floating);
   switch (options_.feedback()) {
     case Feedback::random: {
       const double bound = 0.05 * std::sqrt(6.0 / static_cast<double>(inputs));
@@ -86,7 +86,12 @@ void TwoPassForward::teach(HybridImpl& model, const std::vector<Pass>& passes, c
   if (modulation.is_complex() && !entrance.is_complex()) {
     modulation = at::real(modulation);
   }
-  const auto modulated = model.propagate(entrance - options_.strength() * modulation, first.component);
+  std::vector<Pass> modulated;
+  {
+    // Running statistics are of the data: the second pass does not count.
+    const KeptBuffers kept(model, KeptBuffers::Which::floating);
+    modulated = model.propagate(entrance - options_.strength() * modulation, first.component);
+  }
 
   // Second passes by layer number; what comes before the entrance was not run again.
   std::vector<Pass> second(passes.begin(), passes.begin() + static_cast<int64_t>(first.component));
