@@ -1,0 +1,513 @@
+// What every layer owes to every rule, checked in float64: its pull-back is its derivative, and it clones,
+// saves, converts and complains as a module should.
+
+#include <gtest/gtest.h>
+#include <optotorch/modules/differentiable.h>
+#include <support/differences.h>
+#include <support/layer_cases.h>
+#include <torch/optim/adagrad.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/lbfgs.h>
+#include <torch/optim/rmsprop.h>
+#include <torch/optim/sgd.h>
+#include <torch/serialize.h>
+
+#include <map>
+#include <sstream>
+
+namespace optotorch {
+namespace {
+
+using testing::central_differences;
+using testing::expect_close;
+using testing::LayerCase;
+using testing::Takes;
+using Tensors = std::map<std::string, torch::Tensor>;
+
+/// Re <w, y>: a real linear functional whose gradient is w.
+torch::Tensor functional(const torch::Tensor& w, const torch::Tensor& y) {
+  return y.is_complex() ? at::real(w.conj() * y).sum() : (w * y).sum();
+}
+
+class LayerContractTest : public ::testing::TestWithParam<LayerCase> {
+ protected:
+  LayerContractTest() {
+    torch::manual_seed(3);
+    layer = GetParam().make();
+    layer->to(torch::kFloat64);
+    scramble(*layer);
+    x = testing::random_batch(GetParam(), batch, torch::kFloat64);
+  }
+
+  /// Values that a fresh layer does not have: a bias of 0 or a sigma of 1 would hide mistakes.
+  static void scramble(Layer& layer) {
+    const torch::NoGradGuard no_grad;
+    for (auto& parameter : layer.parameters()) {
+      parameter.mul_(1 + 0.1 * torch::rand_like(parameter));
+    }
+  }
+
+  torch::Tensor weights_for(const torch::Tensor& y) const { return torch::randn_like(y); }
+
+  /// Gradients of all parameters, taken away from them.
+  Tensors take_gradients() const {
+    Tensors gradients;
+    for (auto& item : layer->named_parameters()) {
+      gradients[item.key()] = item.value().grad();
+      item.value().mutable_grad() = torch::Tensor();
+    }
+    return gradients;
+  }
+
+  Tensors gradients_by_pullback(const torch::Tensor& w, torch::Tensor* dL_dx = nullptr) const {
+    take_gradients();
+    const auto signal = layer->pullback(layer->propagate(x), w);
+    if (dL_dx != nullptr) {
+      *dL_dx = signal;
+    }
+    return take_gradients();
+  }
+
+  static Tensors state(torch::nn::Module& module) {
+    Tensors result;
+    for (const auto& item : module.named_parameters()) {
+      result[item.key()] = item.value().detach();
+    }
+    for (const auto& item : module.named_buffers()) {
+      result[item.key()] = item.value().detach();
+    }
+    return result;
+  }
+
+  static Tensors copy(const Tensors& tensors) {
+    Tensors result;
+    for (const auto& [name, tensor] : tensors) {
+      result[name] = tensor.clone();
+    }
+    return result;
+  }
+
+  static void expect_equal(const Tensors& a, const Tensors& b, const std::string& what) {
+    ASSERT_EQ(a.size(), b.size()) << what;
+    for (const auto& [name, tensor] : a) {
+      ASSERT_TRUE(b.count(name)) << what << ": " << name;
+      EXPECT_EQ(tensor.scalar_type(), b.at(name).scalar_type()) << what << ": " << name;
+      EXPECT_TRUE(tensor.equal(b.at(name))) << what << ": " << name;
+    }
+  }
+
+  static constexpr int64_t batch = 3;
+  std::shared_ptr<Layer> layer;
+  torch::Tensor x;
+};
+
+TEST_P(LayerContractTest, PullbackIsTheDerivative) {
+  const auto w = weights_for(layer->propagate(x).output);
+  const auto loss = [&] { return functional(w, layer->propagate(x).output).item<double>(); };
+  torch::Tensor dL_dx;
+  const auto gradients = gradients_by_pullback(w, &dL_dx);
+  expect_close(dL_dx, central_differences(loss, x), 1e-8, "input");
+  for (auto& item : layer->named_parameters()) {
+    if (!GetParam().rounds || item.key() == "bias") {
+      expect_close(gradients.at(item.key()), central_differences(loss, item.value().detach()), 1e-8,
+                   item.key());
+    }
+  }
+}
+
+TEST_P(LayerContractTest, AutogradGetsThePullback) {
+  const auto w = weights_for(layer->propagate(x).output);
+  torch::Tensor dL_dx;
+  const auto expected = gradients_by_pullback(w, &dL_dx);
+  const auto leaf = x.clone().requires_grad_();
+  const auto y = differentiable(layer)->forward(leaf);
+  EXPECT_TRUE(y.requires_grad());
+  functional(w, y).backward();
+  expect_close(leaf.grad(), dL_dx, 1e-14, "input");
+  const auto gradients = take_gradients();
+  for (const auto& [name, gradient] : expected) {
+    expect_close(gradients.at(name), gradient, 1e-14, name);
+  }
+  // Data that asks for no gradient: the parameters get theirs all the same.
+  functional(w, differentiable(layer)->forward(x)).backward();
+  EXPECT_FALSE(x.grad().defined());
+  for (const auto& [name, gradient] : take_gradients()) {
+    expect_close(gradient, expected.at(name), 1e-14, name);
+  }
+}
+
+TEST_P(LayerContractTest, AdjointIdentity) {
+  if (!GetParam().affine) {
+    return;  // nonlinear
+  }
+  const auto pass = layer->propagate(x);
+  const auto dark = layer->propagate(at::zeros_like(x)).output;
+  const auto a_x = pass.output - dark;
+  const auto y = weights_for(a_x);
+  const auto adjoint_y = layer->pullback(pass, y);
+  if (x.is_complex() && y.is_complex()) {
+    const auto left = at::vdot(a_x.flatten(), y.flatten()),
+               right = at::vdot(x.flatten(), adjoint_y.flatten());
+    EXPECT_LE((left - right).abs().item<double>(), 1e-12 * left.abs().item<double>());
+  } else {
+    const double left = functional(a_x, y).item<double>(), right = functional(x, adjoint_y).item<double>();
+    EXPECT_NEAR(left, right, 1e-12 * std::abs(left));
+  }
+}
+
+TEST_P(LayerContractTest, WithoutInputTheParametersGetTheSame) {
+  const auto pass = layer->propagate(x);
+  const auto w = weights_for(pass.output);
+  layer->pullback(pass, w);
+  const auto expected = take_gradients();
+  for (const auto hook : {&Layer::pullback, &Layer::dfa_update, &Layer::dat_update, &Layer::tpfp_update}) {
+    if (hook == &Layer::tpfp_update && layer->role() == Layer::Role::response &&
+        dynamic_cast<ElectronicBlock*>(layer.get()) != nullptr && pass.output.sizes() == x.sizes()) {
+      continue;  // nothing to train, and nothing is pulled back
+    }
+    (layer.get()->*hook)(pass, w, /*to_input=*/false);
+    expect_equal(take_gradients(), expected, "to_input=false");
+  }
+}
+
+TEST_P(LayerContractTest, GradientsAccumulateAndSignalsStayAsTheyWere) {
+  const auto pass = layer->propagate(x);
+  const auto input = pass.input.clone(), output = pass.output.clone();
+  const auto w = weights_for(output);
+  const auto w_before = w.clone();
+  layer->pullback(pass, w);
+  Tensors once;
+  for (const auto& item : layer->named_parameters()) {
+    once[item.key()] = item.value().grad().clone();
+  }
+  layer->pullback(pass, w);
+  for (const auto& item : layer->named_parameters()) {
+    expect_close(item.value().grad(), 2 * once.at(item.key()), 1e-15, item.key());
+    EXPECT_FALSE(item.value().grad().requires_grad());
+  }
+  EXPECT_TRUE(pass.input.equal(input));
+  EXPECT_TRUE(pass.output.equal(output));
+  EXPECT_TRUE(w.equal(w_before));
+}
+
+TEST_P(LayerContractTest, SamplesAreIndependent) {
+  if (GetParam().mixes_samples) {
+    return;  // by design they are not
+  }
+  const auto pass = layer->propagate(x);
+  const auto w = weights_for(pass.output);
+  const auto dL_dx = layer->pullback(pass, w);
+  const auto together = take_gradients();
+  for (int64_t b = 0; b < batch; ++b) {
+    const auto alone = layer->propagate(x.narrow(0, b, 1));
+    expect_close(alone.output, pass.output.narrow(0, b, 1), 1e-13);
+    expect_close(layer->pullback(alone, w.narrow(0, b, 1)), dL_dx.narrow(0, b, 1), 1e-13);
+  }
+  for (const auto& [name, gradient] : take_gradients()) {
+    expect_close(gradient, together.at(name), 1e-13, name);
+  }
+}
+
+TEST_P(LayerContractTest, ForwardHasNoGraphAndEvalModeAgrees) {
+  const auto leaf = x.clone().requires_grad_();
+  const auto trained = layer->forward(leaf);
+  EXPECT_FALSE(trained.requires_grad());
+  EXPECT_FALSE(layer->propagate(leaf).output.requires_grad());
+  layer->eval();
+  const auto deployed = layer->forward(leaf);
+  EXPECT_FALSE(deployed.requires_grad());
+  EXPECT_TRUE(deployed.equal(layer->deploy().forward(x)));
+  if (!GetParam().mixes_samples) {
+    expect_close(deployed, trained, 1e-12);
+    expect_close(layer->propagate(x).output, deployed, 1e-12);
+  }
+}
+
+TEST_P(LayerContractTest, StridedAndConjugatedInputsAreReadRight) {
+  const auto other = testing::random_batch(GetParam(), batch, torch::kFloat64);
+  const auto strided = at::stack({x, other}, -1).select(-1, 0);
+  const auto pass = layer->propagate(x);
+  expect_close(layer->propagate(strided).output, pass.output, 1e-14, "strided");
+  if (x.is_complex()) {
+    const auto conjugated = layer->propagate(x.conj());
+    const auto plain = layer->propagate(x.conj().resolve_conj());
+    expect_close(conjugated.output, plain.output, 1e-14, "conjugated");
+    const auto w = weights_for(plain.output);
+    expect_close(layer->pullback(conjugated, w), layer->pullback(plain, w), 1e-14, "conjugated");
+  }
+  if (pass.output.is_complex()) {
+    const auto w = weights_for(pass.output);
+    take_gradients();
+    const auto lazy = layer->pullback(pass, w.conj());
+    const auto by_lazy = take_gradients();
+    expect_close(lazy, layer->pullback(pass, w.conj().resolve_conj()), 1e-14, "conjugated signal");
+    for (const auto& [name, gradient] : take_gradients()) {
+      expect_close(by_lazy.at(name), gradient, 1e-14, name);
+    }
+  }
+}
+
+TEST_P(LayerContractTest, CloneIsDeepAndEqual) {
+  for (const bool training : {true, false}) {
+    layer->train(training);
+    const auto copy_of_layer = std::dynamic_pointer_cast<Layer>(layer->clone());
+    ASSERT_NE(copy_of_layer, nullptr);
+    expect_equal(state(*copy_of_layer), state(*layer), "clone");
+    for (const auto& module : copy_of_layer->modules(/*include_self=*/false)) {
+      EXPECT_EQ(module->is_training(), training);
+    }
+    if (std::dynamic_pointer_cast<ElectronicBlock>(layer) == nullptr) {
+      EXPECT_EQ(copy_of_layer->is_training(), training);
+    }
+    EXPECT_EQ(copy_of_layer->name(), layer->name());
+    EXPECT_EQ(copy_of_layer->role(), layer->role());
+    if (!training) {
+      EXPECT_TRUE(copy_of_layer->forward(x).equal(layer->forward(x)));
+    }
+    for (auto& parameter : copy_of_layer->parameters()) {
+      EXPECT_FALSE(parameter.grad().defined());
+    }
+    const auto before = copy(state(*layer));
+    const torch::NoGradGuard no_grad;
+    for (auto& [name, tensor] : state(*copy_of_layer)) {
+      tensor.add_(1);
+    }
+    expect_equal(state(*layer), before, "the original after a change of the clone");
+  }
+}
+
+TEST_P(LayerContractTest, SaveAndLoadRoundTrip) {
+  layer->propagate(x);  // running statistics move
+  std::stringstream file;
+  torch::save(layer, file);
+  auto loaded = GetParam().make();
+  loaded->to(torch::kFloat64);
+  const auto leaves = loaded->parameters();
+  torch::load(loaded, file);
+  expect_equal(state(*loaded), state(*layer), "loaded");
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    EXPECT_TRUE(leaves[i].is_same(loaded->parameters()[i]));
+    EXPECT_EQ(leaves[i].requires_grad(), layer->parameters()[i].requires_grad());
+  }
+  layer->eval();
+  loaded->eval();
+  EXPECT_TRUE(loaded->forward(x).equal(layer->forward(x)));
+}
+
+TEST_P(LayerContractTest, LoadOfAnotherShapeOrTypeChangesNothing) {
+  if (layer->parameters().empty()) {
+    return;
+  }
+  const auto before = copy(state(*layer));
+  auto other = GetParam().of_another_shape();
+  other->to(torch::kFloat64);
+  auto single = GetParam().make();
+  single->to(torch::kFloat32);
+  for (const auto& source : {other, single}) {
+    std::stringstream file;
+    torch::save(source, file);
+    EXPECT_THROW(torch::load(layer, file), c10::Error);
+    expect_equal(state(*layer), before, "after a rejected load");
+  }
+  std::stringstream file;
+  torch::save(std::static_pointer_cast<Layer>(std::make_shared<ModulatorImpl>(2)), file);
+  EXPECT_ANY_THROW(torch::load(layer, file));
+  expect_equal(state(*layer), before, "after a load of a file without tensors");
+}
+
+TEST_P(LayerContractTest, BothPrecisions) {
+  const auto w = weights_for(layer->propagate(x).output);
+  torch::Tensor dL_dx;
+  const auto expected = gradients_by_pullback(w, &dL_dx);
+  const auto y = layer->propagate(x).output;
+  layer->to(torch::kFloat32);
+  const auto complex_or_real = [](const torch::Tensor& t) {
+    return t.to(t.is_complex() ? torch::kComplexFloat : torch::kFloat32);
+  };
+  const auto pass = layer->propagate(complex_or_real(x));
+  expect_close(pass.output, complex_or_real(y), 1e-5, "output");
+  // A signal of the other precision is converted.
+  expect_close(layer->pullback(pass, w), complex_or_real(dL_dx), 1e-4, "signal");
+  for (const auto& [name, gradient] : take_gradients()) {
+    expect_close(gradient, complex_or_real(expected.at(name)), 1e-4, name);
+  }
+  if (!layer->parameters().empty()) {
+    EXPECT_THROW(layer->forward(x), c10::Error);
+    EXPECT_THROW(layer->propagate(x), c10::Error);
+    layer->eval();
+    EXPECT_THROW(layer->forward(x), c10::Error);
+  }
+}
+
+TEST_P(LayerContractTest, WrongInputIsRejected) {
+  const bool electronic = std::dynamic_pointer_cast<ElectronicBlock>(layer) != nullptr;
+  EXPECT_THROW(layer->forward(torch::Tensor()), c10::ValueError);
+  EXPECT_THROW(layer->propagate(torch::Tensor()), c10::ValueError);
+  if (!electronic) {
+    const auto wrong_kind = x.is_complex() ? at::real(x) : at::complex(x, x);
+    EXPECT_THROW(layer->forward(wrong_kind), c10::ValueError);
+    EXPECT_THROW(layer->forward(at::real(x).to(torch::kInt64)), c10::ValueError);
+    if (layer->name() != "ElectroOpticActivation" && layer->name() != "SaturableAbsorber") {  // any shape
+      EXPECT_THROW(layer->forward(x.select(0, 0).flatten()), c10::ValueError);
+    }
+  }
+  const auto pass = layer->propagate(x);
+  EXPECT_THROW(layer->pullback(pass, torch::Tensor()), c10::ValueError);
+  EXPECT_THROW(layer->pullback(pass, at::cat({pass.output, pass.output})), c10::ValueError);
+  EXPECT_THROW(layer->pullback(pass, pass.output.unsqueeze(0)), c10::ValueError);
+  if (!pass.output.is_complex()) {
+    EXPECT_THROW(layer->pullback(pass, at::complex(pass.output, pass.output)), c10::ValueError);
+  }
+  for (auto& parameter : layer->parameters()) {
+    EXPECT_FALSE(parameter.grad().defined());
+  }
+}
+
+TEST_P(LayerContractTest, PrintsItself) {
+  std::ostringstream stream;
+  stream << *layer;
+  EXPECT_GE(stream.str().size(), 4U);
+  if (std::dynamic_pointer_cast<ElectronicBlock>(layer) == nullptr) {
+    EXPECT_EQ(stream.str().rfind("optotorch::" + layer->name() + "(", 0), 0U) << stream.str();
+    EXPECT_EQ(stream.str().back(), ')') << stream.str();
+  }
+}
+
+TEST_P(LayerContractTest, OpticalParametersAreRealLeavesWithoutGrad) {
+  if (std::dynamic_pointer_cast<ElectronicBlock>(layer) != nullptr) {
+    return;
+  }
+  for (const auto& parameter : layer->parameters()) {
+    EXPECT_TRUE(parameter.is_leaf());
+    EXPECT_FALSE(parameter.requires_grad());
+    EXPECT_TRUE(parameter.is_floating_point());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LayerContractTest, ::testing::ValuesIn(testing::layer_cases()),
+                         testing::row_name);
+
+// A rounded weight has the slope of the unrounded one.
+TEST(LayerContractTest, RoundedWeightsPassTheSlopeStraightThrough) {
+  torch::manual_seed(5);
+  WeightBank rounded(WeightBankOptions(6, 4).bits(3).gain(1.7));
+  WeightBank smooth(WeightBankOptions(6, 4).gain(1.7));
+  rounded->to(torch::kFloat64);
+  smooth->to(torch::kFloat64);
+  smooth->detuning.copy_(rounded->detuning);
+  smooth->bias.copy_(rounded->bias);
+  // 2^3 levels, evenly spaced, the ends among them.
+  const auto levels = (rounded->weight() + 1) * 3.5;
+  EXPECT_LE((levels - levels.round()).abs().max().item<double>(), 1e-12);
+  EXPECT_GT((rounded->weight() - smooth->weight()).abs().max().item<double>(), 0.01);
+  EXPECT_LE((rounded->weight() - smooth->weight()).abs().max().item<double>(), 1.0 / 7 + 1e-12);
+  const auto x = torch::randn({5, 6}, torch::kFloat64), w = torch::randn({5, 4}, torch::kFloat64);
+  rounded->pullback(rounded->propagate(x), w);
+  smooth->pullback(smooth->propagate(x), w);
+  expect_close(rounded->detuning.grad(), smooth->detuning.grad(), 1e-14, "detuning");
+  expect_close(rounded->bias.grad(), smooth->bias.grad(), 1e-14, "bias");
+  // The smooth bank's own slope is a derivative by the table above.
+}
+
+TEST(LayerContractTest, PassCountSurvivesConversion) {
+  Photodetector detector(PhotodetectorOptions().thermal_noise(0.1));
+  detector->passes.fill_((int64_t{1} << 40) + 1);
+  for (const auto type : {torch::kFloat64, torch::kFloat32}) {
+    detector->to(type);
+    EXPECT_EQ(detector->passes.scalar_type(), torch::kInt64);
+    EXPECT_EQ(detector->passes.item<int64_t>(), (int64_t{1} << 40) + 1);
+    detector->to(torch::kCPU, type);
+    EXPECT_EQ(detector->passes.scalar_type(), torch::kInt64);
+  }
+}
+
+// LibTorch's autograd may return the signal itself as a gradient: a later accumulation must not change it.
+struct OffsetImpl : torch::nn::Module {
+  OffsetImpl() : offset(register_parameter("offset", torch::ones({1, 4}))) {}
+  torch::Tensor forward(const torch::Tensor& x) { return x + offset; }
+  torch::Tensor offset;
+};
+TORCH_MODULE(Offset);
+
+TEST(LayerContractTest, AccumulatingLeavesTheSignalAlone) {
+  ElectronicBlock block{torch::nn::AnyModule(Offset())};
+  const auto pass = block.propagate(torch::randn({1, 4}));
+  const auto signal = torch::ones({1, 4});
+  block.pullback(pass, signal);
+  block.pullback(pass, signal);
+  EXPECT_TRUE(signal.equal(torch::ones({1, 4})));
+  EXPECT_TRUE(block.parameters()[0].grad().equal(torch::full({1, 4}, 2.0)));
+}
+
+// Every optimiser of LibTorch steps a mesh, though its parameters ask for no gradient.
+class LayerContractOptimizerTest : public ::testing::Test {
+ protected:
+  LayerContractOptimizerTest() {
+    torch::manual_seed(9);
+    mesh = MziMesh(5);
+    mesh->to(torch::kFloat64);
+    x = torch::randn({8, 5}, torch::kComplexDouble);
+    target = MziMesh(5)->matrix().to(torch::kComplexDouble).matmul(x.t()).t();
+  }
+
+  torch::Tensor loss_and_gradient() {
+    const auto pass = mesh->propagate(x);
+    const auto difference = pass.output - target;
+    mesh->pullback(pass, 2 * difference / 8, /*to_input=*/false);
+    return difference.abs().square().sum() / 8;
+  }
+
+  void lowers(torch::optim::Optimizer& optimizer, int steps = 60) {
+    const double first = loss_and_gradient().item<double>();
+    double last = first;
+    for (int step = 0; step < steps; ++step) {
+      last = optimizer
+                 .step([&] {
+                   optimizer.zero_grad();
+                   return loss_and_gradient();
+                 })
+                 .item<double>();
+    }
+    EXPECT_LT(last, 0.3 * first);
+    for (const auto& parameter : mesh->parameters()) {
+      EXPECT_FALSE(parameter.requires_grad());
+    }
+  }
+
+  MziMesh mesh{nullptr};
+  torch::Tensor x, target;
+};
+
+TEST_F(LayerContractOptimizerTest, Sgd) {
+  torch::optim::SGD optimizer(mesh->parameters(), torch::optim::SGDOptions(0.02).momentum(0.9));
+  lowers(optimizer);
+}
+
+TEST_F(LayerContractOptimizerTest, Adam) {
+  torch::optim::Adam optimizer(mesh->parameters(), torch::optim::AdamOptions(0.05));
+  lowers(optimizer);
+}
+
+TEST_F(LayerContractOptimizerTest, AdamW) {
+  torch::optim::AdamW optimizer(mesh->parameters(), torch::optim::AdamWOptions(0.05).weight_decay(1e-3));
+  lowers(optimizer);
+}
+
+TEST_F(LayerContractOptimizerTest, RMSprop) {
+  torch::optim::RMSprop optimizer(mesh->parameters(), torch::optim::RMSpropOptions(0.02));
+  lowers(optimizer);
+}
+
+TEST_F(LayerContractOptimizerTest, Adagrad) {
+  torch::optim::Adagrad optimizer(mesh->parameters(), torch::optim::AdagradOptions(0.2));
+  lowers(optimizer);
+}
+
+TEST_F(LayerContractOptimizerTest, Lbfgs) {
+  torch::optim::LBFGS optimizer(mesh->parameters(), torch::optim::LBFGSOptions(0.5));
+  lowers(optimizer, 10);
+}
+
+}  // namespace
+}  // namespace optotorch

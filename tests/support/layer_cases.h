@@ -1,0 +1,223 @@
+#pragma once
+
+// Every layer once or more: one row each. A new layer is one row here, and is then tested by itself
+// (modules/layer_contract_test.cpp) and under every rule (trainers/rule_layer_table_test.cpp).
+
+#include <ATen/ATen.h>
+#include <optotorch/modules/electro_optic_activation.h>
+#include <optotorch/modules/electronic_block.h>
+#include <optotorch/modules/fourier_lens.h>
+#include <optotorch/modules/hybrid.h>
+#include <optotorch/modules/mod_relu.h>
+#include <optotorch/modules/modulator.h>
+#include <optotorch/modules/mzi_linear.h>
+#include <optotorch/modules/mzi_mesh.h>
+#include <optotorch/modules/phase_screen.h>
+#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/saturable_absorber.h>
+#include <optotorch/modules/weight_bank.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/pooling.h>
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace optotorch::testing {
+
+using MakeLayer = std::function<std::shared_ptr<Layer>()>;
+
+/// What a layer takes.
+enum class Takes { field, values };
+
+/// A row of the table.
+struct LayerCase {
+  std::string name;
+  MakeLayer make;
+  Takes takes = Takes::field;
+  std::vector<int64_t> sample;   ///< shape of one sample
+  MakeLayer of_another_shape{};  ///< the same kind of layer with tensors of other shapes; for those that have
+  bool affine = false;           ///< f(x) - f(0) is linear over the reals
+  bool mixes_samples = false;    ///< a sample's output depends on the batch
+  bool rounds = false;           ///< the parameters' slope is not that of the output (straight-through)
+};
+
+inline std::ostream& operator<<(std::ostream& stream, const LayerCase& row) {
+  return stream << row.name;
+}
+
+template <typename Impl, typename Options>
+MakeLayer optical(Options options) {
+  return [options] { return std::static_pointer_cast<Layer>(std::make_shared<Impl>(options)); };
+}
+
+/// A mesh with errors of splitters and loss.
+inline MakeLayer imperfect_mesh(const MziMeshOptions& options) {
+  return [options] {
+    const auto mesh = std::make_shared<MziMeshImpl>(MziMeshOptions(options).imperfect(true));
+    mesh->splitter_error.uniform_(-0.3, 0.3);
+    mesh->transmission.uniform_(0.6, 1);
+    return std::static_pointer_cast<Layer>(mesh);
+  };
+}
+
+template <typename Holder, typename Options>
+MakeLayer electronic(Options options) {
+  return [options] {
+    return std::static_pointer_cast<Layer>(
+        std::make_shared<ElectronicBlock>(torch::nn::AnyModule(Holder(options))));
+  };
+}
+
+inline std::vector<LayerCase> layer_cases() {
+  using Mesh = MziMeshImpl;
+  const auto mesh = [](const std::string& name, const MziMeshOptions& options) {
+    return LayerCase{.name = name,
+                     .make = optical<Mesh>(options),
+                     .sample = {options.ports()},
+                     .of_another_shape = optical<Mesh>(MziMeshOptions(options.ports() + 2)),
+                     .affine = true};
+  };
+  const auto linear = [](const std::string& name, const MziLinearOptions& options) {
+    return LayerCase{.name = name,
+                     .make = optical<MziLinearImpl>(options),
+                     .sample = {options.in_ports()},
+                     .of_another_shape = optical<MziLinearImpl>(
+                         MziLinearOptions(options.in_ports() + 3, options.out_ports() + 3)),
+                     .affine = true};
+  };
+  const auto bank = [](const std::string& name, const WeightBankOptions& options) {
+    return LayerCase{.name = name,
+                     .make = optical<WeightBankImpl>(options),
+                     .takes = Takes::values,
+                     .sample = {options.in_features()},
+                     .of_another_shape = optical<WeightBankImpl>(
+                         WeightBankOptions(options.out_features(), options.in_features() + 1)),
+                     .affine = true,
+                     .rounds = options.bits() > 0};
+  };
+  const auto source = [](const std::string& name, std::vector<int64_t> sample, Encoding encoding) {
+    return LayerCase{.name = name,
+                     .make = optical<ModulatorImpl>(ModulatorOptions(4).encoding(encoding)),
+                     .takes = Takes::values,
+                     .sample = std::move(sample),
+                     .affine = encoding != Encoding::phase};
+  };
+  const auto detector = [](const std::string& name, Detection detection) {
+    return LayerCase{.name = name,
+                     .make = optical<PhotodetectorImpl>(PhotodetectorOptions().detection(detection)),
+                     .sample = {6},
+                     .affine = detection == Detection::coherent};
+  };
+  auto imperfect_row = mesh("ImperfectMesh", 5);
+  imperfect_row.make = imperfect_mesh(MziMeshOptions(5).idle_port(IdlePort::bar));
+  auto imperfect_triangle = mesh("ImperfectTriangularMeshPhiInput", 4);
+  imperfect_triangle.make =
+      imperfect_mesh(MziMeshOptions(4).grid(MeshGrid::triangular).phi_arm(PhiArm::input));
+  return {
+      mesh("Mesh", 6),
+      mesh("MeshTwoPorts", 2),
+      mesh("MeshOddPorts", 5),
+      mesh("MeshPhiInput", MziMeshOptions(4).phi_arm(PhiArm::input)),
+      mesh("MeshPhiInputOddBarZeroBarIdle",
+           MziMeshOptions(5).phi_arm(PhiArm::input).zero_state(ZeroState::bar).idle_port(IdlePort::bar)),
+      mesh("MeshBarIdle", MziMeshOptions(6).idle_port(IdlePort::bar)),
+      mesh("MeshShallowWithoutScreen", MziMeshOptions(6).columns(3).screen(false)),
+      mesh("MeshDeep", MziMeshOptions(3).columns(9)),
+      mesh("MeshTriangular", MziMeshOptions(5).grid(MeshGrid::triangular)),
+      mesh("MeshTriangularBarZero", MziMeshOptions(4).grid(MeshGrid::triangular).zero_state(ZeroState::bar)),
+      imperfect_row,
+      imperfect_triangle,
+      linear("MziLinearWide", {2, 5}),
+      linear("MziLinearTall", {5, 3}),
+      linear("MziLinearOneIn", {1, 4}),
+      linear("MziLinearOneOut", {4, 1}),
+      linear("MziLinearTriangular", MziLinearOptions(3, 3).grid(MeshGrid::triangular).phi_arm(PhiArm::input)),
+      bank("WeightBank", {5, 4}),
+      bank("WeightBankWithoutBias", WeightBankOptions(5, 4).bias(false).gain(2.5)),
+      bank("WeightBankFourBits", WeightBankOptions(5, 4).bits(4).gain(1.5)),
+      {.name = "PhaseScreen",
+       .make = optical<PhaseScreenImpl>(PhaseScreenOptions(5)),
+       .sample = {5},
+       .of_another_shape = optical<PhaseScreenImpl>(PhaseScreenOptions(6)),
+       .affine = true},
+      source("ModulatorAmplitude", {3}, Encoding::amplitude),
+      source("ModulatorPhase", {3}, Encoding::phase),
+      source("ModulatorComplex", {8}, Encoding::complex),
+      {.name = "ModulatorOfImages",
+       .make = optical<ModulatorImpl>(ModulatorOptions(18).encoding(Encoding::phase)),
+       .takes = Takes::values,
+       .sample = {1, 4, 4}},
+      {.name = "FourierLens",
+       .make = optical<FourierLensImpl>(FourierLensOptions(3)),
+       .takes = Takes::values,
+       .sample = {1, 6, 5}},
+      {.name = "FourierLensWhole",
+       .make = optical<FourierLensImpl>(FourierLensOptions(4)),
+       .takes = Takes::values,
+       .sample = {1, 4, 4}},
+      detector("PhotodetectorIntensity", Detection::intensity),
+      detector("PhotodetectorAmplitude", Detection::amplitude),
+      detector("PhotodetectorBalanced", Detection::balanced),
+      detector("PhotodetectorCoherent", Detection::coherent),
+      {.name = "ElectroOpticActivation",
+       .make = optical<ElectroOpticActivationImpl>(ElectroOpticActivationOptions().gain(1.3).bias(0.7)),
+       .sample = {5}},
+      {.name = "SaturableAbsorber",
+       .make = optical<SaturableAbsorberImpl>(SaturableAbsorberOptions().saturation(0.7)),
+       .sample = {5}},
+      {.name = "ModRelu",
+       .make = optical<ModReluImpl>(ModReluOptions(5).bias(-0.3)),
+       .sample = {5},
+       .of_another_shape = optical<ModReluImpl>(ModReluOptions(6))},
+      {.name = "Linear",
+       .make = electronic<torch::nn::Linear>(torch::nn::LinearOptions(5, 4)),
+       .takes = Takes::values,
+       .sample = {5},
+       .of_another_shape = electronic<torch::nn::Linear>(torch::nn::LinearOptions(6, 4)),
+       .affine = true},
+      {.name = "Conv2d",
+       .make = electronic<torch::nn::Conv2d>(torch::nn::Conv2dOptions(2, 3, 3).stride(2)),
+       .takes = Takes::values,
+       .sample = {2, 5, 5},
+       .of_another_shape = electronic<torch::nn::Conv2d>(torch::nn::Conv2dOptions(2, 4, 3)),
+       .affine = true},
+      {.name = "ReLU",
+       .make = electronic<torch::nn::ReLU>(torch::nn::ReLUOptions()),
+       .takes = Takes::values,
+       .sample = {5}},
+      {.name = "Flatten",
+       .make = electronic<torch::nn::Flatten>(torch::nn::FlattenOptions()),
+       .takes = Takes::values,
+       .sample = {2, 3, 2},
+       .affine = true},
+      {.name = "MaxPool2d",
+       .make = electronic<torch::nn::MaxPool2d>(torch::nn::MaxPool2dOptions(2)),
+       .takes = Takes::values,
+       .sample = {2, 4, 4}},
+      {.name = "BatchNorm1d",
+       .make = electronic<torch::nn::BatchNorm1d>(torch::nn::BatchNorm1dOptions(5)),
+       .takes = Takes::values,
+       .sample = {5},
+       .of_another_shape = electronic<torch::nn::BatchNorm1d>(torch::nn::BatchNorm1dOptions(6)),
+       .mixes_samples = true},
+  };
+}
+
+/// A random batch for a layer, of the given real type.
+inline torch::Tensor random_batch(const LayerCase& row, int64_t batch, torch::ScalarType real) {
+  auto shape = row.sample;
+  shape.insert(shape.begin(), batch);
+  return torch::randn(shape, row.takes == Takes::field ? c10::toComplexType(real) : real);
+}
+
+inline std::string row_name(const ::testing::TestParamInfo<LayerCase>& info) {
+  return info.param.name;
+}
+
+}  // namespace optotorch::testing
