@@ -1,0 +1,177 @@
+// Every layer with every rule: the layer stands in the middle of a small network, one step is run.
+
+#include <gtest/gtest.h>
+#include <optotorch/trainers/rules/back_propagation.h>
+#include <optotorch/trainers/rules/direct_feedback.h>
+#include <optotorch/trainers/rules/shallow.h>
+#include <optotorch/trainers/rules/two_pass_forward.h>
+#include <support/layer_cases.h>
+#include <torch/optim/adam.h>
+
+#include <set>
+#include <tuple>
+
+namespace optotorch {
+namespace {
+
+using testing::LayerCase;
+using testing::Takes;
+
+struct RuleCase {
+  std::string name;
+  std::function<std::unique_ptr<Rule>()> make;
+  bool head_only = false;
+};
+
+void PrintTo(const RuleCase& rule, std::ostream* stream) {
+  *stream << rule.name;
+}
+
+RuleCase two_pass(const std::string& name, Feedback feedback, Presynaptic presynaptic, double strength = 1) {
+  return {name, [=] {
+            return std::make_unique<TwoPassForward>(
+                TwoPassForwardOptions().feedback(feedback).presynaptic(presynaptic).strength(strength));
+          }};
+}
+
+std::vector<RuleCase> rule_cases() {
+  return {{"BackPropagation", [] { return std::make_unique<BackPropagation>(); }},
+          {"DirectFeedback", [] { return std::make_unique<DirectFeedback>(); }},
+          {"Shallow", [] { return std::make_unique<Shallow>(); }, /*head_only=*/true},
+          two_pass("TwoPassForward", Feedback::random, Presynaptic::modulated),
+          two_pass("TwoPassForwardReversed", Feedback::random, Presynaptic::clean, -2),
+          two_pass("TwoPassForwardTwin", Feedback::twin, Presynaptic::modulated, 0.1),
+          two_pass("TwoPassForwardAdjoint", Feedback::adjoint, Presynaptic::clean, 0.1)};
+}
+
+constexpr int64_t batch = 4, outputs = 3;
+
+/// Trainable layers before and behind the row's, so that the row's is hidden. Every phase is seen: a coherent
+/// detector reads, and none stands on a single port before an intensity.
+struct Surrounded {
+  Hybrid net;
+  size_t position = 0;
+  torch::Tensor input;
+};
+
+Surrounded surround(const LayerCase& row) {
+  Surrounded result;
+  auto& net = result.net;
+  const auto layer = row.make();
+  const int64_t size = c10::multiply_integers(row.sample);
+  if (row.takes == Takes::field) {
+    net->push_back(Modulator(4));
+    net->push_back(MziLinear(4, size));
+    result.input = torch::randn({batch, 4});
+  } else if (row.sample.size() == 1) {
+    net->push_back(torch::nn::Linear(4, size));
+    net->push_back(torch::nn::Tanh());
+    result.input = torch::randn({batch, 4});
+  } else {
+    net->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(1, row.sample[0], 3).padding(1)));
+    net->push_back(torch::nn::Tanh());
+    result.input = torch::randn({batch, 1, row.sample[1], row.sample[2]});
+  }
+  result.position = net->size();
+  net->push_back(layer);
+  const auto output = layer->propagate(testing::random_batch(row, 2, torch::kFloat32)).output;
+  if (output.is_complex()) {
+    net->push_back(MziLinear(output.size(1), 3));
+    net->push_back(Photodetector(PhotodetectorOptions().detection(Detection::coherent)));
+    net->push_back(torch::nn::Linear(6, outputs));
+  } else {
+    net->push_back(torch::nn::Flatten());
+    net->push_back(torch::nn::Linear(output.flatten(1).size(1), outputs));
+  }
+  return result;
+}
+
+class RuleLayerTableTest : public ::testing::TestWithParam<std::tuple<RuleCase, LayerCase>> {};
+
+TEST_P(RuleLayerTableTest, OneStepTrainsExactlyWhatItShould) {
+  const auto& [rule_case, row] = GetParam();
+  torch::manual_seed(7);
+  auto [net, position, input] = surround(row);
+  const auto target = torch::randn({batch, outputs});
+  const Loss loss = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
+  const auto rule = rule_case.make();
+
+  const auto result = rule->step(*net, input, target, loss);
+  EXPECT_EQ(result.output.sizes(), (at::IntArrayRef{batch, outputs}));
+  EXPECT_EQ(result.loss.dim(), 0);
+  EXPECT_TRUE(std::isfinite(result.loss.item<double>()));
+  EXPECT_FALSE(result.output.requires_grad());
+  EXPECT_FALSE(result.loss.requires_grad());
+  EXPECT_FALSE(net->forward(input).requires_grad());
+  EXPECT_FALSE(input.requires_grad());
+
+  const std::string head = std::to_string(net->size() - 1) + ".";
+  std::map<std::string, torch::Tensor> before;
+  const auto trained = [&](const std::string& name) {
+    return !rule_case.head_only || name.rfind(head, 0) == 0;
+  };
+  for (auto& item : net->named_parameters()) {
+    const auto& grad = item.value().grad();
+    before[item.key()] = item.value().detach().clone();
+    if (!trained(item.key())) {
+      EXPECT_FALSE(grad.defined()) << item.key();
+      continue;
+    }
+    ASSERT_TRUE(grad.defined()) << item.key();
+    EXPECT_EQ(grad.sizes(), item.value().sizes()) << item.key();
+    EXPECT_EQ(grad.scalar_type(), item.value().scalar_type()) << item.key();
+    EXPECT_FALSE(grad.requires_grad()) << item.key();
+    EXPECT_TRUE(grad.isfinite().all().item<bool>()) << item.key();
+    EXPECT_GT(grad.abs().max().item<double>(), 0) << item.key();
+  }
+
+  torch::optim::Adam optimizer(net->parameters(), torch::optim::AdamOptions(1e-2));
+  optimizer.step();
+  std::set<std::string> electronic;
+  for (size_t i = 0; i < net->size(); ++i) {
+    if (dynamic_cast<ElectronicBlock*>(&net->layer(i)) != nullptr) {
+      electronic.insert(std::to_string(i));
+    }
+  }
+  for (auto& item : net->named_parameters()) {
+    EXPECT_NE(item.value().equal(before.at(item.key())), trained(item.key())) << item.key();
+    const bool is_electronic = electronic.count(item.key().substr(0, item.key().find('.'))) > 0;
+    EXPECT_EQ(item.value().requires_grad(), is_electronic) << item.key();
+  }
+  // The trained network still works: a second step on the same rule.
+  optimizer.zero_grad();
+  EXPECT_TRUE(std::isfinite(rule->step(*net, input, target, loss).loss.item<double>()));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RuleLayerTableTest,
+                         ::testing::Combine(::testing::ValuesIn(rule_cases()),
+                                            ::testing::ValuesIn(testing::layer_cases())),
+                         [](const auto& info) {
+                           return std::get<0>(info.param).name + "_" + std::get<1>(info.param).name;
+                         });
+
+// Down the gradient: on every layer, twenty steps of back-propagation lower the loss of one batch.
+class RuleLayerTableDescentTest : public ::testing::TestWithParam<LayerCase> {};
+
+TEST_P(RuleLayerTableDescentTest, BackPropagationLowersTheLoss) {
+  torch::manual_seed(11);
+  auto [net, position, input] = surround(GetParam());
+  const auto target = torch::randn({batch, outputs});
+  const Loss loss = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
+  BackPropagation rule;
+  torch::optim::Adam optimizer(net->parameters(), torch::optim::AdamOptions(1e-2));
+  double first = 0, last = 0;
+  for (int step = 0; step < 20; ++step) {
+    optimizer.zero_grad();
+    last = rule.step(*net, input, target, loss).loss.item<double>();
+    first = step == 0 ? last : first;
+    optimizer.step();
+  }
+  EXPECT_LT(last, 0.9 * first);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RuleLayerTableDescentTest, ::testing::ValuesIn(testing::layer_cases()),
+                         testing::row_name);
+
+}  // namespace
+}  // namespace optotorch
