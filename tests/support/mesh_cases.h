@@ -21,7 +21,7 @@ inline constexpr double pi = std::numbers::pi;
 
 /// A test on one thread: on small matrices the threads of a busy machine wait for each other much longer than
 /// they work.
-class OneThreadTest : public testing::Test {
+class OneThreadTest : public ::testing::Test {
  protected:
   OneThreadTest() : threads_(at::get_num_threads()) { at::set_num_threads(1); }
   ~OneThreadTest() override { at::set_num_threads(threads_); }
