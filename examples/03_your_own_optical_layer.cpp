@@ -106,6 +106,8 @@ int main(int argc, char** argv) {
 
   const ImageBatches train(MNIST(argc > 1 ? argv[1] : "data"),
                            ImageBatchesOptions(100).shuffle(true).seed(1));
+  // TPFP trails here: two components stand before the first detector, and the first one's difference of
+  // fields knows nothing of the detector's slope.
   const std::vector<std::shared_ptr<Rule>> rules{
       std::make_shared<BackPropagation>(),
       std::make_shared<TwoPassForward>(
