@@ -84,6 +84,7 @@ missing_packages() {
   has_header nlohmann/json.hpp || echo nlohmann-json3-dev
   has_header zlib.h || echo zlib1g-dev
   has_header hwy/highway.h || echo libhwy-dev
+  has_header openssl/evp.h || echo libssl-dev
   if [[ -z $optotorch_libtorch ]]; then
     command -v python3 >/dev/null || echo python3
     find_venv_maker >/dev/null || echo python3-venv

@@ -36,14 +36,20 @@ void write_atomically(const std::string& path,
                       const std::function<void(const std::string& temporary)>& write) {
   const std::string temporary = path + ".part" + std::to_string(::getpid());
   std::error_code ignored;
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder, ignored)) {
+    fail(path, "no folder " + folder.string());
+  }
+  errno = 0;
   try {
     write(temporary);
-  } catch (const c10::ValueError&) {
+  } catch (const c10::Error&) {
     std::filesystem::remove(temporary, ignored);
     throw;
   } catch (const std::exception& error) {
+    const std::string why = errno != 0 ? std::strerror(errno) : error.what();
     std::filesystem::remove(temporary, ignored);
-    fail(path, error.what());
+    fail(path, why);
   }
   if (!flush(temporary)) {
     const std::string why = std::strerror(errno);
@@ -55,7 +61,6 @@ void write_atomically(const std::string& path,
     std::filesystem::remove(temporary, ignored);
     fail(path, why);
   }
-  const auto folder = std::filesystem::path(path).parent_path();
   flush(folder.empty() ? "." : folder.string());  // the rename itself; some file systems can't, and need not
 }
 

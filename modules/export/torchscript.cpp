@@ -6,6 +6,9 @@
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include <fstream>
+#include <sstream>
+
 namespace optotorch {
 namespace {
 
@@ -86,7 +89,14 @@ double export_torchscript(HybridImpl& model, const torch::Tensor& example, const
 
   double difference = 0;
   write_atomically(path, [&](const std::string& temporary) {
-    root.save(temporary);
+    // By way of memory: the archive's writer ends the process if its file can't take the last bytes.
+    std::ostringstream archive;
+    root.save(archive);
+    std::ofstream file;
+    file.exceptions(std::ios::failbit | std::ios::badbit);
+    file.open(temporary, std::ios::binary);
+    file << archive.str();
+    file.close();
     auto reloaded = jit::load(temporary);
     difference = relative_difference(expected, reloaded.forward({example}).toTensor());
     const double allowed = c10::toRealValueType(expected.scalar_type()) == at::kDouble ? 1e-12 : 1e-6;

@@ -65,6 +65,8 @@ int run(int argc, char** argv) {
   add_reproduce(app);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();  // a command's own, e.g. after Ctrl-C
   } catch (const CLI::ParseError& error) {
     const auto used = app.get_subcommands();
     const auto words = app.remaining(/*recurse=*/true);
@@ -85,8 +87,6 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return optotorch::tools::run(argc, argv);
-  } catch (const CLI::RuntimeError& error) {
-    return error.get_exit_code();
   } catch (const c10::Error& error) {
     std::fprintf(stderr, "%s\n", error.what_without_backtrace());
   } catch (const std::exception& error) {

@@ -152,7 +152,8 @@ std::tuple<at::Tensor, at::Tensor> mod_relu_backward_cpu(const at::Tensor& dL_dy
   // dL_db = sum over samples of Re(conj(g) z) / |z| where the field passes.
   const auto magnitude = field.abs();
   const auto passes = (magnitude + b > 0).logical_and(magnitude > 0);
-  const auto along = at::real(dL_dy.conj() * field) / magnitude;
+  const auto product = at::view_as_real(dL_dy.resolve_conj()) * at::view_as_real(field.resolve_conj());
+  const auto along = product.sum(-1) / magnitude;
   const auto dL_db = at::where(passes, along, 0).reshape({-1, b.numel()}).sum(0);
   return {pull_gain(dL_dy, field, mod_relu_gain(b)), dL_db};
 }
