@@ -80,7 +80,6 @@ void write_json(const std::vector<Row>& rows, const std::string& path) {
     list.push_back({{"case", row.name},
                     {"ours_ms", row.ours_ms},
                     {"peer", row.peer},
-                    {"how", row.how},
                     {"peer_ms", row.peer_ms},
                     {"ratio", row.ratio()},
                     {"max_difference", row.max_difference}});
