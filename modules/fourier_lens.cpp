@@ -13,7 +13,7 @@ constexpr double darkness = 1e-30;
 }  // namespace
 
 FourierLensImpl::FourierLensImpl(FourierLensOptions options_)
-    : CloneableLayer("FourierLens"), options(std::move(options_)) {
+    : CloneableLayer("FourierLens"), options(options_) {
   OPTOTORCH_CHECK(options.window() >= 1, .where = "FourierLens", .argument = "window",
                   .expected = "at least 1", .got = std::to_string(options.window()), .remedy = "");
 }

@@ -6,7 +6,7 @@
 
 namespace optotorch {
 
-ModReluImpl::ModReluImpl(ModReluOptions options_) : CloneableLayer("ModRelu"), options(std::move(options_)) {
+ModReluImpl::ModReluImpl(ModReluOptions options_) : CloneableLayer("ModRelu"), options(options_) {
   OPTOTORCH_CHECK(options.ports() >= 1, .where = name(), .argument = "ports", .expected = "at least 1",
                   .got = std::to_string(options.ports()), .remedy = "");
   bias = register_phases("bias", torch::full({options.ports()}, options.bias(), torch::get_default_dtype()));

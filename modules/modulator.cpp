@@ -22,8 +22,7 @@ const char* to_string(Encoding encoding) {
 
 }  // namespace
 
-ModulatorImpl::ModulatorImpl(ModulatorOptions options_)
-    : CloneableLayer("Modulator"), options(std::move(options_)) {
+ModulatorImpl::ModulatorImpl(ModulatorOptions options_) : CloneableLayer("Modulator"), options(options_) {
   OPTOTORCH_CHECK(options.ports() >= 1, .where = "Modulator", .argument = "ports", .expected = "at least 1",
                   .got = std::to_string(options.ports()), .remedy = "");
 }

@@ -22,8 +22,7 @@ torch::Tensor embed(const torch::Tensor& matrix, int64_t ports) {
 
 }  // namespace
 
-MziLinearImpl::MziLinearImpl(MziLinearOptions options_)
-    : CloneableLayer("MziLinear"), options(std::move(options_)) {
+MziLinearImpl::MziLinearImpl(MziLinearOptions options_) : CloneableLayer("MziLinear"), options(options_) {
   OPTOTORCH_CHECK(options.in_ports() >= 1 && options.out_ports() >= 1, .where = "MziLinear",
                   .argument = "in_ports, out_ports", .expected = "at least 1",
                   .got = c10::str(options.in_ports(), ", ", options.out_ports()), .remedy = "");

@@ -13,7 +13,7 @@ MeshLayout MziMeshOptions::layout() const {
   return {grid_, ports_, depth, phi_arm_, zero_state_, idle_port_};
 }
 
-MziMeshImpl::MziMeshImpl(MziMeshOptions options_) : CloneableLayer("MziMesh"), options(std::move(options_)) {
+MziMeshImpl::MziMeshImpl(MziMeshOptions options_) : CloneableLayer("MziMesh"), options(options_) {
   layout_ = options.layout();
   layout_.check("MziMesh");
   const auto phases = haar_phases(layout_);

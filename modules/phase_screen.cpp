@@ -8,7 +8,7 @@
 namespace optotorch {
 
 PhaseScreenImpl::PhaseScreenImpl(PhaseScreenOptions options_)
-    : CloneableLayer("PhaseScreen"), options(std::move(options_)) {
+    : CloneableLayer("PhaseScreen"), options(options_) {
   OPTOTORCH_CHECK(options.ports() >= 1, .where = "PhaseScreen", .argument = "ports", .expected = "at least 1",
                   .got = std::to_string(options.ports()), .remedy = "");
   gamma = register_phases("gamma", torch::empty({options.ports()}).uniform_(0, 2 * std::numbers::pi));

@@ -53,7 +53,7 @@ torch::Tensor to_complex(const torch::Tensor& quadratures) {
 }  // namespace
 
 PhotodetectorImpl::PhotodetectorImpl(PhotodetectorOptions options_)
-    : CloneableLayer("Photodetector"), options(std::move(options_)) {
+    : CloneableLayer("Photodetector"), options(options_) {
   OPTOTORCH_CHECK(options.shot_noise() >= 0 && options.thermal_noise() >= 0, .where = "Photodetector",
                   .argument = "shot_noise, thermal_noise", .expected = "values >= 0",
                   .got = c10::str(options.shot_noise(), ", ", options.thermal_noise()), .remedy = "");

@@ -7,7 +7,7 @@
 namespace optotorch {
 
 SaturableAbsorberImpl::SaturableAbsorberImpl(SaturableAbsorberOptions options_)
-    : CloneableLayer("SaturableAbsorber"), options(std::move(options_)) {
+    : CloneableLayer("SaturableAbsorber"), options(options_) {
   OPTOTORCH_CHECK(options.depth() >= 0 && options.saturation() > 0, .where = name(),
                   .argument = "depth, saturation", .expected = "depth >= 0 and saturation > 0",
                   .got = c10::str(options.depth(), ", ", options.saturation()), .remedy = "");

@@ -7,8 +7,7 @@
 
 namespace optotorch {
 
-WeightBankImpl::WeightBankImpl(WeightBankOptions options_)
-    : CloneableLayer("WeightBank"), options(std::move(options_)) {
+WeightBankImpl::WeightBankImpl(WeightBankOptions options_) : CloneableLayer("WeightBank"), options(options_) {
   OPTOTORCH_CHECK(options.in_features() >= 1 && options.out_features() >= 1, .where = "WeightBank",
                   .argument = "in_features, out_features", .expected = "at least 1",
                   .got = c10::str(options.in_features(), ", ", options.out_features()), .remedy = "");

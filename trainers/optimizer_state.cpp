@@ -51,7 +51,7 @@ json to_json(const c10::IValue& value, const std::string& path, Tensors& tensors
   const auto each = [&](const auto& elements) {
     json items = json::array();
     for (size_t i = 0; i < elements.size(); ++i) {
-      items.push_back(to_json(elements[i], path + "/" + std::to_string(i), tensors, number));
+      items.push_back(to_json(elements[i], c10::str(path, "/", i), tensors, number));
     }
     return items;
   };
@@ -75,7 +75,7 @@ json to_json(torch::serialize::InputArchive& archive, const std::string& path, T
              const Numbering& number) {
   json object = json::object();
   for (const auto& key : archive.keys()) {
-    const std::string below = path + "/" + number(key);
+    const std::string below = c10::str(path, "/", number(key));
     torch::serialize::InputArchive nested;
     c10::IValue value;
     if (archive.try_read(key, nested)) {
@@ -99,7 +99,7 @@ c10::IValue to_value(const json& item, const Tensors& tensors) {
   if (kind == "tensor") {
     const auto found = tensors.find(value.get<std::string>());
     if (found == tensors.end()) {
-      reject_state("a tensor '" + value.get<std::string>() + "'", "none");
+      reject_state(c10::str("a tensor '", value.get<std::string>(), "'"), "none");
     }
     return found->second.clone();
   }
@@ -184,7 +184,8 @@ void load_optimizer_state(torch::optim::Optimizer& optimizer, const OptimizerSta
   const auto outline = [](const json& object, const auto& self) -> std::string {
     std::string text;
     for (const auto& [key, item] : object.items()) {
-      text += key + (item.contains("archive") ? "{" + self(item["archive"], self) + "}" : ",");
+      text += item.contains("archive") ? c10::str(key, "{", self(item["archive"], self), "}")
+                                       : c10::str(key, ",");
     }
     return text;
   };

@@ -33,10 +33,11 @@ MeshGradients mzi_mesh_backward(const at::Tensor& dL_doutput, const at::Tensor& 
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("optotorch::mzi_mesh_backward", "")
                              .typed<MziMeshBackwardSignature>();
-  return std::make_from_tuple<MeshGradients>(
+  auto [dL_dinput, dL_dtheta, dL_dphi, dL_dscreen, dL_dsplitter_error, dL_dtransmission] =
       op.call(dL_doutput, input, output, mesh.theta, mesh.phi, mesh.screen, mesh.splitter_error,
               mesh.transmission, to_string(layout.grid), layout.columns, to_string(layout.phi_arm),
-              to_string(layout.zero_state), to_string(layout.idle_port)));
+              to_string(layout.zero_state), to_string(layout.idle_port));
+  return {dL_dinput, dL_dtheta, dL_dphi, dL_dscreen, dL_dsplitter_error, dL_dtransmission};
 }
 
 namespace {
