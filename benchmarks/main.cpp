@@ -1,5 +1,7 @@
 // optotorch_bench: each subcommand verifies that ours and its peers compute the same, then times them.
 
+#include <optotorch/core/allocation.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
@@ -8,6 +10,7 @@
 #include "benchmarks.h"
 
 int main(int argc, char** argv) {
+  optotorch::keep_freed_memory();  // ours and peers alike
   CLI::App app{"OptoTorch's benchmarks: verify, then time"};
   app.require_subcommand(1);
   std::string json;

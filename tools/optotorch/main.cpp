@@ -1,6 +1,7 @@
 // The optotorch program. Wrong input: one clear error on standard error, exit code 2, nothing changed.
 
 #include <c10/util/Exception.h>
+#include <optotorch/core/allocation.h>
 #include <optotorch/core/check.h>
 
 #include <algorithm>
@@ -85,6 +86,7 @@ int run(int argc, char** argv) {
 }  // namespace optotorch::tools
 
 int main(int argc, char** argv) {
+  optotorch::keep_freed_memory();
   try {
     return optotorch::tools::run(argc, argv);
   } catch (const c10::Error& error) {
