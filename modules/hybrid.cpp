@@ -33,14 +33,14 @@ torch::Tensor HybridImpl::forward(const torch::Tensor& x) {
   return y;
 }
 
-std::vector<Pass> HybridImpl::propagate(const torch::Tensor& x, size_t first) {
+std::vector<Pass> HybridImpl::propagate(const torch::Tensor& x, size_t first, Keep keep) {
   OPTOTORCH_CHECK(first < layers_.size(), .where = "Hybrid", .argument = "layers",
                   .expected = "at least one layer from number " + std::to_string(first) + " on",
                   .got = std::to_string(layers_.size()) + " layers", .remedy = "");
   std::vector<Pass> passes;
   passes.reserve(layers_.size() - first);
   for (size_t index = first; index < layers_.size(); ++index) {
-    passes.push_back(layers_[index]->propagate(passes.empty() ? x : passes.back().output));
+    passes.push_back(layers_[index]->propagate(passes.empty() ? x : passes.back().output, keep));
   }
   return passes;
 }

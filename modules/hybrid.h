@@ -66,7 +66,7 @@ class HybridImpl : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x);
 
   /// One pass per layer. With `first` > 0 only the layers from there on, and as many passes.
-  std::vector<Pass> propagate(const torch::Tensor& x, size_t first = 0);
+  std::vector<Pass> propagate(const torch::Tensor& x, size_t first = 0, Keep keep = Keep::context);
 
   /// Sends `signal`, which stands at the output of `block`, down to the block's component (or to the block's
   /// input if `to_input`, returning the signal there), by `hook` of every layer. Gradients are accumulated on

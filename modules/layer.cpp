@@ -22,11 +22,11 @@ torch::Tensor Layer::forward(const torch::Tensor& x) {
   return is_training() ? compute(x.detach(), nullptr) : deploy().forward(x.detach());
 }
 
-Pass Layer::propagate(const torch::Tensor& x) {
+Pass Layer::propagate(const torch::Tensor& x, Keep keep) {
   const torch::NoGradGuard no_grad;
   check_input(x);
   Pass pass{x.detach(), {}, {}};
-  pass.output = compute(pass.input, &pass.saved);
+  pass.output = compute(pass.input, keep == Keep::context ? &pass.saved : nullptr);
   return pass;
 }
 

@@ -23,6 +23,12 @@ struct Pass {
   std::vector<torch::Tensor> saved{};  ///< the layer's own context
 };
 
+/// What a pass is for.
+enum class Keep {
+  context,  ///< it may be pulled back: keep what that needs
+  nothing,  ///< only its input and output will be read
+};
+
 /// A layer as a machine without OptoTorch runs it: tensors and a function of plain ATen operators on them.
 struct Deployment {
   std::vector<std::pair<std::string, torch::Tensor>> tensors;
@@ -51,7 +57,7 @@ class Layer : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x);
 
   /// y = f(x) with what the pull-back needs.
-  Pass propagate(const torch::Tensor& x);
+  Pass propagate(const torch::Tensor& x, Keep keep = Keep::context);
 
   /// Adds dL_dp to the `.grad` of every parameter p and returns dL_dx (undefined if `to_input` is false: the
   /// work is then saved). dL_dz = dL/dRe z + i dL/dIm z. Throws c10::ValueError if dL_dy does not fit the

@@ -56,8 +56,8 @@ torch::Tensor MziLinearImpl::compute(const torch::Tensor& x, std::vector<torch::
 }
 
 torch::Tensor MziLinearImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
-  const Pass through_v{pass.saved[0], pass.saved[1]};
-  const Pass through_u{pass.saved[2], pass.saved[3]};
+  const Pass through_v{pass.saved.at(0), pass.saved.at(1)};
+  const Pass through_u{pass.saved.at(2), pass.saved.at(3)};
   const int64_t rank = sigma.size(0);
   const auto dL_dscaled = u->pullback(through_u, fit(dL_dy, u->layout().ports));
   accumulate(sigma,

@@ -12,7 +12,7 @@ StepResult Rule::step(HybridImpl& model, const torch::Tensor& input, const torch
                       const Loss& loss) {
   OPTOTORCH_CHECK(!model.trainable_blocks().empty(), .where = name(), .argument = "model",
                   .expected = "a network with parameters", .got = "one without", .remedy = "");
-  const auto passes = model.propagate(input);
+  const auto passes = model.propagate(input, 0, keep_of_first_pass());
   torch::Tensor value, dL_dy;
   {
     const torch::AutoGradMode record(true);

@@ -42,6 +42,9 @@ class Rule {
   virtual void load_state(const std::map<std::string, torch::Tensor>& state) {}
 
  protected:
+  /// Whether `teach` pulls the first pass back; if not, it keeps nothing and costs less.
+  virtual Keep keep_of_first_pass() const { return Keep::context; }
+
   /// Sends a signal into every block that is to learn. passes[i] is the first pass of layer i; `dL_dy` is the
   /// loss's gradient at the network's output (of the batch's mean: a sample's own error is batch times its
   /// row).

@@ -60,6 +60,9 @@ class TwoPassForward : public Rule {
   void load_state(const std::map<std::string, torch::Tensor>& state) override;
 
  protected:
+  Keep keep_of_first_pass() const override {
+    return options_.presynaptic() == Presynaptic::clean ? Keep::context : Keep::nothing;
+  }
   void teach(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) override;
 
  private:
