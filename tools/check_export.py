@@ -37,7 +37,10 @@ def load_safetensors(path):
     if header_length > len(content) - 8:
         raise ValueError(f"{path}: the header's {header_length} bytes exceed the file: it is cut off")
     header = json.loads(content[8:8 + header_length])
-    header.pop("__metadata__", None)
+    metadata = header.pop("__metadata__", {})
+    if "threads" in metadata:
+        # The last bits of LibTorch's matrix products depend on the number of threads: compare with the same.
+        torch.set_num_threads(int(metadata["threads"]))
     data = memoryview(content)[8 + header_length:]
     tensors = {}
     for name, entry in header.items():

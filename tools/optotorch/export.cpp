@@ -27,6 +27,7 @@ void export_run(const ExportOptions& options) {
   std::printf("wrote %s; loaded again: relative difference %.3g\n", options.path.c_str(), difference);
   if (!options.examples.empty()) {
     SafeTensors examples;
+    examples.metadata["threads"] = std::to_string(at::get_num_threads());
     for (const int64_t batch : {1, 7, 64}) {
       const auto input = example_input(config, batch).to(type);
       const std::string number = std::to_string(examples.tensors.size() / 2);
