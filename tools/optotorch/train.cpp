@@ -56,7 +56,8 @@ void add_train(CLI::App& app) {
       ->add_option("--checkpoint-steps", options->checkpoint_steps,
                    "Steps between checkpoints; 0: by time only")
       ->capture_default_str();
-  command->add_flag("!--quiet", options->progress, "No progress on standard error");
+  command->add_flag_callback(
+      "--quiet", [options] { options->progress = false; }, "No progress on standard error");
   command->callback([config, options] {
     const auto result = train_run(resolve(*config), *options);
     if (options->resume) {
