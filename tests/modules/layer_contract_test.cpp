@@ -171,6 +171,22 @@ TEST_P(LayerContractTest, WithoutInputTheParametersGetTheSame) {
   }
 }
 
+// A difference of two passes already carries the slope of a response: it is handed on, not pulled back again.
+TEST_P(LayerContractTest, ResponsesHandATwoPassDifferenceOn) {
+  const auto pass = layer->propagate(x);
+  if (layer->role() != Layer::Role::response) {
+    const auto w = weights_for(pass.output);
+    expect_close(layer->tpfp_update(pass, w, true), layer->pullback(pass, w), 1e-15, "component or source");
+    return;
+  }
+  const auto w = weights_for(pass.output);
+  torch::Tensor expected = w.sizes() == x.sizes() ? w.to(x.scalar_type()) : layer->pullback(pass, w);
+  if (layer->name() == "Photodetector" && w.size(1) == x.size(1) / 2) {
+    expected = at::stack({w, -w}, 2).flatten(1).to(torch::kComplexDouble);  // balanced
+  }
+  EXPECT_TRUE(layer->tpfp_update(pass, w, true).equal(expected));
+}
+
 TEST_P(LayerContractTest, GradientsAccumulateAndSignalsStayAsTheyWere) {
   const auto pass = layer->propagate(x);
   const auto input = pass.input.clone(), output = pass.output.clone();

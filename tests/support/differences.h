@@ -3,6 +3,7 @@
 // Gradients by central differences, and how far apart two tensors are.
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <functional>
