@@ -12,6 +12,14 @@ namespace {
 constexpr size_t saved_input = 0;   // a leaf that requires grad, if its type can
 constexpr size_t saved_output = 1;  // the end of the graph
 
+[[noreturn]] void reject_in_place(const std::string& where) {
+  reject({.where = where,
+          .argument = "module",
+          .expected = "a module that leaves its input as it is",
+          .got = "one that works in place",
+          .remedy = "Make it without inplace: a rule may still read the output of the layer before it"});
+}
+
 }  // namespace
 
 ElectronicBlock::ElectronicBlock(torch::nn::AnyModule module)
@@ -28,11 +36,24 @@ void ElectronicBlock::check_input(const torch::Tensor& x) const {
 
 torch::Tensor ElectronicBlock::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
   if (saved == nullptr) {
-    return any_.forward<torch::Tensor>(x);
+    const auto version = x._version();
+    auto y = any_.forward<torch::Tensor>(x);
+    if (x._version() != version) {
+      reject_in_place(name());
+    }
+    return y;
   }
   const torch::AutoGradMode record(true);
   const auto leaf = x.is_floating_point() || x.is_complex() ? x.detach().requires_grad_() : x;
-  const auto y = any_.forward<torch::Tensor>(leaf);
+  torch::Tensor y;
+  try {
+    y = any_.forward<torch::Tensor>(leaf);
+  } catch (const c10::Error& error) {
+    if (std::string(error.what_without_backtrace()).find("in-place operation") != std::string::npos) {
+      reject_in_place(name());
+    }
+    throw;
+  }
   *saved = {leaf, y};
   return y.detach();
 }

@@ -3,6 +3,7 @@
 #include <optotorch/modules/differentiable.h>
 #include <support/differences.h>
 #include <support/layer_cases.h>
+#include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/container/functional.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/dropout.h>
@@ -292,6 +293,13 @@ TEST_F(HybridSequentialTest, ClonesAndInfers) {
   mesh->theta.add_(1);
   EXPECT_TRUE(copy->forward(x).equal(y));
   EXPECT_FALSE(sequential->forward(x).equal(y));
+}
+
+TEST(HybridTest, RefusesModulesThatWorkInPlace) {
+  Hybrid net(torch::nn::Linear(3, 3), torch::nn::ReLU(torch::nn::ReLUOptions(true)), torch::nn::Linear(3, 2));
+  const auto x = torch::rand({4, 3});
+  EXPECT_THROW(net->propagate(x), c10::ValueError);
+  EXPECT_THROW(net->propagate(x, 0, Keep::nothing), c10::ValueError);
 }
 
 }  // namespace
