@@ -90,7 +90,7 @@ void TwoPassForward::teach(HybridImpl& model, const std::vector<Pass>& passes, c
   {
     // Running statistics are of the data: the second pass does not count.
     const KeptBuffers kept(model, KeptBuffers::Which::floating);
-    modulated = model.propagate(entrance - options_.strength() * modulation, first.component);
+    modulated = model.propagate(entrance.sub(modulation, options_.strength()), first.component);
   }
 
   // Second passes by layer number; what comes before the entrance was not run again.
@@ -99,9 +99,9 @@ void TwoPassForward::teach(HybridImpl& model, const std::vector<Pass>& passes, c
   const auto& presynaptic = options_.presynaptic() == Presynaptic::clean ? passes : second;
   for (size_t hidden = 0; hidden + 1 < blocks.size(); ++hidden) {
     const auto& block = blocks[hidden];
-    const auto difference = passes[block.end - 1].output - second[block.end - 1].output;
-    model.update(block, presynaptic, difference / (options_.strength() * static_cast<double>(batch)),
-                 &Layer::tpfp_update);
+    auto signal = passes[block.end - 1].output - second[block.end - 1].output;
+    signal.div_(options_.strength() * static_cast<double>(batch));
+    model.update(block, presynaptic, signal, &Layer::tpfp_update);
   }
   teach_head(model, presynaptic, dL_dy);
 }
