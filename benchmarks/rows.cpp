@@ -66,7 +66,7 @@ void print_header() {
 }
 
 void print_row(const Row& row) {
-  std::printf("%-14s %10.4f  %-8s %-17s %10.4f %7.1fx  %.1e\n", row.name.c_str(), row.ours_ms,
+  std::printf("%-14s %10.4f  %-8s %-17s %10.4f %7.2fx  %.1e\n", row.name.c_str(), row.ours_ms,
               row.peer.c_str(), row.how.c_str(), row.peer_ms, row.ratio(), row.max_difference);
   std::fflush(stdout);
 }
