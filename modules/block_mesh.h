@@ -5,7 +5,6 @@
 
 #include <ATen/core/Tensor.h>
 #include <optotorch/ops/mesh_layout.h>
-#include <optotorch/ops/mzi.h>
 
 #include <complex>
 #include <vector>
@@ -26,6 +25,11 @@ inline Complex unit(Complex z) {
   const double magnitude = std::abs(z);
   return magnitude < 1e-290 ? Complex(1) : z / magnitude;
 }
+
+/// A 2x2 complex matrix, row-major, on the column vector [upper, lower].
+struct Matrix2 {
+  Complex uu, ul, lu, ll;
+};
 
 /// y = diag(output) C_{K-1} ... C_0 diag(input) x, with any unitary 2x2 at every MZI of a layout.
 struct BlockMesh {

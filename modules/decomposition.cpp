@@ -17,6 +17,7 @@ using detail::BlockMesh;
 using detail::column_starts;
 using detail::Complex;
 using detail::i;
+using detail::Matrix2;
 using detail::times;
 using detail::unit;
 

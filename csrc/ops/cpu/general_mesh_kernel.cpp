@@ -381,7 +381,7 @@ HWY_INLINE V64 along(const MatrixLanes& g, const MatrixLanes& z) {
                  hn::Add(along(g.lu, z.lu), along(g.ll, z.ll)));
 }
 
-/// The pull-back of mzi.h, a vector of MZIs at a time, from G' = dL/dT'.
+/// From G' = dL/dT' to the parameters, a vector of MZIs at a time.
 template <typename T>
 void general_gradients(const GeneralMesh<T>& mesh, const double* mzi_sums, T* dL_dtheta, T* dL_dphi,
                        T* dL_dsplitter_error, T* dL_dtransmission) {
