@@ -89,7 +89,9 @@ json to_json(torch::serialize::InputArchive& archive, const std::string& path, T
 }
 
 c10::IValue to_value(const json& item, const Tensors& tensors) {
-  const auto& [kind, value] = *item.items().begin();
+  const auto entry = item.begin();
+  const std::string kind = entry.key();
+  const json& value = entry.value();
   const auto list = [&](auto empty, auto convert) {
     for (const auto& element : value) {
       empty.push_back(convert(to_value(element, tensors)));
