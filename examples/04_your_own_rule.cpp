@@ -39,7 +39,8 @@ class NodePerturbation : public Rule {
   }
 
  protected:
-  void teach(HybridImpl& model, const std::vector<Pass>& passes, const Tensor& dL_dy) override {
+  void teach(HybridImpl& model, const Lesson& lesson) override {
+    const auto& [passes, dL_dy, gradient_at] = lesson;
     const auto blocks = model.trainable_blocks();
     const Tensor& y = passes.back().output;
     for (size_t hidden = 0; hidden + 1 < blocks.size(); ++hidden) {

@@ -92,6 +92,17 @@ torch::Tensor ElectronicBlock::tpfp_update(const Pass& pass, const torch::Tensor
   return pullback(pass, signal, to_input);
 }
 
+Adjoint ElectronicBlock::adjoint(const torch::Tensor& x) const {
+  if (role() == Role::response) {
+    const auto self = std::dynamic_pointer_cast<ElectronicBlock>(clone());
+    self->eval();
+    if (self->propagate(x, Keep::nothing).output.sizes() == x.sizes()) {
+      return {{}, [](const torch::Tensor& u) { return u; }};
+    }
+  }
+  return Layer::adjoint(x);
+}
+
 Deployment ElectronicBlock::deploy() {
   Deployment deployment;
   for (const auto& parameter : module_->named_parameters()) {

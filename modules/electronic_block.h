@@ -17,6 +17,7 @@ class ElectronicBlock : public Layer {
 
   Role role() const override;
   torch::Tensor tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
+  Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;

@@ -1,6 +1,8 @@
 #include <optotorch/core/check.h>
 #include <optotorch/modules/hybrid.h>
 
+#include <algorithm>
+
 namespace optotorch {
 
 void HybridImpl::push_back(std::string name, std::shared_ptr<Layer> layer) {
@@ -33,13 +35,14 @@ torch::Tensor HybridImpl::forward(const torch::Tensor& x) {
   return y;
 }
 
-std::vector<Pass> HybridImpl::propagate(const torch::Tensor& x, size_t first, Keep keep) {
-  OPTOTORCH_CHECK(first < layers_.size(), .where = "Hybrid", .argument = "layers",
+std::vector<Pass> HybridImpl::propagate(const torch::Tensor& x, size_t first, Keep keep, size_t last) {
+  last = std::min(last, layers_.size());
+  OPTOTORCH_CHECK(first < last, .where = "Hybrid", .argument = "layers",
                   .expected = "at least one layer from number " + std::to_string(first) + " on",
                   .got = std::to_string(layers_.size()) + " layers", .remedy = "");
   std::vector<Pass> passes;
-  passes.reserve(layers_.size() - first);
-  for (size_t index = first; index < layers_.size(); ++index) {
+  passes.reserve(last - first);
+  for (size_t index = first; index < last; ++index) {
     passes.push_back(layers_[index]->propagate(passes.empty() ? x : passes.back().output, keep));
   }
   return passes;

@@ -65,8 +65,10 @@ class HybridImpl : public torch::nn::Module {
   /// The network's output, without a graph; in eval mode the output of what `export_torchscript` writes.
   torch::Tensor forward(const torch::Tensor& x);
 
-  /// One pass per layer. With `first` > 0 only the layers from there on, and as many passes.
-  std::vector<Pass> propagate(const torch::Tensor& x, size_t first = 0, Keep keep = Keep::context);
+  /// One pass per layer of the stretch [first, last), by default of the whole network.
+  std::vector<Pass> propagate(const torch::Tensor& x, size_t first = 0, Keep keep = Keep::context,
+                              size_t last = all);
+  static constexpr size_t all = static_cast<size_t>(-1);
 
   /// Sends `signal`, which stands at the output of `block`, down to the block's component (or to the block's
   /// input if `to_input`, returning the signal there), by `hook` of every layer. Gradients are accumulated on

@@ -14,6 +14,13 @@ bool nobody_else_holds(const torch::Tensor& tensor) {
                           : tensor.use_count() == 1 && tensor.storage().use_count() == 1;
 }
 
+/// Zeros, of the shape and type of the samples of x.
+torch::Tensor zero_samples(const torch::Tensor& x, int64_t batch) {
+  auto shape = x.sizes().vec();
+  shape[0] = batch;
+  return torch::zeros(shape, x.options());
+}
+
 }  // namespace
 
 torch::Tensor Layer::forward(const torch::Tensor& x) {
@@ -53,6 +60,23 @@ torch::Tensor Layer::dat_update(const Pass& pass, const torch::Tensor& signal, b
   return pullback(pass, signal, to_input);
 }
 
+Adjoint Layer::adjoint(const torch::Tensor& x) const {
+  const torch::NoGradGuard no_grad;
+  const auto twin = std::dynamic_pointer_cast<Layer>(clone());
+  twin->eval();
+  Adjoint adjoint{twin->parameters(), {}};
+  for (const auto& buffer : twin->buffers()) {
+    adjoint.tensors.push_back(buffer);
+  }
+  adjoint.apply = [twin, dark = zero_samples(x, 1)](const torch::Tensor& u) {
+    const auto pass = twin->propagate(zero_samples(dark, u.size(0)));
+    auto back = twin->pullback(pass, u);
+    twin->zero_grad(/*set_to_none=*/true);
+    return back;
+  };
+  return adjoint;
+}
+
 Deployment Layer::deploy() {
   return {{}, [this](const torch::Tensor& x) { return compute(x, nullptr); }};
 }
@@ -83,6 +107,13 @@ torch::Tensor ResponseLayer::tpfp_update(const Pass& pass, const torch::Tensor& 
     pullback(pass, signal, /*to_input=*/false);
   }
   return to_input ? carry(pass, signal) : torch::Tensor();
+}
+
+Adjoint ResponseLayer::adjoint(const torch::Tensor& x) const {
+  const auto self = std::dynamic_pointer_cast<ResponseLayer>(clone());
+  return {{}, [self, dark = zero_samples(x, 1)](const torch::Tensor& u) {
+            return self->carry({zero_samples(dark, u.size(0)), {}, {}}, u);
+          }};
 }
 
 torch::Tensor ResponseLayer::carry(const Pass& pass, const torch::Tensor& signal) const {

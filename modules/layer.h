@@ -35,6 +35,13 @@ struct Deployment {
   std::function<torch::Tensor(const torch::Tensor&)> forward;
 };
 
+/// A layer's linear map W, backwards: u -> W^H u of every sample, as it was when this was taken. Whoever
+/// keeps it across a restart saves the tensors and copies them back into those of a new one.
+struct Adjoint {
+  std::vector<torch::Tensor> tensors;
+  std::function<torch::Tensor(const torch::Tensor& u)> apply;
+};
+
 /// A layer that is free of autograd: its parameters are real tensors without `requires_grad`, `forward`
 /// builds no graph, and a hand-written pull-back gives gradients. Any torch::optim optimiser then steps,
 /// since it reads `.grad` only.
@@ -78,6 +85,11 @@ class Layer : public torch::nn::Module {
 
   virtual Role role() const = 0;
 
+  /// W^H of a linear layer for inputs like `x` (its shape beyond the batch, its type): light sent backwards
+  /// through a twin that keeps its present parameters. What is not linear is taken at x = 0, where an
+  /// amplitude modulator is; a response hands u on as in `tpfp_update`. By default the pull-back of a clone.
+  virtual Adjoint adjoint(const torch::Tensor& x) const;
+
   /// The layer in eval mode, in plain ATen operators; by default `compute` itself, for layers that need no
   /// others.
   virtual Deployment deploy();
@@ -114,6 +126,7 @@ class ResponseLayer : public Layer {
   using Layer::Layer;
   Role role() const override { return Role::response; }
   torch::Tensor tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
+  Adjoint adjoint(const torch::Tensor& x) const override;
 
  protected:
   /// The same signal in the shape and type of the pass's input; by default the shapes must agree.

@@ -55,7 +55,7 @@ torch::Tensor MziMeshImpl::compute_pullback(const Pass& pass, const torch::Tenso
   return gradients.dL_dinput;
 }
 
-torch::Tensor MziMeshImpl::matrix() {
+torch::Tensor MziMeshImpl::matrix() const {
   const torch::NoGradGuard no_grad;
   const auto identity =
       torch::eye(layout_.ports, theta.options().dtype(c10::toComplexType(theta.scalar_type())));
@@ -71,6 +71,11 @@ void MziMeshImpl::set_matrix(const torch::Tensor& unitary) {
   theta.copy_(phases.theta);
   phi.copy_(phases.phi);
   gamma.copy_(phases.screen);
+}
+
+Adjoint MziMeshImpl::adjoint(const torch::Tensor& /*x*/) const {
+  const auto conjugate = matrix().conj().resolve_conj().contiguous();
+  return {{conjugate}, [conjugate](const torch::Tensor& u) { return u.matmul(conjugate); }};
 }
 
 Deployment MziMeshImpl::deploy() {

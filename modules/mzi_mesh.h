@@ -37,6 +37,7 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
   explicit MziMeshImpl(MziMeshOptions options);
 
   Role role() const override { return Role::component; }
+  Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   int64_t mzi_count() const override { return layout_.mzis(); }
   void pretty_print(std::ostream& stream) const override;
@@ -44,7 +45,7 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
   const MeshLayout& layout() const { return layout_; }
 
   /// The matrix that the mesh realises with its errors, [ports, ports]: y = matrix() x.
-  torch::Tensor matrix();
+  torch::Tensor matrix() const;
 
   /// Sets the phases so that an error-free mesh realises `unitary` [ports, ports], complex64 or complex128.
   /// Throws c10::ValueError unless the mesh is universal, has a screen, and the matrix is unitary.

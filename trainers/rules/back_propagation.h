@@ -11,7 +11,7 @@ class BackPropagation : public Rule {
   std::string name() const override { return "bp"; }
 
  protected:
-  void teach(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) override;
+  void teach(HybridImpl& model, const Lesson& lesson) override;
 };
 
 }  // namespace optotorch

@@ -37,9 +37,10 @@ const torch::Tensor& DirectFeedback::matrix(size_t hidden, const torch::Tensor& 
   return b;
 }
 
-void DirectFeedback::teach(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) {
+void DirectFeedback::teach(HybridImpl& model, const Lesson& lesson) {
   const auto blocks = model.trainable_blocks();
-  const auto error = dL_dy.flatten(1);
+  const auto& passes = lesson.passes;
+  const auto error = lesson.dL_dy.flatten(1);
   for (size_t hidden = 0; hidden + 1 < blocks.size(); ++hidden) {
     const auto& output = passes[blocks[hidden].end - 1].output;
     const auto& b = matrix(hidden, output.flatten(1), error);
@@ -50,7 +51,7 @@ void DirectFeedback::teach(HybridImpl& model, const std::vector<Pass>& passes, c
     }
     model.update(blocks[hidden], passes, signal, &Layer::dfa_update);
   }
-  teach_head(model, passes, dL_dy);
+  teach_head(model, passes, lesson.dL_dy);
 }
 
 }  // namespace optotorch

@@ -27,7 +27,7 @@ class DirectFeedback : public Rule {
   void set_feedback(std::vector<torch::Tensor> matrices);
 
  protected:
-  void teach(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) override;
+  void teach(HybridImpl& model, const Lesson& lesson) override;
 
  private:
   const torch::Tensor& matrix(size_t hidden, const torch::Tensor& output, const torch::Tensor& error);

@@ -8,26 +8,40 @@
 
 namespace optotorch {
 
+namespace {
+
+struct LossAt {
+  torch::Tensor value, gradient;
+};
+
+LossAt loss_at(const std::string& rule, const torch::Tensor& output, const torch::Tensor& target,
+               const Loss& loss) {
+  const torch::AutoGradMode record(true);
+  const auto y = output.detach().requires_grad_();
+  const auto value = loss(y, target);
+  OPTOTORCH_CHECK(value.numel() == 1 && value.is_floating_point(), .where = rule, .argument = "loss",
+                  .expected = "a real scalar", .got = describe(value), .remedy = "Average over the batch");
+  return {value.detach(), torch::autograd::grad({value}, {y})[0]};
+}
+
+}  // namespace
+
+std::vector<Pass> Rule::first_pass(HybridImpl& model, const torch::Tensor& input) {
+  return model.propagate(input, 0, keep_of_first_pass());
+}
+
 StepResult Rule::step(HybridImpl& model, const torch::Tensor& input, const torch::Tensor& target,
                       const Loss& loss) {
   OPTOTORCH_CHECK(!model.trainable_blocks().empty(), .where = name(), .argument = "model",
                   .expected = "a network with parameters", .got = "one without", .remedy = "");
-  const auto passes = model.propagate(input, 0, keep_of_first_pass());
-  torch::Tensor value, dL_dy;
-  {
-    const torch::AutoGradMode record(true);
-    const auto y = passes.back().output.detach().requires_grad_();
-    value = loss(y, target);
-    OPTOTORCH_CHECK(value.numel() == 1 && value.is_floating_point(), .where = name(), .argument = "loss",
-                    .expected = "a real scalar", .got = describe(value), .remedy = "Average over the batch");
-    dL_dy = torch::autograd::grad({value}, {y})[0];
-  }
+  const auto passes = first_pass(model, input);
+  const auto [value, dL_dy] = loss_at(name(), passes.back().output, target, loss);
   const torch::NoGradGuard no_grad;
-  value = value.detach();
   OPTOTORCH_CHECK(std::isfinite(value.item<double>()), .where = name(), .argument = "loss",
                   .expected = "a finite value", .got = std::to_string(value.item<double>()),
                   .remedy = "Look for NaN in the input, or lower the learning rate");
-  teach(model, passes, dL_dy);
+  teach(model, {passes, dL_dy,
+                [&](const torch::Tensor& output) { return loss_at(name(), output, target, loss).gradient; }});
   return {passes.back().output, value};
 }
 
@@ -44,6 +58,15 @@ void Rule::teach_head(HybridImpl& model, const std::vector<Pass>& passes, const 
     }
   }
   model.update(head, passes, signal, &Layer::pullback);
+}
+
+void Rule::teach_backwards(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) {
+  const auto& blocks = model.blocks();
+  const size_t first = model.trainable_blocks().front().begin;
+  torch::Tensor signal = dL_dy;
+  for (auto block = blocks.rbegin(); block != blocks.rend() && block->begin >= first; ++block) {
+    signal = model.update(*block, passes, signal, &Layer::pullback, /*to_input=*/block->begin > first);
+  }
 }
 
 std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,

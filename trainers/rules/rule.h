@@ -22,6 +22,15 @@ struct StepResult {
   torch::Tensor loss;    ///< scalar
 };
 
+/// What a rule teaches by: a first pass and the error that it made.
+struct Lesson {
+  const std::vector<Pass>& passes;  ///< passes[i] is the first pass of layer i
+  torch::Tensor dL_dy;              ///< the loss's gradient at the network's output (of the batch's mean: a
+                                    ///< sample's own error is batch times its row)
+  /// The loss's gradient at another output for the same target.
+  std::function<torch::Tensor(const torch::Tensor& output)> gradient_at;
+};
+
 /// The interface of every update rule. A new rule implements `name` and `teach`.
 class Rule {
  public:
@@ -45,13 +54,18 @@ class Rule {
   /// Whether `teach` pulls the first pass back; if not, it keeps nothing and costs less.
   virtual Keep keep_of_first_pass() const { return Keep::context; }
 
-  /// Sends a signal into every block that is to learn. passes[i] is the first pass of layer i; `dL_dy` is the
-  /// loss's gradient at the network's output (of the batch's mean: a sample's own error is batch times its
-  /// row).
-  virtual void teach(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) = 0;
+  /// The first pass, by layer number. A rule that needs less than all of it may leave passes empty, but for
+  /// the last one's output.
+  virtual std::vector<Pass> first_pass(HybridImpl& model, const torch::Tensor& input);
+
+  /// Sends a signal into every block that is to learn.
+  virtual void teach(HybridImpl& model, const Lesson& lesson) = 0;
 
   /// Trains the head (the last block with parameters) by the exact local gradient, which needs no transport.
   static void teach_head(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy);
+
+  /// Trains every block by the exact gradient, from the last down to the first that has parameters.
+  static void teach_backwards(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy);
 };
 
 /// Cosine between the rule's update and the true gradient, one per block with parameters, in order. NaN where

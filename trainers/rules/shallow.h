@@ -11,8 +11,8 @@ class Shallow : public Rule {
   std::string name() const override { return "shallow"; }
 
  protected:
-  void teach(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) override {
-    teach_head(model, passes, dL_dy);
+  void teach(HybridImpl& model, const Lesson& lesson) override {
+    teach_head(model, lesson.passes, lesson.dL_dy);
   }
 };
 

@@ -1,7 +1,8 @@
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/rules/kept_buffers.h>
-#include <optotorch/trainers/rules/random_matrix.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 
 #include <cmath>
@@ -9,108 +10,309 @@
 namespace optotorch {
 namespace {
 
-/// Unit inputs, and a dark one behind them.
-torch::Tensor unit_inputs(const torch::Tensor& like) {
-  const int64_t size = like.flatten(1).size(1);
-  auto shape = like.sizes().vec();
-  shape[0] = size + 1;
-  return torch::eye(size + 1, size, like.options()).reshape(shape);
+bool has_dropout(const HybridImpl& model) {
+  for (const auto& module : model.modules(/*include_self=*/false)) {
+    if (module->name().find("Dropout") != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
 }
 
-/// Row j is column j of the matrix W in y = W x + b, from the outputs for unit inputs.
-torch::Tensor response_of(const torch::Tensor& outputs) {
-  const auto rows = outputs.flatten(1);
-  const int64_t size = rows.size(0) - 1;
-  return rows.narrow(0, 0, size) - rows.narrow(0, size, 1);
+torch::Tensor random_state() {
+  return at::detail::getDefaultCPUGenerator().get_state();
+}
+void set_random_state(const torch::Tensor& state) {
+  auto generator = at::detail::getDefaultCPUGenerator();
+  generator.set_state(state);
+}
+
+torch::Tensor one_sample_like(const torch::Tensor& x) {
+  auto shape = x.sizes().vec();
+  shape[0] = 1;
+  return at::zeros(shape, x.options());
+}
+
+void check_factor(const char* argument, double value) {
+  OPTOTORCH_CHECK(std::isfinite(value) && value != 0, .where = "tpfp", .argument = argument,
+                  .expected = "a finite number other than 0", .got = std::to_string(value), .remedy = "");
 }
 
 }  // namespace
 
-TwoPassForward::TwoPassForward(TwoPassForwardOptions options) : options_(std::move(options)) {
-  OPTOTORCH_CHECK(std::isfinite(options_.strength()) && options_.strength() != 0, .where = name(),
-                  .argument = "strength", .expected = "a finite number other than 0",
-                  .got = std::to_string(options_.strength()), .remedy = "");
-  OPTOTORCH_CHECK(std::isfinite(options_.gain()) && options_.gain() > 0, .where = name(), .argument = "gain",
-                  .expected = "a positive number", .got = std::to_string(options_.gain()), .remedy = "");
+/// From one component that learns to the next: layers [begin, end). The last one is the head's.
+struct TwoPassForward::Stretch {
+  Block block;
+  size_t begin, end;
+};
+
+TwoPassForward::TwoPassForward(TwoPassForwardOptions options)
+    : options_(std::move(options)), feedback_(options_.feedback(), options_.gain(), options_.seed()) {
+  check_factor("strength", options_.strength());
+  check_factor("gain", options_.gain());
+  check_factor("hidden_gain", options_.hidden_gain());
   OPTOTORCH_CHECK(options_.refresh() >= 1, .where = name(), .argument = "refresh", .expected = "at least 1",
                   .got = std::to_string(options_.refresh()), .remedy = "");
+  OPTOTORCH_CHECK(!options_.modulated_input_backprop() ||
+                      (options_.entrance() == Entrance::single && !options_.recompute()),
+                  .where = name(), .argument = "modulated_input_backprop",
+                  .expected = "Entrance::single and no recompute", .got = "another combination",
+                  .remedy = "Back-propagation needs the whole pass from one entrance on");
+  OPTOTORCH_CHECK(options_.signal() != Signal::quadrature || options_.entrance() != Entrance::outputs,
+                  .where = name(), .argument = "signal", .expected = "light that can be delayed",
+                  .got = "quadrature at electronic entrances", .remedy = "Use Entrance::single or inputs");
 }
 
-torch::Tensor TwoPassForward::make_feedback(HybridImpl& model, const Block& first,
-                                            const std::vector<Pass>& passes,
-                                            const torch::Tensor& error) const {
-  const auto& entrance = passes[first.component].input;
-  const int64_t inputs = entrance.flatten(1).size(1), outputs = error.size(1);
-  const auto real = c10::toRealValueType(entrance.scalar_type());
-  const KeptBuffers kept(model, KeptBuffers::Which::floating);
-  switch (options_.feedback()) {
-    case Feedback::random: {
-      const double bound = 0.05 * std::sqrt(6.0 / static_cast<double>(inputs));
-      auto f = uniform_matrix(inputs, outputs, options_.seed(), 0, real);
-      if (entrance.is_complex()) {
-        f = at::complex(f, uniform_matrix(inputs, outputs, options_.seed(), 1, real));
+std::vector<TwoPassForward::Stretch> TwoPassForward::stretches_of(const HybridImpl& model) {
+  std::vector<Stretch> stretches;
+  for (const auto& block : model.trainable_blocks()) {
+    if (!stretches.empty()) {
+      stretches.back().end = block.component;
+    }
+    stretches.push_back({block, block.component, model.size()});
+  }
+  return stretches;
+}
+
+Keep TwoPassForward::keep_of_first_pass() const {
+  const bool pulled_back =
+      options_.presynaptic() == Presynaptic::clean || options_.entrance() == Entrance::outputs;
+  return pulled_back && !options_.recompute() && !options_.modulated_input_backprop() ? Keep::context
+                                                                                      : Keep::nothing;
+}
+
+std::vector<Pass> TwoPassForward::first_pass(HybridImpl& model, const torch::Tensor& input) {
+  masks_.clear();
+  const bool masked = options_.same_mask() && has_dropout(model);
+  if (!masked && !options_.recompute()) {
+    return Rule::first_pass(model, input);
+  }
+  const auto stretches = stretches_of(model);
+  std::vector<Pass> passes(model.size());
+  samples_.clear();
+  torch::Tensor x = input;
+  for (size_t index = 0, stretch = 0; index < model.size(); ++index) {
+    if (stretch < stretches.size() && stretches[stretch].begin == index) {
+      ++stretch;
+      if (masked) {
+        masks_.push_back(random_state());
       }
-      return f.mul_(options_.gain() * bound).to(entrance.device());
     }
-    case Feedback::twin: {
-      const auto response = response_of(model.layer(first.component).propagate(unit_inputs(entrance)).output);
-      const auto r = normal_matrix(response.size(1), outputs, options_.seed(), 0, real).to(entrance.device());
-      return response.conj().mm(r.to(response.scalar_type())).mul_(options_.gain());
-    }
-    case Feedback::adjoint: {
-      const auto response =
-          response_of(model.propagate(unit_inputs(entrance), first.component).back().output);
-      return response.conj().resolve_conj().mul(options_.gain());
+    auto pass = model.layer(index).propagate(x, keep_of_first_pass());
+    x = pass.output;
+    samples_.push_back(one_sample_like(pass.input));
+    if (!options_.recompute()) {
+      passes[index] = std::move(pass);
+    } else if (index == stretches.front().begin) {
+      passes[index].input = pass.input;
     }
   }
-  return {};
+  samples_.push_back(one_sample_like(x));
+  passes.back().output = x;
+  return passes;
 }
 
-void TwoPassForward::teach(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) {
-  const auto blocks = model.trainable_blocks();
-  const auto& first = blocks.front();
-  const int64_t batch = dL_dy.size(0);
-  const auto error = dL_dy.flatten(1) * batch;
-  const bool measured = options_.feedback() != Feedback::random;
-  if (!feedback_.defined() || (measured && steps_ % options_.refresh() == 0)) {
-    feedback_ = make_feedback(model, first, passes, error);
+void TwoPassForward::take_feedback(const HybridImpl& model, const std::vector<Stretch>& stretches,
+                                   const std::vector<Pass>& passes) {
+  const bool refreshed =
+      (options_.feedback() == Feedback::twin || options_.feedback() == Feedback::adjoint) &&
+      steps_ % options_.refresh() == 0;
+  if (!refreshed && feedback_.taken()) {
+    return;
+  }
+  if (refreshed) {
+    feedback_.load_state({});
+  }
+  auto samples = std::move(samples_);
+  if (samples.empty()) {
+    for (const auto& pass : passes) {
+      samples.push_back(one_sample_like(pass.input));
+    }
+    samples.push_back(one_sample_like(passes.back().output));
+  }
+  std::vector<EntrancePoint> points;
+  const bool behind = options_.entrance() == Entrance::outputs;
+  for (size_t hidden = 0; hidden + 1 < stretches.size(); ++hidden) {
+    const size_t component = stretches[hidden].begin;
+    points.push_back({component, behind, samples[component + (behind ? 1 : 0)]});
+    if (options_.entrance() == Entrance::single) {
+      break;
+    }
+  }
+  feedback_.take(model, points, samples);
+  unit_errors_ = at::eye(samples.back().numel(), samples.back().options());
+}
+
+/// s F e, and i s F e for `quadrature`.
+std::vector<torch::Tensor> TwoPassForward::modulations(size_t hidden, const torch::Tensor& error) const {
+  auto modulation = feedback_.apply(hidden, error).mul_(options_.strength());
+  if (options_.signal() != Signal::quadrature) {
+    return {modulation};
+  }
+  OPTOTORCH_CHECK(modulation.is_complex(), .where = name(), .argument = "signal",
+                  .expected = "coherent light before a component",
+                  .got = "quadrature at " + describe(modulation),
+                  .remedy = "Use Signal::difference for real values");
+  const auto later = modulation * c10::complex<double>(0, 1);
+  return {modulation, later};
+}
+
+/// Layers [begin, end) once more, with the masks of the first pass and without a trace: running statistics
+/// are of the data. Passes by layer number.
+std::vector<Pass> TwoPassForward::run(HybridImpl& model, size_t stretch, size_t begin, size_t end,
+                                      const torch::Tensor& input, Keep keep) const {
+  std::vector<Pass> passes(begin);
+  if (begin == end) {
+    return passes;
+  }
+  const KeptBuffers kept(model, KeptBuffers::Which::floating);
+  const bool masked = stretch < masks_.size();
+  const auto after = masked ? random_state() : torch::Tensor();
+  if (masked) {
+    set_random_state(masks_[stretch]);
+  }
+  const auto restore = c10::make_scope_exit([&] {
+    if (masked) {
+      set_random_state(after);
+    }
+  });
+  for (auto& pass : model.propagate(input, begin, keep, end)) {
+    passes.push_back(std::move(pass));
+  }
+  return passes;
+}
+
+/// Teaches a hidden block from its passes: the first, the one whose activity is presynaptic, and the second
+/// (with the third).
+void TwoPassForward::update(HybridImpl& model, const Block& block, const std::vector<Pass>& presynaptic,
+                            const std::vector<Pass>& clean, const std::vector<std::vector<Pass>>& modulated,
+                            int64_t batch) const {
+  const double factor = options_.hidden_gain() / (options_.strength() * static_cast<double>(batch));
+  const auto difference = [&](size_t layer, size_t pass) {
+    return (clean[layer].output - modulated[pass][layer].output).mul_(factor);
+  };
+  if (options_.signal() == Signal::difference) {
+    model.update(block, presynaptic, difference(block.end - 1, 0), &Layer::tpfp_update);
+    return;
+  }
+  const size_t at = block.component;
+  const auto& z = clean[at].output;
+  OPTOTORCH_CHECK(z.is_complex(), .where = name(), .argument = "signal",
+                  .expected = "a component that delivers light", .got = describe(z),
+                  .remedy = "Use Signal::difference");
+  torch::Tensor signal;
+  switch (options_.signal()) {
+    case Signal::quadrature: {
+      const auto carried = [&](size_t pass) {
+        auto s = difference(block.end - 1, pass);
+        for (size_t layer = block.end - 1; layer > at; --layer) {
+          OPTOTORCH_CHECK(model.layer(layer).parameters().empty() && !clean[layer].output.is_complex(),
+                          .where = name(), .argument = "signal",
+                          .expected = "a detector without parameters behind the component",
+                          .got = model.layer(layer).name(), .remedy = "Use Signal::difference");
+          s = model.layer(layer).tpfp_update(clean[layer], s, /*to_input=*/true);
+        }
+        return s;
+      };
+      signal = carried(0) + carried(1) * c10::complex<double>(0, 1);
+      break;
+    }
+    case Signal::homodyne:
+      signal = z / (z.abs() + 1e-12) * at::real(difference(at, 0));
+      break;
+    default:
+      signal = difference(at, 0);
+  }
+  model.layer(at).tpfp_update(presynaptic[at], signal, /*to_input=*/false);
+}
+
+void TwoPassForward::teach(HybridImpl& model, const Lesson& lesson) {
+  const auto stretches = stretches_of(model);
+  const int64_t batch = lesson.dL_dy.size(0);
+  const auto error = lesson.dL_dy * batch;
+  const size_t hidden_blocks = stretches.size() - 1;
+  if (hidden_blocks > 0) {
+    take_feedback(model, stretches, lesson.passes);
   }
   ++steps_;
-  const auto& entrance = passes[first.component].input;
-  OPTOTORCH_CHECK(feedback_.size(0) == entrance.flatten(1).size(1) && feedback_.size(1) == error.size(1),
-                  .where = name(), .argument = "feedback",
-                  .expected = c10::str("[", entrance.flatten(1).size(1), ", ", error.size(1), "]"),
-                  .got = describe(feedback_), .remedy = "A rule serves one network: make a new one");
-  const auto type = at::promote_types(feedback_.scalar_type(), error.scalar_type());
-  auto modulation = error.to(type).mm(feedback_.to(type).t()).reshape(entrance.sizes());
-  if (modulation.is_complex() && !entrance.is_complex()) {
-    modulation = at::real(modulation);
+  if (options_.modulated_input_backprop()) {
+    teach_modulated_input(model, stretches, lesson, error);
+    return;
   }
-  std::vector<Pass> modulated;
-  {
-    // Running statistics are of the data: the second pass does not count.
-    const KeptBuffers kept(model, KeptBuffers::Which::floating);
-    modulated = model.propagate(entrance.sub(modulation, options_.strength()), first.component);
+  const bool behind = options_.entrance() == Entrance::outputs;
+  const bool clean_presynaptic = options_.presynaptic() == Presynaptic::clean;
+  const auto first_of = [&](size_t stretch, const torch::Tensor& x, bool pulled_back) {
+    return options_.recompute() ? run(model, stretch, stretches[stretch].begin, stretches[stretch].end, x,
+                                      pulled_back ? Keep::context : Keep::nothing)
+                                : std::vector<Pass>();
+  };
+  auto x = lesson.passes[stretches.front().begin].input;
+  std::vector<torch::Tensor> seen{x};  // by the second pass, and the third
+  for (size_t hidden = 0; hidden < hidden_blocks; ++hidden) {
+    const auto& [block, begin, end] = stretches[hidden];
+    const auto recomputed = first_of(hidden, x, clean_presynaptic || behind);
+    const auto& clean = options_.recompute() ? recomputed : lesson.passes;
+    const auto& entrance = behind ? clean[begin].output : x;
+    if (hidden == 0 || options_.entrance() != Entrance::single) {
+      feedback_.check(hidden, error, entrance);
+      seen.clear();
+      for (const auto& modulation : modulations(hidden, error)) {
+        seen.push_back(entrance - modulation);
+      }
+    }
+    std::vector<std::vector<Pass>> modulated;
+    const bool second_pulled_back = !clean_presynaptic && !behind;
+    for (size_t pass = 0; pass < seen.size(); ++pass) {
+      const size_t from = behind ? begin + 1 : begin;
+      const bool needed = second_pulled_back && pass == 0;
+      modulated.push_back(run(model, hidden, from, end, seen[pass], needed ? Keep::context : Keep::nothing));
+      if (behind) {
+        modulated.back()[begin] = {clean[begin].input, seen[pass], clean[begin].saved};
+      }
+      seen[pass] = modulated.back().back().output;
+    }
+    // An update needs the context of every layer of its block, which a modulated pass behind the component
+    // does not have.
+    update(model, block, second_pulled_back ? modulated.front() : clean, clean, modulated, batch);
+    x = clean[end - 1].output;
   }
+  const bool second = !clean_presynaptic && hidden_blocks > 0;
+  if (!second && !options_.recompute() && keep_of_first_pass() == Keep::context) {
+    teach_head(model, lesson.passes, lesson.dL_dy);
+  } else {
+    const auto& [head, begin, end] = stretches.back();
+    teach_head(model, run(model, hidden_blocks, begin, end, second ? seen.front() : x, Keep::context),
+               lesson.dL_dy);
+  }
+}
 
-  // Second passes by layer number; what comes before the entrance was not run again.
-  std::vector<Pass> second(passes.begin(), passes.begin() + static_cast<int64_t>(first.component));
-  second.insert(second.end(), modulated.begin(), modulated.end());
-  const auto& presynaptic = options_.presynaptic() == Presynaptic::clean ? passes : second;
-  for (size_t hidden = 0; hidden + 1 < blocks.size(); ++hidden) {
-    const auto& block = blocks[hidden];
-    auto signal = passes[block.end - 1].output - second[block.end - 1].output;
-    signal.div_(options_.strength() * static_cast<double>(batch));
-    model.update(block, presynaptic, signal, &Layer::tpfp_update);
+void TwoPassForward::teach_modulated_input(HybridImpl& model, const std::vector<Stretch>& stretches,
+                                           const Lesson& lesson, const torch::Tensor& error) const {
+  const size_t begin = stretches.front().begin;
+  auto input = lesson.passes[begin].input;
+  if (stretches.size() > 1) {
+    feedback_.check(0, error, input);
+    input = input - modulations(0, error).front();
   }
-  teach_head(model, presynaptic, dL_dy);
+  // One stretch after the other, for their masks.
+  std::vector<Pass> passes(lesson.passes.begin(), lesson.passes.begin() + static_cast<int64_t>(begin));
+  for (size_t stretch = 0; stretch < stretches.size(); ++stretch) {
+    auto part = run(model, stretch, stretches[stretch].begin, stretches[stretch].end, input, Keep::context);
+    for (size_t layer = stretches[stretch].begin; layer < stretches[stretch].end; ++layer) {
+      passes.push_back(std::move(part[layer]));
+    }
+    input = passes.back().output;
+  }
+  teach_backwards(model, passes, lesson.gradient_at(passes.back().output));
+}
+
+torch::Tensor TwoPassForward::feedback() const {
+  return feedback_.taken() ? feedback_.apply(0, unit_errors_).flatten(1).t() : torch::Tensor();
 }
 
 std::map<std::string, torch::Tensor> TwoPassForward::state() const {
-  std::map<std::string, torch::Tensor> state{{"steps", torch::tensor(steps_)}};
-  if (feedback_.defined()) {
-    state["feedback"] = feedback_;
-  }
+  auto state = feedback_.state();
+  state["steps"] = torch::tensor(steps_);
   return state;
 }
 
@@ -121,8 +323,9 @@ void TwoPassForward::load_state(const std::map<std::string, torch::Tensor>& stat
                   .got = steps == state.end() ? "none" : describe(steps->second),
                   .remedy = "The checkpoint was written by another rule");
   steps_ = steps->second.item<int64_t>();
-  const auto feedback = state.find("feedback");
-  feedback_ = feedback == state.end() ? torch::Tensor() : feedback->second;
+  auto paths = state;
+  paths.erase("steps");
+  feedback_.load_state(std::move(paths));
 }
 
 }  // namespace optotorch

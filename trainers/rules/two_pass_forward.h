@@ -1,18 +1,18 @@
 #pragma once
 
+#include <optotorch/trainers/rules/feedback.h>
 #include <optotorch/trainers/rules/rule.h>
 #include <torch/arg.h>
 
 namespace optotorch {
 
-/// Where the matrix F that carries the error to the network's entrance comes from.
-enum class Feedback {
-  random,  ///< fixed, entries uniform in +-.05 sqrt(6 / n_in): strict TPFP, transports nothing
-  twin,  ///< W^H R: R fixed random and real, W the first component measured on a twin of its own; transports
-         ///< that layer
-  adjoint,  ///< (W_L .. W_1)^H of the whole network, measured by sending unit fields (and a dark one, for
-            ///< offsets): exact for a linear network whose layers but the last are unitary or have
-            ///< orthonormal rows
+/// What the passes say to a component, at its output z; h is what its block delivers, c = W F e, u = z / |z|.
+enum class Signal {
+  difference,  ///< (h - h') / s: two passes. For |z| detection it is Re(u* c)
+  quadrature,  ///< [(h - h') + i (h - h'')] / s, the third pass modulated a quarter wave later, x - i s F e.
+               ///< An extension: where c is real (`twin`, `adjoint`) it is u c, back-propagation's signal
+  homodyne,    ///< u Re(z - z') / s: the field itself is read against a local oscillator
+  field,       ///< (z - z') / s: for comparison. It lacks the detector's slope and is a wrong direction
 };
 
 /// The presynaptic activity that enters a hidden component's update.
@@ -24,54 +24,83 @@ enum class Presynaptic {
 /// Options for TwoPassForward.
 struct TwoPassForwardOptions {
   TORCH_ARG(Feedback, feedback) = Feedback::random;
+  TORCH_ARG(Entrance, entrance) = Entrance::single;
+  TORCH_ARG(Signal, signal) = Signal::difference;
   TORCH_ARG(Presynaptic, presynaptic) = Presynaptic::modulated;
-  /// Size s of the modulation: the second pass sees x - s F e. Not 0; negative reverses it.
+  /// Size s of the modulation: the second pass sees x - s F e. Not 0; negative modulates the other way.
   TORCH_ARG(double, strength) = 1;
-  /// Gain of F: multiplies the random matrix, or R.
+  /// Multiplies F; not 0. Negative reverses its sign.
   TORCH_ARG(double, gain) = 1;
+  /// Multiplies the hidden signals; not 0.
+  TORCH_ARG(double, hidden_gain) = 1;
   /// Steps between two measurements of W for `twin` and `adjoint`, at least 1.
   TORCH_ARG(int64_t, refresh) = 1;
+  /// Dropout drops the same values in all passes of a step (on the CPU).
+  TORCH_ARG(bool, same_mask) = true;
+  /// Runs the first pass a second time beside the modulated one instead of keeping it: the memory of a step
+  /// then does not grow with the depth. Detector noise is drawn anew.
+  TORCH_ARG(bool, recompute) = false;
+  /// Not this rule but what the code of arXiv 2408.08337 does: back-propagation of the loss of the second
+  /// pass, at its modulated input. A baseline.
+  TORCH_ARG(bool, modulated_input_backprop) = false;
   TORCH_ARG(int64_t, seed) = 0;
 };
 
-/// Two-pass forward propagation, single-point: no backward pass ever.
+/// Two-pass forward propagation: no backward pass ever.
 ///
 ///     pass 1: x -> h_1 .. h_L = y, error e = dL/dy of each sample       pass 2: x - s F e -> h'_1 .. h'_L
-///     hidden block l: signal S_l = (h_l - h'_l) / s at the linear component's output
+///     hidden block l: signal S_l = (h_l - h'_l) / s at the linear component's output (see Signal)
 ///     head: its exact local gradient
 ///
 /// h_l is what the block's detector or nonlinearity delivers: the difference already carries its slope, so
-/// the signal enters behind it (Layer::tpfp_update hands it on). For a coherent block read by detectors S_l
-/// is real: the `difference` signal. The modulation enters where the first component stands: at the
-/// electronic input, or at the field behind a Modulator or lens, which can display it.
+/// the signal enters behind it (Layer::tpfp_update hands it on). The modulation enters where a component
+/// stands (see Entrance): at the electronic input, or at the field behind a Modulator or lens, which can
+/// display it.
+///
+/// What transports weights: nothing with `Feedback::random`; one's own layer, through a twin or light sent
+/// backwards, with `twin`; the layers above too with `adjoint` and `mirror`.
 ///
 /// Source: Ahmadnejad and Koohi, arXiv 2408.08337; Dellaferrera and Kreiman, arXiv 2201.11665. Our reading:
-/// the signal at coherent components, `clean`, `twin` and `adjoint` (the last after FOTON, arXiv 2512.20668).
+/// the signals at coherent components, `clean`, multi-point entrances, `twin` and `adjoint` (the last after
+/// FOTON, arXiv 2512.20668).
 class TwoPassForward : public Rule {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit TwoPassForward(TwoPassForwardOptions options = {});
 
   std::string name() const override { return "tpfp"; }
 
-  /// F [entrance, outputs] as last used; undefined before the first step.
-  const torch::Tensor& feedback() const { return feedback_; }
+  /// F of the first entrance as last used, [entrance, outputs]; undefined before the first step.
+  torch::Tensor feedback() const;
 
   std::map<std::string, torch::Tensor> state() const override;
   void load_state(const std::map<std::string, torch::Tensor>& state) override;
 
  protected:
-  Keep keep_of_first_pass() const override {
-    return options_.presynaptic() == Presynaptic::clean ? Keep::context : Keep::nothing;
-  }
-  void teach(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) override;
+  Keep keep_of_first_pass() const override;
+  std::vector<Pass> first_pass(HybridImpl& model, const torch::Tensor& input) override;
+  void teach(HybridImpl& model, const Lesson& lesson) override;
 
  private:
-  torch::Tensor make_feedback(HybridImpl& model, const Block& first, const std::vector<Pass>& passes,
-                              const torch::Tensor& error) const;
+  struct Stretch;
+  static std::vector<Stretch> stretches_of(const HybridImpl& model);
+  void take_feedback(const HybridImpl& model, const std::vector<Stretch>& stretches,
+                     const std::vector<Pass>& passes);
+  std::vector<torch::Tensor> modulations(size_t hidden, const torch::Tensor& error) const;
+  std::vector<Pass> run(HybridImpl& model, size_t stretch, size_t begin, size_t end,
+                        const torch::Tensor& input, Keep keep) const;
+  void update(HybridImpl& model, const Block& block, const std::vector<Pass>& presynaptic,
+              const std::vector<Pass>& clean, const std::vector<std::vector<Pass>>& modulated,
+              int64_t batch) const;
+  void teach_modulated_input(HybridImpl& model, const std::vector<Stretch>& stretches, const Lesson& lesson,
+                             const torch::Tensor& error) const;
 
   TwoPassForwardOptions options_;
-  torch::Tensor feedback_;
+  FeedbackPaths feedback_;
+  torch::Tensor unit_errors_;  ///< the identity on errors, for feedback()
   int64_t steps_ = 0;
+  std::vector<torch::Tensor> masks_;    ///< LibTorch's random state before each stretch of the first pass
+  std::vector<torch::Tensor> samples_;  ///< shapes and types at every layer's input, and at the output
 };
 
 }  // namespace optotorch
