@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/rules/feedback.h>
-#include <optotorch/trainers/rules/kept_buffers.h>
 #include <optotorch/trainers/rules/random_matrix.h>
 
 #include <cmath>
@@ -34,13 +33,14 @@ torch::Tensor fit(const torch::Tensor& u, const torch::Tensor& sample) {
 }
 
 /// W^H estimated without looking at W: the mean of x (W x - W 0)^H over noise x of unit variance is W^H.
-Adjoint mirrored(Layer& layer, const torch::Tensor& sample, int64_t seed, int64_t stream) {
-  const KeptBuffers kept(layer, KeptBuffers::Which::floating);
-  const auto dark = layer.propagate(at::zeros_like(sample), Keep::nothing).output.flatten(1);
+Adjoint mirrored(const Layer& driven, const torch::Tensor& sample, int64_t seed, int64_t stream) {
+  const auto layer = std::dynamic_pointer_cast<Layer>(driven.clone());
+  layer->eval();
+  const auto dark = layer->propagate(at::zeros_like(sample), Keep::nothing).output.flatten(1);
   auto sum = at::zeros({values_in(sample), dark.size(1)}, dark.options());
   for (int64_t done = 0; done < mirror_samples; done += mirror_batch) {
     const auto x = noise_like(sample, mirror_batch, seed, stream + done / mirror_batch);
-    const auto y = layer.propagate(x, Keep::nothing).output.flatten(1) - dark;
+    const auto y = layer->propagate(x, Keep::nothing).output.flatten(1) - dark;
     sum += x.flatten(1).to(y.scalar_type()).t().mm(y.conj());
   }
   const auto adjoint = sum.div_(mirror_samples).t().contiguous();

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <optotorch/modules/layer.h>
+#include <torch/arg.h>
+
+#include <vector>
+
+namespace optotorch {
+
+/// A set of slices of an image, each a vector of pixels in row-major order.
+struct SliceSet {
+  enum class Kind {
+    columns,  ///< one slice a column, from top to bottom
+    rows,     ///< one slice a row
+    patches,  ///< squares of `size` x `size` pixels, their corners `stride` apart, in row-major order
+  };
+  Kind kind = Kind::columns;
+  int64_t size = 0, stride = 0;  ///< of patches, in pixels
+  int64_t copies = 1;            ///< the set is delivered so many times, one after the other
+
+  static SliceSet columns() { return {}; }
+  static SliceSet rows() { return {.kind = Kind::rows}; }
+  static SliceSet patches(int64_t size, int64_t stride, int64_t copies = 1) {
+    return {Kind::patches, size, stride, copies};
+  }
+};
+
+/// Options for ImageSlices: ImageSlicesOptions(28, 28).sets({SliceSet::columns(), SliceSet::rows()}).
+struct ImageSlicesOptions {
+  ImageSlicesOptions(int64_t height, int64_t width) : height_(height), width_(width) {}
+  TORCH_ARG(int64_t, height);
+  TORCH_ARG(int64_t, width);
+  TORCH_ARG(std::vector<SliceSet>, sets) = {SliceSet::columns()};
+  /// Divides every image by its root mean square, so that a port carries unit intensity on average.
+  TORCH_ARG(bool, normalized) = true;
+};
+
+/// The way in for many small meshes: real images [batch, 1, height, width] -> field [batch, n], the slices
+/// of all sets one after the other, each pixel the amplitude of a modulator of its own.
+///
+///     y = x[index] / rms(x),   rms(x)^2 = mean of x^2 over a sample's pixels
+///
+/// A black image gives a black field. No parameters. The columns are the slices of arXiv 2408.08337.
+class ImageSlicesImpl : public CloneableLayer<ImageSlicesImpl> {
+ public:
+  /// Throws c10::ValueError for an empty list, and for patches that do not fit the image.
+  explicit ImageSlicesImpl(ImageSlicesOptions options);
+
+  Role role() const override { return Role::source; }
+  void pretty_print(std::ostream& stream) const override;
+
+  /// n, the number of values delivered.
+  int64_t size() const { return index_.numel(); }
+
+  ImageSlicesOptions options;
+
+ protected:
+  void check_input(const torch::Tensor& x) const override;
+  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+
+ private:
+  torch::Tensor index_;  ///< [n], into the flattened image
+};
+
+TORCH_MODULE(ImageSlices);
+
+}  // namespace optotorch
