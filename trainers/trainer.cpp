@@ -40,7 +40,7 @@ json as_json(const EpochReport& report) {
   return line;
 }
 
-EpochReport from_json(const json& line) {
+EpochReport report_of(const json& line) {
   const auto optional = [](const json& value) {
     return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
   };
@@ -67,6 +67,18 @@ std::string percent(const std::optional<double>& accuracy) {
 
 std::string EpochReport::to_json() const {
   return as_json(*this).dump();
+}
+
+EpochReport EpochReport::from_json(const std::string& line) {
+  try {
+    return report_of(json::parse(line));
+  } catch (const nlohmann::json::exception& error) {
+    reject({.where = "EpochReport",
+            .argument = "line",
+            .expected = "a line of metrics.jsonl",
+            .got = "'" + line.substr(0, 100) + "': " + error.what(),
+            .remedy = "The file is damaged"});
+  }
 }
 
 /// Where a run stands: everything that is not in model, optimiser, rule or generator.
@@ -232,7 +244,7 @@ bool Trainer::load(Position& position) {
       position.alignment.push_back(cosine.is_null() ? std::nan("") : cosine.get<double>());
     }
     for (const auto& line : state.at("epochs")) {
-      position.result.epochs.push_back(from_json(line));
+      position.result.epochs.push_back(report_of(line));
     }
   } catch (const std::exception& error) {
     reject({.where = "Trainer",

@@ -48,6 +48,8 @@ struct EpochReport {
 
   /// One line of metrics.jsonl.
   std::string to_json() const;
+  /// Its inverse. Throws c10::ValueError for anything else.
+  static EpochReport from_json(const std::string& line);
 };
 
 struct FitResult {

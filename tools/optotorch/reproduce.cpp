@@ -1,20 +1,29 @@
-#include <ATen/Parallel.h>
+#include <fcntl.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "optotorch/command.h"
 #include "optotorch/run.h"
+#include "recipes/page.h"
 #include "recipes/recipe.h"
 
 namespace optotorch::tools {
 namespace {
 
+namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
 
 const Recipe& find_recipe(const std::string& name) {
@@ -38,22 +47,93 @@ json to_json(const RecipeRow& row) {
           {"seeds", row.seeds},       {"selection", row.selection}};
 }
 
-void reproduce(const Recipe& recipe, const RecipeOptions& options) {
-  OPTOTORCH_CHECK(!options.out.empty(), .where = "optotorch", .argument = "--out",
-                  .expected = "a folder for the runs", .got = "none", .remedy = "Give --out DIR");
+/// The folder, made if absent, with its log open and locked while this lives: one recipe at a time works in
+/// it.
+class OutputFolder {
+ public:
+  OutputFolder(const Recipe& recipe, const std::string& folder) {
+    OPTOTORCH_CHECK(!folder.empty(), .where = "optotorch", .argument = "--out",
+                    .expected = "a folder for the runs", .got = "none", .remedy = "Give --out DIR");
+    std::error_code error;
+    fs::create_directories(folder, error);
+    const std::string path = folder + "/log.txt", mark = "reproduce " + recipe.name;
+    std::ifstream before(path);
+    std::string first;
+    std::getline(before, first);
+    const bool empty = !error && (fs::is_empty(folder, error) || (first.empty() && only_log(folder)));
+    OPTOTORCH_CHECK(error || empty || first == mark, .where = "optotorch", .argument = "--out",
+                    .expected = "a new or empty folder, or one in which this recipe began",
+                    .got = folder + (first.starts_with("reproduce ") ? ", which holds '" + first + "'" : ""),
+                    .remedy = "Choose another folder");
+    file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    OPTOTORCH_CHECK(file_ >= 0, .where = "optotorch", .argument = "--out",
+                    .expected = "a folder that can be made and written to",
+                    .got = folder + ": " + std::strerror(errno), .remedy = "Choose another place");
+    OPTOTORCH_CHECK(::flock(file_, LOCK_EX | LOCK_NB) == 0, .where = "optotorch", .argument = "--out",
+                    .expected = "a folder in which nothing is at work",
+                    .got = folder + ", in which another reproduce is running", .remedy = "Wait for its end");
+    if (first.empty()) {
+      const std::string line = mark + "\n";
+      OPTOTORCH_CHECK(::write(file_, line.data(), line.size()) == static_cast<ssize_t>(line.size()),
+                      .where = "optotorch", .argument = path, .expected = "room on the disk",
+                      .got = std::strerror(errno), .remedy = "Choose another folder");
+    }
+  }
+  ~OutputFolder() { ::close(file_); }
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+ private:
+  static bool only_log(const std::string& folder) {
+    const fs::directory_iterator entries(folder);
+    return std::all_of(begin(entries), end(entries),
+                       [](const fs::directory_entry& entry) { return entry.path().filename() == "log.txt"; });
+  }
+
+  int file_ = -1;
+};
+
+/// Hours may lie between this and the writing.
+void check_writable(const std::string& json_file) {
+  auto folder = fs::path(json_file).parent_path();
+  folder = folder.empty() ? "." : folder;
   std::error_code error;
-  std::filesystem::create_directories(options.out, error);
+  OPTOTORCH_CHECK(::access(folder.c_str(), W_OK | X_OK) == 0 && !fs::is_directory(json_file, error),
+                  .where = "optotorch", .argument = "--json",
+                  .expected = "a file in a folder that can be written to", .got = json_file,
+                  .remedy = "Choose another place");
+}
+
+void reproduce(const Recipe& recipe, const RecipeOptions& options) {
+  const OutputFolder folder(recipe, options.out);
+  const std::string path =
+      options.json_file.empty() ? options.out + "/" + recipe.name + ".json" : options.json_file;
+  check_writable(path);
   const auto start = std::chrono::steady_clock::now();
+  Page page(options.out, recipe.name + ": " + recipe.description);
   json rows = json::array();
-  for (const auto& row : recipe.run(options)) {
+  for (const auto& row : recipe.run(options, page)) {
     rows.push_back(to_json(row));
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const json result{{"recipe", recipe.name}, {"rows", rows}, {"seconds", seconds}, {"versions", versions()}};
-  const std::string path =
-      options.json_file.empty() ? options.out + "/" + recipe.name + ".json" : options.json_file;
+  const json made_with = versions();
+  const json result{{"recipe", recipe.name}, {"rows", rows}, {"seconds", seconds}, {"versions", made_with}};
   write_text_atomically(path, result.dump(2) + "\n");
-  std::printf("%.0f s in all; runs in %s, results in %s\n", seconds, options.out.c_str(), path.c_str());
+  page.heading("How this was made");
+  page.paragraph(c10::str("optotorch reproduce ", recipe.name, " --seeds ", options.seeds,
+                          options.epochs > 0 ? c10::str(" --epochs ", options.epochs) : "",
+                          options.quick ? " --quick (a smoke run: its figures mean nothing)" : "",
+                          ", with OptoTorch ", made_with.at("optotorch").get<std::string>(), ", LibTorch ",
+                          made_with.at("libtorch").get<std::string>(), ", SIMD ",
+                          made_with.at("simd").get<std::string>(), ". The figures are in ",
+                          fs::path(path).filename().string(),
+                          "; each training has its configuration, log and "
+                          "weights in a folder beside this page."));
+  page.write();
+  const std::string end =
+      c10::str(std::lround(seconds), " s in all; runs in ", options.out, ", results in ", path);
+  log_line(options, end);
+  std::printf("%s\npage: %s/index.html\n", end.c_str(), options.out.c_str());
 }
 
 }  // namespace
@@ -72,8 +152,12 @@ void add_reproduce(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_option("--epochs", options->epochs, "Default: the experiment's")->check(CLI::PositiveNumber);
-  command->add_option("--threads", options->threads, "Default: the network's")->check(CLI::PositiveNumber);
-  command->add_option("--out", options->out, "Folder for runs and results");
+  command
+      ->add_option("--threads", options->threads,
+                   "Threads that are busy at a time, without a say in the result (default: the cores)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--out", options->out,
+                      "Folder for page, runs and results; the same one again continues");
   command->add_option("--json", options->json_file, "Results (default: OUT/NAME.json)");
   command->add_flag("--quick", options->quick, "A smoke run of one epoch each");
   command->callback([options, name, list] {

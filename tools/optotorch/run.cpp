@@ -18,6 +18,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <type_traits>
 
 namespace optotorch::tools {
 namespace {
@@ -31,18 +32,44 @@ std::string config_path(const std::string& folder) {
   return folder + "/config.json";
 }
 
+/// Calls visit(name in config.json, option of `train`, value) for every setting: the one list of them.
+template <typename Config, typename Visit>
+void each_setting(Config& config, Visit visit) {
+  visit("dataset", "--dataset", config.dataset);
+  visit("data_root", "--data-root", config.data_root);
+  visit("model", "--model", config.model);
+  visit("rule", "--rule", config.rule);
+  visit("epochs", "--epochs", config.epochs);
+  visit("batch_size", "--batch-size", config.batch_size);
+  visit("learning_rate", "--lr", config.learning_rate);
+  visit("validation", "--validation", config.validation);
+  visit("seed", "--seed", config.seed);
+  visit("threads", "--threads", config.threads);
+  visit("classes", nullptr, config.classes);
+  visit("samples", "--samples", config.samples);
+}
+
+// Settings that older runs lack: they ran with the default.
+bool is_late(const std::string& name) {
+  return name == "samples";
+}
+
 json settings(const RunConfig& config) {
-  return {{"dataset", config.dataset},
-          {"data_root", config.data_root},
-          {"model", config.model},
-          {"rule", config.rule},
-          {"epochs", config.epochs},
-          {"batch_size", config.batch_size},
-          {"learning_rate", config.learning_rate},
-          {"validation", config.validation},
-          {"seed", config.seed},
-          {"threads", config.threads},
-          {"classes", config.classes}};
+  json result;
+  each_setting(config, [&](const char* name, const char*, const auto& value) { result[name] = value; });
+  return result;
+}
+
+/// log.txt may be there before the run, and a kill may leave a part of config.json.
+bool holds_something(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    if (name != "log.txt" && !name.starts_with("config.json.part")) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /// The folder is new, empty, or holds this very run and may be continued.
@@ -50,7 +77,7 @@ void prepare_folder(const RunConfig& config, const RunOptions& options) {
   const std::string& folder = options.folder;
   std::error_code error;
   const bool occupied =
-      fs::exists(folder, error) && !(fs::is_directory(folder, error) && fs::is_empty(folder, error));
+      fs::exists(folder, error) && (!fs::is_directory(folder, error) || holds_something(folder));
   if (!occupied) {
     fs::create_directories(folder, error);
     OPTOTORCH_CHECK(!error, .where = "optotorch", .argument = "--out",
@@ -62,12 +89,7 @@ void prepare_folder(const RunConfig& config, const RunOptions& options) {
   OPTOTORCH_CHECK(options.resume, .where = "optotorch", .argument = "--out",
                   .expected = "a new or empty folder", .got = folder,
                   .remedy = "Continue the run in it with --resume, or choose another folder");
-  const json before = settings(load_config(folder)), now = settings(config);
-  for (const auto& [name, value] : now.items()) {
-    OPTOTORCH_CHECK(before.at(name) == value || name == "data_root", .where = "optotorch", .argument = name,
-                    .expected = before.at(name).dump() + ", as the run in " + folder + " began with",
-                    .got = value.dump(), .remedy = "Resume with the same options, or begin another run");
-  }
+  require_same_run(config, folder);
 }
 
 }  // namespace
@@ -85,6 +107,7 @@ RunConfig resolve(RunConfig config) {
   config.threads = config.threads == 0 ? preset.threads : config.threads;
   whole("--epochs", config.epochs, 1, 1'000'000);
   whole("--batch-size", config.batch_size, 1, 1'000'000);
+  whole("--samples", config.samples, 0, 1'000'000'000);
   whole("--threads", config.threads, 1, 1024);
   OPTOTORCH_CHECK(std::isfinite(config.learning_rate) && config.learning_rate > 0, .where = "optotorch",
                   .argument = "--lr", .expected = "a positive number", .got = c10::str(config.learning_rate),
@@ -116,12 +139,13 @@ RunConfig load_config(const std::string& folder) {
                   .remedy = "optotorch train --out RUN makes one");
   try {
     const json object = json::parse(file);
-    return {object.at("dataset").get<std::string>(),  object.at("data_root").get<std::string>(),
-            object.at("model").get<std::string>(),    object.at("rule").get<std::string>(),
-            object.at("epochs").get<int64_t>(),       object.at("batch_size").get<int64_t>(),
-            object.at("learning_rate").get<double>(), object.at("validation").get<double>(),
-            object.at("seed").get<int64_t>(),         object.at("threads").get<int64_t>(),
-            object.at("classes").get<int64_t>()};
+    RunConfig config;
+    each_setting(config, [&](const char* name, const char*, auto& value) {
+      if (object.contains(name) || !is_late(name)) {
+        object.at(name).get_to(value);
+      }
+    });
+    return config;
   } catch (const nlohmann::json::exception& error) {
     reject({.where = "optotorch",
             .argument = path,
@@ -131,12 +155,49 @@ RunConfig load_config(const std::string& folder) {
   }
 }
 
+std::vector<std::string> train_arguments(const RunConfig& config) {
+  std::vector<std::string> arguments{"train"};
+  each_setting(config, [&](const char*, const char* option, const auto& value) {
+    if (option == nullptr) {
+      return;
+    }
+    arguments.emplace_back(option);
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+      arguments.push_back(value);
+    } else {
+      arguments.push_back(json(value).dump());  // the shortest digits that mean this very number
+    }
+  });
+  return arguments;
+}
+
+void require_same_run(const RunConfig& config, const std::string& folder) {
+  const json before = settings(load_config(folder)), now = settings(config);
+  for (const auto& [name, value] : now.items()) {
+    OPTOTORCH_CHECK(before.at(name) == value || name == "data_root", .where = "optotorch", .argument = name,
+                    .expected = before.at(name).dump() + ", as the run in " + folder + " began with",
+                    .got = value.dump(), .remedy = "Resume with the same options, or begin another run");
+  }
+}
+
+std::vector<EpochReport> load_metrics(const std::string& folder) {
+  std::vector<EpochReport> epochs;
+  std::ifstream file(folder + "/metrics.jsonl");
+  for (std::string line; std::getline(file, line);) {
+    epochs.push_back(EpochReport::from_json(line));
+  }
+  return epochs;
+}
+
 FitResult train_run(RunConfig config, const RunOptions& options) {
   at::set_num_threads(static_cast<int>(config.threads));
   const auto& preset = find_preset(config.model);
-  const auto sets = load_image_sets(config.dataset, config.data_root);
+  auto sets = load_image_sets(config.dataset, config.data_root);
   config.classes = sets.train.classes();
   prepare_folder(config, options);
+  if (config.samples > 0 && config.samples < sets.train.count()) {
+    sets.train = sets.train.select(torch::arange(config.samples));
+  }
 
   const auto parts = config.validation > 0
                          ? std::optional<Split>(split(sets.train, config.validation, config.seed))

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "optotorch/presets.h"
 
@@ -23,6 +24,7 @@ struct RunConfig {
   int64_t seed = 0;
   int64_t threads = 0;  ///< 0: the preset's
   int64_t classes = 0;  ///< of the data set; filled in by train_run
+  int64_t samples = 0;  ///< train on the first so many images at most; 0: all
 };
 
 /// What happens on the way, without a say in the result.
@@ -44,12 +46,22 @@ nlohmann::ordered_json to_json(const RunConfig& config);
 /// Throws c10::ValueError, naming the file, if it is missing or damaged.
 RunConfig load_config(const std::string& folder);
 
+/// What `optotorch train` is told to train just that: every option, none left to a default.
+std::vector<std::string> train_arguments(const RunConfig& config);
+
+/// Throws c10::ValueError, naming the first difference, if the run in `folder` has another configuration.
+/// Where its data lie does not matter.
+void require_same_run(const RunConfig& config, const std::string& folder);
+
+/// The epochs of a run so far; none if it has no log. Throws c10::ValueError if the log is damaged.
+std::vector<EpochReport> load_metrics(const std::string& folder);
+
 /// Versions of OptoTorch and LibTorch, the SIMD target and the number of threads.
 nlohmann::ordered_json versions();
 
 /// Trains what a resolved configuration says and writes config.json, metrics.jsonl, the checkpoint and
-/// model.pt to the folder. Throws c10::ValueError if the folder holds something and `resume` is false, or
-/// holds another run.
+/// model.pt to the folder. Throws c10::ValueError if the folder holds something (but log.txt) and `resume` is
+/// false, or holds another run.
 FitResult train_run(RunConfig config, const RunOptions& options);
 
 /// The network of a run, with the weights of its last step (or of its best epoch on the validation set).

@@ -41,6 +41,11 @@ void add_train(CLI::App& app) {
       ->add_option("--validation", config->validation,
                    "Training images held back to choose the best epoch: a fraction below 1, a number, or 0")
       ->capture_default_str();
+  command
+      ->add_option("--samples", config->samples,
+                   "Train on the first so many images of the training set at most; 0: on all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--seed", config->seed, "Of initial weights, order, shifts and random matrices")
       ->capture_default_str();
   command->add_option("--threads", config->threads, "Default: the network's")->check(CLI::PositiveNumber);

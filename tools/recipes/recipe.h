@@ -2,22 +2,24 @@
 
 // A recipe repeats one experiment and puts what was published beside what is measured.
 
-#include <nlohmann/json_fwd.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace optotorch::tools {
 
+class Page;
+
 /// What every recipe is told.
 struct RecipeOptions {
   std::string data_root = "data";
-  int64_t seeds = 1;    ///< repetitions, seeds 0, 1, ...
-  int64_t epochs = 0;   ///< 0: the recipe's own
-  int64_t threads = 0;  ///< 0: the preset's
-  std::string out;      ///< folder for runs and results; must be new
-  std::string json_file;
-  bool quick = false;  ///< a smoke run: a few steps of everything
+  int64_t seeds = 1;      ///< repetitions, seeds 0, 1, ...
+  int64_t epochs = 0;     ///< 0: the recipe's own
+  int64_t threads = 0;    ///< busy at a time, without a say in the result; 0: the number of cores
+  std::string out;        ///< folder for runs and results; exists, and may hold an earlier attempt
+  std::string json_file;  ///< empty: OUT/NAME.json
+  bool quick = false;     ///< a smoke run: a few steps of everything
 };
 
 /// One line of a recipe's result.
@@ -33,13 +35,19 @@ struct RecipeRow {
 struct Recipe {
   std::string name;
   std::string description;
-  std::vector<RecipeRow> (*run)(const RecipeOptions& options);
+  /// Adds what there is to see to the page, which the caller writes.
+  std::vector<RecipeRow> (*run)(const RecipeOptions& options, Page& page);
 };
 
 /// All recipes. A new one is a file in this folder and a line in recipes.cpp.
 const std::vector<Recipe>& recipes();
 
+/// Tells how far a recipe has come: a line on standard error and, with the time, in OUT/log.txt.
+void tell(const RecipeOptions& options, const std::string& line);
+/// The same in OUT/log.txt alone.
+void log_line(const RecipeOptions& options, const std::string& line);
+
 // The recipes themselves.
-std::vector<RecipeRow> four_rules(const RecipeOptions& options);
+std::vector<RecipeRow> four_rules(const RecipeOptions& options, Page& page);
 
 }  // namespace optotorch::tools

@@ -1,3 +1,6 @@
+#include <cstdio>
+#include <ctime>
+
 #include "recipes/recipe.h"
 
 namespace optotorch::tools {
@@ -8,6 +11,24 @@ const std::vector<Recipe>& recipes() {
        "the default hybrid network on MNIST by BP, TPFP, DFA and with only its read-out trained", four_rules},
   };
   return all;
+}
+
+void log_line(const RecipeOptions& options, const std::string& line) {
+  std::FILE* file = std::fopen((options.out + "/log.txt").c_str(), "ae");
+  if (file == nullptr) {
+    return;  // it could be written when the recipe began; nobody wants hours of work to end for this
+  }
+  char when[32];
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  std::strftime(when, sizeof when, "%F %T", ::localtime_r(&now, &local));
+  std::fprintf(file, "%s  %s\n", when, line.c_str());
+  std::fclose(file);
+}
+
+void tell(const RecipeOptions& options, const std::string& line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
+  log_line(options, line);
 }
 
 }  // namespace optotorch::tools

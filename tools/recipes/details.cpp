@@ -1,0 +1,206 @@
+#include "recipes/details.h"
+
+#include <ATen/ATen.h>
+#include <optotorch/modules/mzi_mesh.h>
+#include <optotorch/trainers/datasets/batches.h>
+#include <optotorch/trainers/datasets/load_image_sets.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <numbers>
+
+#include "recipes/compare.h"
+
+namespace optotorch::tools {
+namespace {
+
+constexpr size_t most_named_classes = 20;  // more names than that do not fit beside a picture
+
+std::string percent(double accuracy) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f %%", 100 * accuracy);
+  return text;
+}
+
+std::string seconds(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, value < 10 ? "%.2f" : "%.1f", value);
+  return text;
+}
+
+bool anything_published(const std::vector<Outcome>& outcomes) {
+  return std::any_of(outcomes.begin(), outcomes.end(),
+                     [](const Outcome& outcome) { return outcome.system.published.has_value(); });
+}
+
+std::string published(const Outcome& outcome) {
+  return outcome.system.published ? percent(*outcome.system.published) : "-";
+}
+
+void add_table(const std::vector<Outcome>& outcomes, Page& page) {
+  const bool compared = anything_published(outcomes);
+  std::vector<std::string> headers{"System", "Test accuracy", "Spread", "Seeds", "Seconds an epoch"};
+  if (compared) {
+    headers.insert(headers.begin() + 1, "Published");
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& outcome : outcomes) {
+    rows.push_back({outcome.system.title, percent(outcome.mean), percent(outcome.spread),
+                    std::to_string(outcome.runs.size()), seconds(outcome.seconds_per_epoch)});
+    if (compared) {
+      rows.back().insert(rows.back().begin() + 1, published(outcome));
+    }
+  }
+  page.table(headers, rows);
+  page.paragraph(
+      "Test accuracy is that after the last epoch, the mean over the seeds; the spread is the largest minus "
+      "the "
+      "smallest. Nothing was chosen by looking at the test set.");
+  for (const auto& outcome : outcomes) {
+    if (!outcome.system.note.empty()) {
+      page.paragraph(outcome.system.title + ": " + outcome.system.note);
+    }
+  }
+}
+
+template <typename Value>
+Series curve(const std::string& name, const std::vector<EpochReport>& epochs, Value value) {
+  Series series{name, {}, {}};
+  for (const auto& epoch : epochs) {
+    series.x.push_back(static_cast<double>(epoch.epoch));
+    series.y.push_back(value(epoch));
+  }
+  return series;
+}
+
+void add_curves(const std::vector<Outcome>& outcomes, Page& page) {
+  LinePlot accuracy{"Test accuracy", "epoch", "%", {}}, loss{"Training loss", "epoch", "loss", {}};
+  loss.log_y = true;
+  for (const auto& outcome : outcomes) {
+    const auto& epochs = outcome.runs.front().epochs;
+    const auto& title = outcome.system.title;
+    accuracy.series.push_back(curve(title, epochs, [](const EpochReport& epoch) {
+      return 100 * epoch.test_accuracy.value_or(std::nan(""));
+    }));
+    loss.series.push_back(curve(title, epochs, [](const EpochReport& epoch) { return epoch.train_loss; }));
+  }
+  page.heading("Training, seed 0");
+  page.plot(accuracy);
+  page.plot(loss);
+}
+
+void add_alignment(const std::vector<Outcome>& outcomes, Page& page) {
+  bool first = true;
+  for (const auto& outcome : outcomes) {
+    const auto& epochs = outcome.runs.front().epochs;
+    size_t blocks = 0;
+    for (const auto& epoch : epochs) {
+      blocks = std::max(blocks, epoch.alignment.size());
+    }
+    if (!outcome.system.measure_alignment || blocks == 0) {
+      continue;
+    }
+    if (first) {
+      page.heading("Alignment, seed 0");
+      page.paragraph(
+          "Cosine of the angle between a rule's update and the true gradient, on the first batch of each "
+          "epoch, for "
+          "each block with parameters, counted from the input.");
+      first = false;
+    }
+    LinePlot plot{outcome.system.title + ": alignment", "epoch", "cosine", {}};
+    for (size_t block = 0; block < blocks; ++block) {
+      plot.series.push_back(curve(c10::str("block ", block + 1), epochs, [block](const EpochReport& epoch) {
+        return block < epoch.alignment.size() ? epoch.alignment[block] : std::nan("");
+      }));
+    }
+    page.plot(plot);
+  }
+}
+
+/// Percent of the images of a class (row) that were taken for another (column).
+HeatMap confusion(const std::string& title, HybridImpl& model, const ImageSet& set) {
+  const int64_t classes = set.classes();
+  const ImageBatches batches(set, ImageBatchesOptions(std::min<int64_t>(1000, set.count())));
+  at::Tensor counts = at::zeros({classes * classes}, at::kLong);
+  for (int64_t i = 0; i < batches.size(); ++i) {
+    const auto batch = batches.batch(0, i);
+    const at::Tensor guess = model.forward(batch.data).argmax(1);
+    counts += (batch.target * classes + guess).bincount({}, classes * classes);
+  }
+  const at::Tensor table = counts.view({classes, classes}).to(at::kDouble);
+  HeatMap map{title + ": confusion, % of a class", "predicted", "true",
+              100 * table / table.sum(1, /*keepdim=*/true).clamp_min(1)};
+  map.numbers = classes <= static_cast<int64_t>(most_named_classes);
+  map.least = 0;
+  map.most = 100;
+  if (set.class_names().size() <= most_named_classes) {
+    for (const auto& name : set.class_names()) {
+      const auto dash = name.find(" - ");  // "7 - seven": the digit says it all
+      map.row_names.push_back(name.substr(0, dash));
+    }
+    map.column_names = map.row_names;
+  }
+  return map;
+}
+
+void add_details(const std::vector<Outcome>& outcomes, Page& page) {
+  bool first = true;
+  for (const auto& outcome : outcomes) {
+    if (!outcome.system.details) {
+      continue;
+    }
+    if (first) {
+      page.heading("Final networks, seed 0");
+      first = false;
+    }
+    const auto& run = outcome.runs.front();
+    auto model = load_model(run.config, run.folder);
+    model->eval();
+    page.plot(confusion(outcome.system.title, *model,
+                        load_image_set(run.config.dataset, run.config.data_root, ImageSet::Mode::test)));
+    for (const auto& module : model->modules(/*include_self=*/false)) {
+      if (const auto* mesh = module->as<MziMeshImpl>()) {
+        HeatMap map{outcome.system.title + ": internal phases of the first mesh, radians", "column", "port",
+                    phase_map(*mesh)};
+        map.cyclic = true;
+        map.least = 0;
+        map.most = 2 * std::numbers::pi;
+        page.plot(map);
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void print_table(const std::vector<Outcome>& outcomes) {
+  const bool compared = anything_published(outcomes);
+  size_t width = 10;
+  for (const auto& outcome : outcomes) {
+    width = std::max(width, outcome.system.title.size());
+  }
+  const int name = static_cast<int>(width);
+  std::printf("%-*s ", name, "system");
+  std::printf(compared ? "%12s " : "", "published");
+  std::printf("%18s %10s %12s\n", "test accuracy", "spread", "s an epoch");
+  for (const auto& outcome : outcomes) {
+    std::printf("%-*s ", name, outcome.system.title.c_str());
+    if (compared) {
+      std::printf("%12s ", published(outcome).c_str());
+    }
+    std::printf("%18s %10s %12s\n", percent(outcome.mean).c_str(), percent(outcome.spread).c_str(),
+                seconds(outcome.seconds_per_epoch).c_str());
+  }
+  std::fflush(stdout);
+}
+
+void show(const std::vector<Outcome>& outcomes, Page& page) {
+  add_table(outcomes, page);
+  add_curves(outcomes, page);
+  add_alignment(outcomes, page);
+  add_details(outcomes, page);
+}
+
+}  // namespace optotorch::tools

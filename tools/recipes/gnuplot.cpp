@@ -1,0 +1,190 @@
+#include "recipes/gnuplot.h"
+
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "recipes/page.h"
+
+namespace optotorch::tools {
+namespace {
+
+// Up to so many points in a line each gets a mark.
+constexpr size_t marked_points = 40;
+// Up to so many cells each is a rectangle; more are one embedded image.
+constexpr int64_t most_rectangles = 10'000;
+
+/// In single quotes gnuplot obeys nothing but the quote, which is doubled.
+std::string quoted(const std::string& text) {
+  std::string result = "'";
+  for (const char c : text) {
+    if (c == '\'') {
+      result += "''";
+    } else {
+      result += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+    }
+  }
+  return result + "'";
+}
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
+std::string labels(const std::string& title, const std::string& x, const std::string& y) {
+  return "set title " + quoted(title) + "\nset xlabel " + quoted(x) + "\nset ylabel " + quoted(y) + "\n";
+}
+
+/// "('a' 0, 'b' 1)": where names stand on an axis.
+std::string tics(const std::vector<std::string>& names) {
+  std::string result;
+  for (size_t i = 0; i < names.size(); ++i) {
+    result += (i == 0 ? "" : ", ") + quoted(names[i]) + " " + std::to_string(i);
+  }
+  return "(" + result + ")";
+}
+
+/// Where cells stand along an axis: cell i is centred at first + i step.
+struct Axis {
+  double first = 0, step = 1;
+  int64_t cells = 1;
+
+  Axis(std::optional<double> begin, std::optional<double> end, int64_t count)
+      : first(begin.value_or(0)), cells(count) {
+    const double last = end.value_or(first + static_cast<double>(count - 1));
+    step = count > 1 && last != first ? (last - first) / static_cast<double>(count - 1) : 1;
+  }
+
+  std::string position(const std::string& column) const {
+    return "(" + number(first) + "+" + number(step) + "*$" + column + ")";
+  }
+
+  std::string range(bool backwards) const {
+    const std::string begin = number(first - step / 2);
+    const std::string end = number(first + (static_cast<double>(cells) - 0.5) * step);
+    return "[" + (backwards ? end + ":" + begin : begin + ":" + end) + "]";
+  }
+};
+
+std::string palette(const HeatMap& map) {
+  if (map.numbers) {
+    return "set palette defined (0 '#ffffff', 0.5 '#7fb0d8', 1 '#0b4f8a')\n";
+  }
+  if (map.cyclic) {
+    return "set palette defined (0 '#e2d9e2', 0.25 '#6276ba', 0.5 '#2f1436', 0.75 '#b25652', 1 '#e2d9e2')\n";
+  }
+  return "set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21918c', 0.75 '#5ec962', 1 '#fde725')\n";
+}
+
+}  // namespace
+
+std::optional<GnuplotInput> gnuplot_input(const LinePlot& plot) {
+  GnuplotInput input;
+  input.commands = labels(plot.title, plot.x_label, plot.y_label) + "set grid lc rgb '#e3e5e7' lt 1\n";
+  if (plot.log_x) {
+    input.commands += "set logscale x\nset format x '%g'\n";
+  }
+  if (plot.log_y) {
+    input.commands += "set logscale y\nset format y '%g'\n";
+  }
+  std::string lines;
+  int drawn = 0;
+  for (const auto& series : plot.series) {
+    OPTOTORCH_CHECK(series.x.size() == series.y.size(), .where = "Page::plot", .argument = "series",
+                    .expected = "as many y as x",
+                    .got = c10::str(series.y.size(), " y and ", series.x.size(), " x in '", series.name, "'"),
+                    .remedy = "");
+    size_t points = 0;
+    std::string data;
+    for (size_t i = 0; i < series.x.size(); ++i) {
+      const double x = series.x[i], y = series.y[i];
+      const bool visible =
+          std::isfinite(x) && std::isfinite(y) && (!plot.log_x || x > 0) && (!plot.log_y || y > 0);
+      points += visible ? 1 : 0;
+      data += visible ? number(x) + " " + number(y) + "\n" : "NaN NaN\n";
+    }
+    if (points == 0) {
+      continue;
+    }
+    // Two blank lines divide the file into the parts that `index` counts.
+    input.data += (drawn == 0 ? "" : "\n\n") + data;
+    lines += (drawn == 0 ? "plot DATA" : ", \\\n  DATA") + std::string(" index ") + std::to_string(drawn) +
+             " with " + (points <= marked_points ? "linespoints pt 7 ps 0.5" : "lines") + " lw 1.8 title " +
+             quoted(series.name);
+    ++drawn;
+  }
+  if (drawn == 0) {
+    return std::nullopt;
+  }
+  input.commands += drawn == 1 && plot.series.front().name.empty() ? "unset key\n" : "";
+  input.commands += lines + "\n";
+  return input;
+}
+
+std::optional<GnuplotInput> gnuplot_input(const HeatMap& map) {
+  OPTOTORCH_CHECK(
+      map.values.defined() && map.values.dim() == 2 && map.values.numel() > 0 && !map.values.is_complex(),
+      .where = "Page::plot", .argument = "values", .expected = "real [rows, columns]",
+      .got = map.values.defined() ? describe(map.values) : "none", .remedy = "");
+  const at::Tensor values = map.values.detach().to(at::kCPU, at::kDouble).contiguous();
+  const at::Tensor finite = values.masked_select(values.isfinite());
+  if (finite.numel() == 0) {
+    return std::nullopt;
+  }
+  const int64_t rows = values.size(0), columns = values.size(1);
+  const double least = map.least.value_or(finite.min().item<double>());
+  double most = map.most.value_or(finite.max().item<double>());
+  most = most > least ? most : least + 1;
+  const Axis x(map.x0, map.x1, columns), y(map.y0, map.y1, rows);
+
+  GnuplotInput input;
+  const double* value = values.const_data_ptr<double>();
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t column = 0; column < columns; ++column, ++value) {
+      input.data += (column == 0 ? "" : " ") + (std::isfinite(*value) ? number(*value) : "NaN");
+    }
+    input.data += "\n";
+  }
+  input.commands = labels(map.title, map.x_label, map.y_label) + palette(map) + "unset key\n" +
+                   "set cbrange [" + number(least) + ":" + number(most) + "]\n" + "set xrange " +
+                   x.range(false) + "\nset yrange " + y.range(map.first_row_on_top) +
+                   "\nset tics scale 0.4\n";
+  if (!map.column_names.empty()) {
+    input.commands += "set xtics rotate by -35 " + tics(map.column_names) + "\n";
+  }
+  if (!map.row_names.empty()) {
+    input.commands += "set ytics " + tics(map.row_names) + "\n";
+  }
+  const std::string cells = "DATA matrix using " + x.position("1") + ":" + y.position("2") + ":3";
+  input.commands += "plot " + cells + " with image" + (rows * columns <= most_rectangles ? " pixels" : "");
+  if (map.numbers) {
+    const std::string middle = number((least + most) / 2);
+    const auto text = [&](const std::string& which, const std::string& colour) {
+      return ", \\\n  DATA matrix using " + x.position("1") + ":" + y.position("2") + ":($3" + which +
+             middle + " ? sprintf('%.3g', $3) : '') with labels font ',10' textcolor rgb '" + colour + "'";
+    };
+    input.commands += text("<=", "#1d1f21") + text(">", "#ffffff");
+  }
+  input.commands += "\n";
+  return input;
+}
+
+std::string gnuplot_script(const std::string& name, const GnuplotInput& input) {
+  return "# gnuplot " + name + ".gp\nset encoding utf8\n" +
+         "set terminal svg noenhanced size 720,480 font 'sans-serif,14' background rgb 'white'\n" +
+         "set output '" + name + ".svg'\nDATA = '" + name + ".dat'\n" +
+         "set border lc rgb '#6a6f75'\nset key outside right top samplen 2 noenhanced\n" +
+         "set linetype 1 lc rgb '#0072b2'\nset linetype 2 lc rgb '#d55e00'\nset linetype 3 lc rgb "
+         "'#009e73'\n" +
+         "set linetype 4 lc rgb '#cc79a7'\nset linetype 5 lc rgb '#e69f00'\nset linetype 6 lc rgb "
+         "'#56b4e9'\n" +
+         "set linetype 7 lc rgb '#7f7f7f'\nset linetype 8 lc rgb '#000000'\nset linetype cycle 8\n" +
+         input.commands;
+}
+
+}  // namespace optotorch::tools

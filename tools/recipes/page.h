@@ -1,0 +1,85 @@
+#pragma once
+
+// What a recipe shows: one HTML page that needs no network and no script, with pictures drawn by gnuplot.
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace optotorch {
+class MziMeshImpl;
+}
+
+namespace optotorch::tools {
+
+struct GnuplotInput;
+
+/// A line of a plot: x and y are equally long. Values that are not finite leave a gap.
+struct Series {
+  std::string name;
+  std::vector<double> x, y;
+};
+
+struct LinePlot {
+  std::string title, x_label, y_label;
+  std::vector<Series> series = {};
+  bool log_x = false, log_y = false;  ///< what is not positive then leaves a gap
+};
+
+/// A matrix as a picture.
+struct HeatMap {
+  std::string title, x_label, y_label;
+  at::Tensor values;                            ///< real, [rows, columns]; NaN stays blank
+  bool numbers = false;                         ///< write the values into the cells
+  bool cyclic = false;                          ///< least and most are the same, as of angles
+  std::optional<double> least = {}, most = {};  ///< ends of the colour scale; default: the values'
+  std::vector<std::string> row_names = {}, column_names = {};  ///< default: numbers
+  std::optional<double> x0 = {}, x1 = {};  ///< where the first and last column stand; default: 0, ...
+  std::optional<double> y0 = {}, y1 = {};  ///< where the first and last row stand; default: 0, ...
+  bool first_row_on_top = true;            ///< as a matrix is written; false: as an axis grows
+};
+
+/// A page that grows from top to bottom: FOLDER/index.html, with pictures in FOLDER/pictures. Texts may hold
+/// anything; they are shown as they are.
+///
+/// A picture is drawn when it is added. Its data and gnuplot script stay beside it. Without gnuplot the page
+/// says what is missing and how to get it.
+class Page {
+ public:
+  /// Nothing is written yet; `folder` must exist when a plot is added or the page is written.
+  Page(std::string folder, std::string title);
+
+  void heading(const std::string& text);
+  void paragraph(const std::string& text);
+
+  /// Every row must have as many cells as there are headers. A column whose cells are all numbers (perhaps
+  /// with a unit) is set flush right.
+  void table(const std::vector<std::string>& headers, const std::vector<std::vector<std::string>>& rows);
+
+  /// Throws c10::ValueError if x and y of a series differ in length, or if the matrix is none. Data without
+  /// one finite value are named instead of drawn.
+  void plot(const LinePlot& plot);
+  void plot(const HeatMap& map);
+
+  /// Writes index.html whole or not at all. Throws c10::ValueError if it can't.
+  void write() const;
+
+ private:
+  void add(const std::string& title, const std::optional<GnuplotInput>& input);
+  void close_figures();
+
+  std::string folder_, title_, body_;
+  int pictures_ = 0;
+  bool in_figures_ = false, gnuplot_missing_ = false;
+};
+
+/// What a title is called among files: its ASCII letters, in lower case, and digits, with '-' for all else.
+std::string folder_name(const std::string& title);
+
+/// theta mod 2 pi [ports, columns] of a mesh, laid out as light meets it: both ports of an MZI bear its
+/// value, a port without one bears NaN.
+at::Tensor phase_map(const MziMeshImpl& mesh);
+
+}  // namespace optotorch::tools
