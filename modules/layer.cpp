@@ -26,7 +26,7 @@ torch::Tensor zero_samples(const torch::Tensor& x, int64_t batch) {
 torch::Tensor Layer::forward(const torch::Tensor& x) {
   const torch::NoGradGuard no_grad;
   check_input(x);
-  return is_training() ? compute(x.detach(), nullptr) : deploy().forward(x.detach());
+  return is_training() ? compute(x.detach(), nullptr) : evaluate(x.detach());
 }
 
 Pass Layer::propagate(const torch::Tensor& x, Keep keep) {

@@ -59,7 +59,7 @@ class Layer : public torch::nn::Module {
 
   using torch::nn::Module::Module;
 
-  /// y = f(x), without a graph. In eval mode it is what `deploy()` computes, bit for bit.
+  /// y = f(x), without a graph. In eval mode it is what `deploy()` computes, bit for bit (see `evaluate`).
   /// Throws c10::ValueError if x does not fit the layer.
   torch::Tensor forward(const torch::Tensor& x);
 
@@ -109,6 +109,9 @@ class Layer : public torch::nn::Module {
   /// graph.
   virtual torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) = 0;
 
+  /// f(x) in eval mode: what `deploy()` computes. Only a layer that cannot be deployed overrides it.
+  virtual torch::Tensor evaluate(const torch::Tensor& x) { return deploy().forward(x); }
+
   /// The pull-back, by `accumulate` for the parameters; may return an undefined tensor unless `to_input`.
   virtual torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) = 0;
 
@@ -134,7 +137,8 @@ class ResponseLayer : public Layer {
 };
 
 /// Gives a layer `Derived` that is made from `Derived::options` its clone(): a deep copy, made from the
-/// options and then given this layer's tensors.
+/// options and then given this layer's tensors. A layer that needs more than options has a `remake` of its
+/// own.
 template <typename Derived, typename Base = Layer>
 class CloneableLayer : public Base {
  public:
@@ -142,11 +146,17 @@ class CloneableLayer : public Base {
 
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override {
-    auto copy = std::make_shared<Derived>(static_cast<const Derived&>(*this).options);
+    auto copy = static_cast<const Derived&>(*this).remake();
     copy_tensors(this->named_parameters(), copy->named_parameters(), device);
     copy_tensors(this->named_buffers(), copy->named_buffers(), device);
     copy->train(this->is_training());
     return copy;
+  }
+
+ protected:
+  /// A layer like this one, with other tensors.
+  std::shared_ptr<Derived> remake() const {
+    return std::make_shared<Derived>(static_cast<const Derived&>(*this).options);
   }
 
  private:

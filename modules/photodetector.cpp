@@ -6,12 +6,8 @@
 #include <ostream>
 
 namespace optotorch {
-namespace {
 
-// Keeps the slope of the square root finite on a dark port.
-constexpr double dark_intensity = 1e-8;
-
-const char* to_string(Detection detection) {
+std::string to_string(Detection detection) {
   switch (detection) {
     case Detection::intensity:
       return "intensity";
@@ -25,8 +21,7 @@ const char* to_string(Detection detection) {
   return "";
 }
 
-/// The reading from intensities.
-torch::Tensor read(Detection detection, const torch::Tensor& intensity) {
+torch::Tensor detector_reading(Detection detection, const torch::Tensor& intensity) {
   switch (detection) {
     case Detection::amplitude:
       return (intensity.clamp_min(0) + dark_intensity).sqrt();
@@ -38,6 +33,8 @@ torch::Tensor read(Detection detection, const torch::Tensor& intensity) {
       return intensity;
   }
 }
+
+namespace {
 
 /// +1, -1 for every pair: [batch, N/2] -> [batch, N].
 torch::Tensor to_pairs(const torch::Tensor& difference) {
@@ -92,7 +89,7 @@ torch::Tensor PhotodetectorImpl::compute(const torch::Tensor& x, std::vector<tor
     }
     return reading;
   }
-  return read(options.detection(), ops::photodetect(x, shot, thermal, options.seed(), count));
+  return detector_reading(options.detection(), ops::photodetect(x, shot, thermal, options.seed(), count));
 }
 
 torch::Tensor PhotodetectorImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy,
@@ -124,8 +121,9 @@ torch::Tensor PhotodetectorImpl::carry(const Pass& pass, const torch::Tensor& si
 
 Deployment PhotodetectorImpl::deploy() {
   return {{}, [detection = options.detection()](const torch::Tensor& z) {
-            return detection == Detection::coherent ? at::cat({at::real(z), at::imag(z)}, 1)
-                                                    : read(detection, ops::photodetect_reference(z));
+            return detection == Detection::coherent
+                       ? at::cat({at::real(z), at::imag(z)}, 1)
+                       : detector_reading(detection, ops::photodetect_reference(z));
           }};
 }
 

@@ -13,6 +13,17 @@ enum class Detection {
   coherent,   ///< (Re z, Im z) against a local oscillator, 2N values
 };
 
+/// What Detection::amplitude adds to an intensity: it keeps the slope of the square root finite on a dark
+/// port.
+inline constexpr double dark_intensity = 1e-8;
+
+/// What a detector's electronics makes of intensities I, [batch, N]: see Detection (`coherent` has no
+/// intensities). Noise may have made some negative: their amplitude is that of 0.
+torch::Tensor detector_reading(Detection detection, const torch::Tensor& intensity);
+
+/// "intensity", "amplitude", "balanced", "coherent".
+std::string to_string(Detection detection);
+
 /// Options for Photodetector: PhotodetectorOptions().detection(Detection::balanced).
 struct PhotodetectorOptions {
   TORCH_ARG(Detection, detection) = Detection::intensity;

@@ -36,6 +36,8 @@ struct MeshLayout {
   ZeroState zero_state = ZeroState::cross;
   IdlePort idle_port = IdlePort::wire;
 
+  bool operator==(const MeshLayout&) const = default;
+
   /// Columns that make the grid universal: `ports` (1 for two ports) or 2 ports - 3.
   static int64_t universal_columns(MeshGrid grid, int64_t ports);
 

@@ -14,7 +14,9 @@
 #include <optotorch/modules/mzi_mesh.h>
 #include <optotorch/modules/phase_screen.h>
 #include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/physical_mesh.h>
 #include <optotorch/modules/saturable_absorber.h>
+#include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/weight_bank.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
@@ -45,6 +47,7 @@ struct LayerCase {
   bool affine = false;           ///< f(x) - f(0) is linear over the reals
   bool mixes_samples = false;    ///< a sample's output depends on the batch
   bool rounds = false;           ///< the parameters' slope is not that of the output (straight-through)
+  bool measures = false;  ///< a physical system and its detectors: no deployment, tpfp_update at the field
 };
 
 inline std::ostream& operator<<(std::ostream& stream, const LayerCase& row) {
@@ -63,6 +66,15 @@ inline MakeLayer imperfect_mesh(const MziMeshOptions& options) {
     mesh->splitter_error.uniform_(-0.3, 0.3);
     mesh->transmission.uniform_(0.6, 1);
     return std::static_pointer_cast<Layer>(mesh);
+  };
+}
+
+/// A perfect chip: the numerical model is then the truth, and the pull-back the derivative.
+inline MakeLayer physical_mesh(const PhysicalMeshOptions& options) {
+  return [options] {
+    const Chip chip(options.mesh().layout(), Imperfections(), 1);
+    return std::static_pointer_cast<Layer>(
+        std::make_shared<PhysicalMeshImpl>(std::make_shared<SimulatedSystem>(chip), options));
   };
 }
 
@@ -114,6 +126,13 @@ inline std::vector<LayerCase> layer_cases() {
                      .sample = {6},
                      .affine = detection == Detection::coherent};
   };
+  const auto physical = [](const std::string& name, const PhysicalMeshOptions& options) {
+    return LayerCase{.name = name,
+                     .make = physical_mesh(options),
+                     .sample = {options.mesh().ports()},
+                     .of_another_shape = physical_mesh(PhysicalMeshOptions(options.mesh().ports() + 2)),
+                     .measures = true};
+  };
   auto imperfect_row = mesh("ImperfectMesh", 5);
   imperfect_row.make = imperfect_mesh(MziMeshOptions(5).idle_port(IdlePort::bar));
   auto imperfect_triangle = mesh("ImperfectTriangularMeshPhiInput", 4);
@@ -133,6 +152,10 @@ inline std::vector<LayerCase> layer_cases() {
       mesh("MeshTriangularBarZero", MziMeshOptions(4).grid(MeshGrid::triangular).zero_state(ZeroState::bar)),
       imperfect_row,
       imperfect_triangle,
+      physical("PhysicalMesh", 5),
+      physical("PhysicalMeshIntensityPhiInputWithoutScreen",
+               PhysicalMeshOptions(MziMeshOptions(4).columns(3).phi_arm(PhiArm::input).screen(false))
+                   .detection(Detection::intensity)),
       linear("MziLinearWide", {2, 5}),
       linear("MziLinearTall", {5, 3}),
       linear("MziLinearOneIn", {1, 4}),

@@ -1,0 +1,360 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <optotorch/modules/export/torchscript.h>
+#include <optotorch/modules/hybrid.h>
+#include <optotorch/modules/physical_mesh.h>
+#include <optotorch/modules/simulated_system.h>
+#include <support/differences.h>
+#include <support/mesh_cases.h>
+#include <torch/optim/adam.h>
+#include <torch/serialize.h>
+
+#include <filesystem>
+#include <sstream>
+
+namespace optotorch {
+namespace {
+
+using testing::expect_close;
+
+constexpr int64_t ports = 6;
+const Imperfections errors = Imperfections().splitter_error(0.1).phase_error(0.2);
+
+std::shared_ptr<PhysicalSystem> simulated(const Imperfections& imperfections, int64_t seed = 1,
+                                          const MziMeshOptions& mesh = ports) {
+  return std::make_shared<SimulatedSystem>(Chip(mesh.layout(), imperfections, seed));
+}
+
+/// Counts what is asked of it, and fails the test if it is asked for anything while it is `closed`.
+struct Spy : PhysicalSystem {
+  explicit Spy(const Chip& chip_) : PhysicalSystem(chip_.layout()), chip(chip_) {}
+  void command(const at::Tensor& theta, const at::Tensor& phi, const at::Tensor& gamma) override {
+    EXPECT_FALSE(closed) << "a command";
+    ++commanded;
+    set = chip.realise({theta, phi, gamma});
+  }
+  at::Tensor read(const at::Tensor& x) override {
+    EXPECT_FALSE(closed) << "a measurement";
+    ++read_calls;
+    return ops::mzi_mesh_reference(x, set, layout()).abs().square();
+  }
+
+  Chip chip;
+  ops::MeshTensors set;
+  int commanded = 0, read_calls = 0;
+  bool closed = false;
+};
+
+class PhysicalMeshTest : public ::testing::Test {
+ protected:
+  PhysicalMeshTest() {
+    torch::manual_seed(5);
+    x = torch::randn({7, ports}, torch::kComplexDouble);
+  }
+
+  static PhysicalMesh make(const std::shared_ptr<PhysicalSystem>& system,
+                           const PhysicalMeshOptions& options = ports) {
+    PhysicalMesh layer(system, options);
+    layer->to(torch::kFloat64);
+    return layer;
+  }
+
+  static std::map<std::string, torch::Tensor> gradients(torch::nn::Module& module) {
+    std::map<std::string, torch::Tensor> result;
+    for (auto& item : module.named_parameters()) {
+      result[item.key().substr(item.key().rfind('.') + 1)] = item.value().grad();
+      item.value().mutable_grad() = torch::Tensor();
+    }
+    return result;
+  }
+
+  static void expect_equal(const std::map<std::string, torch::Tensor>& a,
+                           const std::map<std::string, torch::Tensor>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (const auto& [name, tensor] : a) {
+      ASSERT_EQ(tensor.sizes(), b.at(name).sizes()) << name;
+      EXPECT_TRUE(at::allclose(tensor, b.at(name), 1e-12, 1e-12)) << name;  // some are zero but for rounding
+    }
+  }
+
+  torch::Tensor x;
+};
+
+// On a perfect chip the layer is MziMesh and Photodetector in one, in all conventions and for all hooks.
+TEST_F(PhysicalMeshTest, OnAPerfectChipItIsMeshAndDetector) {
+  for (const auto& mesh :
+       {MziMeshOptions(ports), MziMeshOptions(ports).screen(false).columns(4),
+        MziMeshOptions(ports).grid(MeshGrid::triangular).phi_arm(PhiArm::input).zero_state(ZeroState::bar),
+        MziMeshOptions(ports).idle_port(IdlePort::bar)}) {
+    for (const auto detection : {Detection::amplitude, Detection::intensity}) {
+      auto physical =
+          make(simulated(Imperfections(), 1, mesh), PhysicalMeshOptions(mesh).detection(detection));
+      MziMesh numerical(mesh);
+      numerical->to(torch::kFloat64);
+      physical->copy_phases(*numerical);
+      Hybrid net(physical), twin(numerical, Photodetector(PhotodetectorOptions().detection(detection)));
+      expect_close(net->forward(x), twin->forward(x), 1e-12, "forward");
+      const auto passes = net->propagate(x), twin_passes = twin->propagate(x);
+      ASSERT_EQ(net->blocks().size(), 1U);
+      ASSERT_EQ(twin->blocks().size(), 1U);
+      const auto signal = torch::randn({7, ports}, torch::kFloat64);
+      for (const auto hook : {static_cast<Hook>(&Layer::tpfp_update), static_cast<Hook>(&Layer::pullback),
+                              static_cast<Hook>(&Layer::dfa_update), static_cast<Hook>(&Layer::dat_update)}) {
+        const auto down = net->update(net->blocks()[0], passes, signal, hook, true);
+        const auto twin_down = twin->update(twin->blocks()[0], twin_passes, signal, hook, true);
+        expect_close(down, twin_down, 1e-12, "signal at the input");
+        expect_equal(gradients(*net), gradients(*twin));
+        net->update(net->blocks()[0], passes, signal, hook, false);
+        twin->update(twin->blocks()[0], twin_passes, signal, hook, false);
+        expect_equal(gradients(*net), gradients(*twin));
+      }
+      net->eval();
+      twin->eval();
+      expect_close(net->forward(x), twin->forward(x), 1e-12, "eval");
+    }
+  }
+}
+
+// A signal may be complex: dL_dtheta = Re tr((S x^H)^H dW/dtheta), with the nominal W also on a faulty chip.
+TEST_F(PhysicalMeshTest, TwoPassUpdateIsTheFormulaAtTheNominalMatrix) {
+  auto physical = make(simulated(errors));
+  const auto pass = physical->propagate(x);
+  for (const bool complex : {false, true}) {
+    const auto signal = torch::randn({7, ports}, complex ? torch::kComplexDouble : torch::kFloat64);
+    const auto s = signal.to(torch::kComplexDouble);
+    const auto functional = [&] {  // Re sum_b S_b^H W x_b
+      return at::real(s.conj() * x.matmul(physical->model()->matrix().t())).sum().item<double>();
+    };
+    const auto down = physical->tpfp_update(pass, signal, true);
+    expect_close(down, s.matmul(physical->model()->matrix().conj()), 1e-12, "W^H S");
+    const auto found = gradients(*physical);
+    expect_close(found.at("theta"), testing::central_differences(functional, physical->theta), 1e-8, "theta");
+    expect_close(found.at("phi"), testing::central_differences(functional, physical->phi), 1e-8, "phi");
+    expect_close(found.at("gamma"), testing::central_differences(functional, physical->gamma), 1e-8, "gamma");
+    physical->tpfp_update(pass, signal, false);
+    expect_equal(gradients(*physical), found);
+  }
+}
+
+// Physics-aware: the slope of what was measured, the phase of what was computed.
+TEST_F(PhysicalMeshTest, PullbackFusesMeasuredAmplitudeAndModelledPhase) {
+  for (const auto detection : {Detection::amplitude, Detection::intensity}) {
+    auto physical = make(simulated(Imperfections(errors).additive_noise(0.3)),
+                         PhysicalMeshOptions(ports).detection(detection));
+    const auto pass = physical->propagate(x);
+    const bool amplitude = detection == Detection::amplitude;
+    const auto intensity = amplitude ? pass.output.square() - 1e-8 : pass.output;
+    const auto measured = intensity.clamp_min(0).sqrt();
+    const auto z = x.matmul(physical->model()->matrix().t());
+    const auto w = torch::randn({7, ports}, torch::kFloat64);
+    const auto at_field =
+        z / z.abs() * measured * w * (amplitude ? 1 / pass.output : at::full({}, 2.0, at::kDouble));
+    const auto down = physical->pullback(pass, w);
+    const auto found = gradients(*physical);
+    expect_close(down, at_field.matmul(physical->model()->matrix().conj()), 1e-12);
+    physical->tpfp_update(pass, at_field, false);
+    expect_equal(found, gradients(*physical));
+    for (const auto& [name, gradient] : found) {
+      EXPECT_TRUE(gradient.isfinite().all().item<bool>()) << name;  // negative readings too
+    }
+  }
+}
+
+TEST_F(PhysicalMeshTest, DarkPortsHaveNoSlope) {
+  auto physical = make(simulated(Imperfections()));
+  const auto pass = physical->propagate(at::zeros_like(x));
+  expect_close(pass.output, at::full({7, ports}, 1e-4, at::kDouble), 1e-12);
+  const auto down = physical->pullback(pass, torch::ones({7, ports}, torch::kFloat64));
+  EXPECT_EQ(at::abs(down).max().item<double>(), 0);
+}
+
+TEST_F(PhysicalMeshTest, UpdatesAskTheSystemForNothing) {
+  const auto spy = std::make_shared<Spy>(Chip(MziMeshOptions(ports).layout(), errors, 1));
+  auto physical = make(spy);
+  EXPECT_EQ(spy->commanded + spy->read_calls, 0);
+  const auto pass = physical->propagate(x);
+  EXPECT_EQ(spy->commanded, 1);
+  EXPECT_EQ(spy->read_calls, 1);
+  EXPECT_EQ(spy->measurements(), 7);
+  spy->closed = true;
+  const auto signal = torch::randn({7, ports}, torch::kFloat64);
+  for (const bool to_input : {true, false}) {
+    physical->tpfp_update(pass, signal, to_input);
+    physical->tpfp_update(pass, at::complex(signal, signal), to_input);
+    physical->pullback(pass, signal, to_input);
+    physical->dfa_update(pass, signal, to_input);
+    physical->dat_update(pass, signal, to_input);
+  }
+  physical->model()->matrix();
+  physical->clone();
+  EXPECT_THROW(physical->deploy(), c10::ValueError);
+  spy->closed = false;
+  torch::optim::Adam optimizer(physical->parameters(), torch::optim::AdamOptions(0.1));
+  physical->propagate(x);
+  EXPECT_EQ(spy->commanded, 1);  // the same phases are not sent again
+  optimizer.step();
+  EXPECT_EQ(spy->commanded, 1);
+  const auto moved = physical->propagate(x);
+  EXPECT_EQ(spy->commanded, 2);
+  EXPECT_FALSE(moved.output.equal(pass.output));
+  EXPECT_EQ(spy->measurements(), 21);
+}
+
+TEST_F(PhysicalMeshTest, CommandedPhasesAreTheParameters) {
+  const auto spy = std::make_shared<Spy>(Chip(MziMeshOptions(ports).layout(), Imperfections(), 1));
+  auto physical = make(spy);
+  const auto h = physical->forward(x);
+  EXPECT_TRUE(spy->set.theta.equal(physical->theta));
+  EXPECT_TRUE(spy->set.phi.equal(physical->phi));
+  EXPECT_TRUE(spy->set.screen->equal(physical->gamma));
+  expect_close(h, (x.matmul(physical->model()->matrix().t()).abs().square() + 1e-8).sqrt(), 1e-12);
+  const auto named = physical->named_parameters();
+  ASSERT_EQ(named.size(), 3U);
+  for (const auto& item : MziMesh(ports)->named_parameters()) {
+    EXPECT_TRUE(named.contains(item.key())) << item.key();
+  }
+  EXPECT_TRUE(physical->named_buffers().is_empty());
+}
+
+TEST_F(PhysicalMeshTest, TheModelFollowsEveryChangeOfTheParameters) {
+  auto physical = make(simulated(Imperfections()));
+  const auto agrees = [&] {
+    const auto field =
+        x.to(physical->theta.scalar_type() == torch::kFloat ? torch::kComplexFloat : torch::kComplexDouble);
+    const auto y = physical->model()->propagate(field).output.abs();
+    expect_close(physical->forward(field), y, 1e-4);
+    EXPECT_TRUE(physical->theta.is_same(physical->model()->theta));
+  };
+  agrees();
+  physical->to(torch::kFloat32);
+  agrees();
+  physical->to(torch::kFloat64);
+  physical->gamma.add_(1);
+  agrees();
+  std::stringstream file;
+  torch::save(make(simulated(Imperfections())), file);
+  const auto before = physical->theta.clone();
+  torch::load(physical, file);
+  EXPECT_FALSE(physical->theta.equal(before));
+  agrees();
+  const auto copy = std::dynamic_pointer_cast<PhysicalMeshImpl>(physical->clone());
+  EXPECT_TRUE(copy->model()->theta.is_same(copy->theta));
+  EXPECT_TRUE(copy->theta.equal(physical->theta));
+  EXPECT_FALSE(copy->theta.is_same(physical->theta));
+  const auto pass = physical->propagate(x);
+  physical->tpfp_update(pass, torch::ones({7, ports}, torch::kFloat64), false);
+  EXPECT_TRUE(physical->theta.grad().defined());
+  physical->zero_grad();
+  EXPECT_FALSE(physical->model()->theta.grad().defined());
+}
+
+TEST_F(PhysicalMeshTest, ClonesShareTheSystemAndEachMeasuresItsOwnPhases) {
+  const auto system = simulated(errors);
+  auto physical = make(system);
+  const auto copy = std::dynamic_pointer_cast<PhysicalMeshImpl>(physical->clone());
+  EXPECT_EQ(copy->system(), system);
+  const auto before = physical->forward(x);
+  copy->theta.add_(0.5);
+  const auto of_copy = copy->forward(x);
+  EXPECT_FALSE(of_copy.equal(before));
+  EXPECT_TRUE(physical->forward(x).equal(before));
+  EXPECT_TRUE(copy->forward(x).equal(of_copy));
+  EXPECT_EQ(system->measurements(), 28);
+  EXPECT_EQ(system->commands(), 4);
+}
+
+TEST_F(PhysicalMeshTest, AChipChangesWhatComesOut) {
+  const auto output = [&](const Imperfections& imperfections, int64_t seed) {
+    torch::manual_seed(9);
+    return make(simulated(imperfections, seed))->forward(x);
+  };
+  EXPECT_TRUE(output(errors, 1).equal(output(errors, 1)));
+  EXPECT_GT(testing::relative_distance(output(errors, 1), output(errors, 2)), 0.01);
+  EXPECT_GT(testing::relative_distance(output(errors, 1), output(Imperfections(), 1)), 0.01);
+}
+
+// What was trained numerically goes to the chip by copy_phases, or as a file: the names are the same.
+TEST_F(PhysicalMeshTest, TakesThePhasesOfAMesh) {
+  MziMesh mesh(MziMeshOptions(ports).imperfect(true));
+  mesh->splitter_error.fill_(0.2);
+  auto physical = make(simulated(Imperfections()));
+  const auto leaves = physical->parameters();
+  physical->copy_phases(*mesh);  // float32 into float64
+  for (const auto& item : mesh->named_parameters()) {
+    EXPECT_TRUE(physical->named_parameters()[item.key()].equal(item.value().to(torch::kFloat64)))
+        << item.key();
+  }
+  EXPECT_TRUE(leaves[0].is_same(physical->parameters()[0]));
+  Hybrid numerical, laboratory;
+  const auto trained = std::make_shared<MziMeshImpl>(ports);
+  numerical->push_back("mesh", trained);
+  numerical->push_back("detector", std::make_shared<PhotodetectorImpl>());
+  laboratory->push_back("mesh", physical.ptr());
+  numerical->to(torch::kFloat64);
+  std::stringstream file;
+  torch::save(numerical, file);
+  torch::load(laboratory, file);
+  EXPECT_TRUE(physical->theta.equal(trained->theta));
+  EXPECT_TRUE(physical->model()->gamma.equal(trained->gamma));
+}
+
+TEST_F(PhysicalMeshTest, PhasesOfAnotherDesignAreRejected) {
+  auto physical = make(simulated(errors));
+  const auto before = physical->theta.clone();
+  for (const auto& other :
+       {MziMeshOptions(ports + 1), MziMeshOptions(ports).phi_arm(PhiArm::input),
+        MziMeshOptions(ports).columns(5), MziMeshOptions(ports).zero_state(ZeroState::bar),
+        MziMeshOptions(ports).idle_port(IdlePort::bar), MziMeshOptions(ports).grid(MeshGrid::triangular),
+        MziMeshOptions(ports).screen(false)}) {
+    MziMesh mesh(other);
+    expect_complaint({"PhysicalMesh", "mesh"}, [&] { physical->copy_phases(*mesh); });
+    EXPECT_TRUE(physical->theta.equal(before));
+  }
+}
+
+TEST_F(PhysicalMeshTest, BadOptionsAndInputAreRejected) {
+  const auto system = simulated(errors);
+  expect_complaint({"PhysicalMesh", "system"}, [&] { PhysicalMesh(nullptr, ports); });
+  expect_complaint({"PhysicalMesh", "system"}, [&] { PhysicalMesh(system, ports + 1); });
+  expect_complaint({"PhysicalMesh", "system"},
+                   [&] { PhysicalMesh(system, MziMeshOptions(ports).phi_arm(PhiArm::input)); });
+  expect_complaint({"PhysicalMesh", "mesh"},
+                   [&] { PhysicalMesh(system, MziMeshOptions(ports).imperfect(true)); });
+  for (const auto detection : {Detection::balanced, Detection::coherent}) {
+    expect_complaint({"PhysicalMesh", "detection"},
+                     [&] { PhysicalMesh(system, PhysicalMeshOptions(ports).detection(detection)); });
+  }
+  auto physical = make(system);
+  for (const auto& bad : {at::real(x), x.to(torch::kComplexFloat), x.narrow(1, 0, 3), x[0]}) {
+    EXPECT_NE(complaint([&] { physical->forward(bad); }), "");
+  }
+  expect_complaint({"PhysicalSystem", "x"}, [&] { physical->forward(at::full_like(x, std::nan(""))); });
+  EXPECT_EQ(system->measurements(), 0);
+  const auto pass = physical->propagate(x);
+  for (const auto& bad : {torch::Tensor(), torch::ones({6, ports}), torch::ones({7, ports, 1})}) {
+    EXPECT_NE(complaint([&] { physical->tpfp_update(pass, bad, true); }), "");
+    EXPECT_NE(complaint([&] { physical->pullback(pass, bad); }), "");
+  }
+  EXPECT_FALSE(physical->theta.grad().defined());
+  physical->theta[3] = std::nan("");
+  expect_complaint({"PhysicalSystem", "theta"}, [&] { physical->forward(x); });
+}
+
+// It cannot be exported, but eval mode measures.
+TEST_F(PhysicalMeshTest, CannotBeDeployed) {
+  const auto system = simulated(errors);
+  auto physical = make(system);
+  Hybrid net(physical);
+  const auto trained = net->forward(x);
+  net->eval();
+  EXPECT_TRUE(net->forward(x).equal(trained));
+  EXPECT_EQ(system->measurements(), 14);
+  expect_complaint({"PhysicalMesh", "deploy", "model()"}, [&] { physical->deploy(); });
+  const auto path = std::filesystem::temp_directory_path() / "optotorch_physical_mesh_test.pt";
+  std::filesystem::remove(path);
+  expect_complaint({"PhysicalMesh", "deploy"}, [&] { export_torchscript(*net, x, path.string()); });
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+}  // namespace
+}  // namespace optotorch
