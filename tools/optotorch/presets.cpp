@@ -1,40 +1,19 @@
 #include "optotorch/presets.h"
+
 #include <optotorch/core/check.h>
-#include <optotorch/modules/fourier_lens.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
-#include <optotorch/modules/weight_bank.h>
-#include <optotorch/trainers/rules/back_propagation.h>
-#include <optotorch/trainers/rules/direct_feedback.h>
-#include <optotorch/trainers/rules/shallow.h>
-#include <torch/nn/modules/activation.h>
-#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+
+#include "optotorch/networks.h"
 
 #include <cmath>
 
 namespace optotorch::tools {
 namespace {
 
-/// A read-out that starts at zero: the first steps then depend on the optics, not on a random read-out.
-torch::nn::Linear zero_head(int64_t in, int64_t out) {
-  torch::nn::Linear head(in, out);
-  const torch::NoGradGuard no_grad;
-  head->weight.zero_();
-  head->bias.zero_();
-  return head;
-}
-
-Hybrid mnist_hybrid(int64_t classes) {
-  constexpr int64_t window = 10, ports = window * window;
-  return Hybrid(FourierLens(window), MziMesh(ports),
-                Photodetector(PhotodetectorOptions().detection(Detection::amplitude)),
-                zero_head(ports, classes));
-}
-
-Hybrid mnist_weight_bank(int64_t classes) {
-  constexpr int64_t pixels = 28 * 28, hidden = 256;
-  return Hybrid(torch::nn::Flatten(), WeightBank(pixels, hidden), torch::nn::Tanh(),
-                zero_head(hidden, classes));
+/// Two-pass propagation for coherent meshes: modulations of a tenth of a port's amplitude.
+TwoPassForwardOptions coherent(Feedback feedback) {
+  return TwoPassForwardOptions().feedback(feedback).presynaptic(Presynaptic::clean).strength(0.1);
 }
 
 }  // namespace
@@ -51,12 +30,7 @@ const std::vector<Preset>& presets() {
        .learning_rate = 1e-2,
        .shift = 1,
        .threads = 1,
-       .two_pass = TwoPassForwardOptions()
-                       .feedback(Feedback::twin)
-                       .presynaptic(Presynaptic::clean)
-                       .strength(0.1)
-                       .gain(std::sqrt(0.1))
-                       .refresh(10)},
+       .two_pass = coherent(Feedback::twin).gain(std::sqrt(0.1)).refresh(10)},
       {.name = "mnist-weight-bank",
        .description = "784-256 bank of microring weights, tanh, linear read-out",
        .make = mnist_weight_bank,
@@ -67,6 +41,74 @@ const std::vector<Preset>& presets() {
        .shift = 1,
        .threads = 1,
        .two_pass = TwoPassForwardOptions()},
+      {.name = "mnist-1024",
+       .description = "784-1024-10 of microring weights, relu between",
+       .make = mnist_wide_bank,
+       .input = {1, 28, 28},
+       .epochs = 15,
+       .batch_size = 128,
+       .learning_rate = 1e-3,
+       .shift = 1,
+       .two_pass = TwoPassForwardOptions().gain(3),
+       .multi_point = Entrance::outputs,
+       .multi_point_gain = 3},
+      {.name = "mnist-mesh784",
+       .description = "784-port mesh of 306,936 MZIs on all pixels, detectors, linear read-out",
+       .make = mnist_mesh784,
+       .input = {1, 28, 28},
+       .epochs = 8,
+       .batch_size = 128,
+       .learning_rate = 3e-3,
+       .electronic_rate = 0.5,
+       .shift = 1,
+       .two_pass = coherent(Feedback::adjoint).refresh(20)},
+      {.name = "slices-electronic",
+       .description = "a linear map 28->28->1 for every column, relu, linear read-out (arXiv 2408.08337)",
+       .make = slices_electronic,
+       .input = {1, 28, 28},
+       .epochs = 10,
+       .batch_size = 64,
+       .learning_rate = 1e-3,
+       .constant_rate = true,
+       .two_pass = TwoPassForwardOptions(),
+       .multi_point = Entrance::outputs},
+      {.name = "slices-columns",
+       .description = "28-port meshes 28->28->1 for every column, detectors, linear read-out",
+       .make = slices_columns,
+       .input = {1, 28, 28},
+       .epochs = 10,
+       .batch_size = 128,
+       .learning_rate = 1e-2,
+       .two_pass = coherent(Feedback::adjoint).entrance(Entrance::inputs)},
+      {.name = "slices-columns-rows",
+       .description = "the same for every column and every row",
+       .make = slices_columns_rows,
+       .input = {1, 28, 28},
+       .epochs = 10,
+       .batch_size = 128,
+       .learning_rate = 1e-2,
+       .two_pass = coherent(Feedback::adjoint).entrance(Entrance::inputs)},
+      {.name = "slices-direct",
+       .description = "one 28-port mesh for every column and every row, all detectors read",
+       .make = slices_direct,
+       .input = {1, 28, 28},
+       .epochs = 10,
+       .batch_size = 128,
+       .learning_rate = 1e-2,
+       .electronic_rate = 0.15,
+       .flip = true,
+       .two_pass = coherent(Feedback::adjoint)},
+      {.name = "slices-patches",
+       .description =
+           "28-port meshes on columns and rows, two 49-port meshes on 7x7 patches, all detectors read",
+       .make = slices_patches,
+       .input = {1, 28, 28},
+       .epochs = 12,
+       .batch_size = 128,
+       .learning_rate = 1e-2,
+       .electronic_rate = 0.15,
+       .flip = true,
+       .two_pass = coherent(Feedback::adjoint)},
   };
   return known;
 }
@@ -90,30 +132,6 @@ const Preset& find_preset(const std::string& name) {
           .expected = "one of " + c10::Join(", ", preset_names()),
           .got = "'" + name + "'",
           .remedy = "The nearest is '" + nearest_name(name, preset_names()) + "'"});
-}
-
-std::vector<std::string> rule_names() {
-  return {"bp", "tpfp", "dfa", "shallow"};
-}
-
-std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, int64_t seed) {
-  if (name == "bp") {
-    return std::make_shared<BackPropagation>();
-  }
-  if (name == "tpfp") {
-    return std::make_shared<TwoPassForward>(TwoPassForwardOptions(preset.two_pass).seed(seed));
-  }
-  if (name == "dfa") {
-    return std::make_shared<DirectFeedback>(DirectFeedbackOptions().seed(seed));
-  }
-  if (name == "shallow") {
-    return std::make_shared<Shallow>();
-  }
-  reject({.where = "optotorch",
-          .argument = "--rule",
-          .expected = "one of " + c10::Join(", ", rule_names()),
-          .got = "'" + name + "'",
-          .remedy = "The nearest is '" + nearest_name(name, rule_names()) + "'"});
 }
 
 }  // namespace optotorch::tools

@@ -5,7 +5,6 @@
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,10 +17,15 @@ struct Preset {
   Hybrid (*make)(int64_t classes);  ///< for images [batch, 1, 28, 28]; drawn by LibTorch's generator
   std::vector<int64_t> input;       ///< shape of one sample
   int64_t epochs, batch_size;
-  double learning_rate;  ///< of Adam; warm-up over the first 2.5 % of the steps, then a cosine to 0
-  int64_t shift;         ///< random shifts of training images, in pixels
-  int64_t threads;       ///< a small network gains nothing from more than one
+  double learning_rate;        ///< of Adam; warm-up over the first 2.5 % of the steps, then a cosine to 0
+  double electronic_rate = 1;  ///< learning rate of the electronic parameters, as a multiple
+  bool constant_rate = false;  ///< no warm-up and no cosine
+  int64_t shift = 0;           ///< random shifts of training images, in pixels
+  bool flip = false;           ///< random mirror images
+  int64_t threads = 1;         ///< a small network gains nothing from more than one
   TwoPassForwardOptions two_pass;
+  Entrance multi_point = Entrance::inputs;  ///< of the multi-point variant
+  double multi_point_gain = 1;
 };
 
 const std::vector<Preset>& presets();
@@ -29,10 +33,5 @@ std::vector<std::string> preset_names();
 
 /// Throws c10::ValueError that names the nearest preset.
 const Preset& find_preset(const std::string& name);
-
-std::vector<std::string> rule_names();
-
-/// "bp", "tpfp", "dfa" or "shallow". Throws c10::ValueError that names the nearest rule.
-std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, int64_t seed);
 
 }  // namespace optotorch::tools

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/export/torchscript.h>
 #include <optotorch/ops/simd_target.h>
 #include <optotorch/trainers/checkpoint.h>
@@ -19,6 +20,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <type_traits>
+
+#include "optotorch/rules.h"
 
 namespace optotorch::tools {
 namespace {
@@ -189,6 +192,30 @@ std::vector<EpochReport> load_metrics(const std::string& folder) {
   return epochs;
 }
 
+namespace {
+
+/// Adam, with a learning rate of their own for the parameters of torch::nn modules.
+std::shared_ptr<torch::optim::Optimizer> make_optimizer(const HybridImpl& model, double rate,
+                                                        double electronic_rate) {
+  if (electronic_rate == 1) {
+    return std::make_shared<torch::optim::Adam>(model.parameters(), torch::optim::AdamOptions(rate));
+  }
+  std::vector<torch::Tensor> optical, electronic;
+  for (size_t i = 0; i < model.size(); ++i) {
+    const bool is_electronic = dynamic_cast<const ElectronicBlock*>(&model.layer(i)) != nullptr;
+    const auto parameters = model.layer(i).parameters();
+    auto& group = is_electronic ? electronic : optical;
+    group.insert(group.end(), parameters.begin(), parameters.end());
+  }
+  const auto options = [](double value) { return std::make_unique<torch::optim::AdamOptions>(value); };
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  groups.emplace_back(optical, options(rate));
+  groups.emplace_back(electronic, options(rate * electronic_rate));
+  return std::make_shared<torch::optim::Adam>(groups, torch::optim::AdamOptions(rate));
+}
+
+}  // namespace
+
 FitResult train_run(RunConfig config, const RunOptions& options) {
   at::set_num_threads(static_cast<int>(config.threads));
   const auto& preset = find_preset(config.model);
@@ -202,9 +229,11 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
   const auto parts = config.validation > 0
                          ? std::optional<Split>(split(sets.train, config.validation, config.seed))
                          : std::nullopt;
-  const ImageBatches train(
-      parts ? parts->training : sets.train,
-      ImageBatchesOptions(config.batch_size).shuffle(true).seed(config.seed).shift(preset.shift));
+  const ImageBatches train(parts ? parts->training : sets.train, ImageBatchesOptions(config.batch_size)
+                                                                     .shuffle(true)
+                                                                     .seed(config.seed)
+                                                                     .shift(preset.shift)
+                                                                     .flip(preset.flip));
   const ImageBatchesOptions whole(1000);
   const ImageBatches test(sets.test, whole);
   const auto validation =
@@ -213,8 +242,7 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
   torch::manual_seed(config.seed);
   auto model = preset.make(config.classes);
   const auto rule = make_rule(config.rule, preset, config.seed);
-  const auto optimizer = std::make_shared<torch::optim::Adam>(
-      model->parameters(), torch::optim::AdamOptions(config.learning_rate));
+  const auto optimizer = make_optimizer(*model, config.learning_rate, preset.electronic_rate);
   const Loss loss = [](const torch::Tensor& output, const torch::Tensor& target) {
     return torch::nn::functional::cross_entropy(output, target);
   };
@@ -222,7 +250,7 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
   Trainer trainer(model, rule, optimizer, loss,
                   TrainerOptions()
                       .epochs(config.epochs)
-                      .schedule(cosine_schedule(warmup_steps))
+                      .schedule(preset.constant_rate ? constant_schedule() : cosine_schedule(warmup_steps))
                       .folder(options.folder)
                       .resume(options.resume)
                       .checkpoint_seconds(options.checkpoint_seconds)

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "optotorch/command.h"
+#include "optotorch/rules.h"
 #include "optotorch/run.h"
 
 namespace optotorch::tools {

@@ -118,6 +118,12 @@ void convert(const ImageSet& set, const at::Tensor& samples, const at::Tensor& v
       prefetch(image_of(i + 1), size);
     }
     convert_image(image_of(i), out + i * size, table, shape, shift_of(i));
+    if (options.flip() &&
+        random_flip(options.seed(), static_cast<uint64_t>(epoch), static_cast<uint64_t>(sample[i]))) {
+      for (Real* row = out + i * size; row < out + (i + 1) * size; row += shape.width) {
+        std::reverse(row, row + shape.width);
+      }
+    }
   }
 }
 

@@ -21,7 +21,7 @@ struct ImageBatchesOptions {
   TORCH_ARG(int64_t, batch_size);
   /// A new random order in every epoch; otherwise the order of the data set.
   TORCH_ARG(bool, shuffle) = false;
-  /// Of the orders and the shifts.
+  /// Of the orders, the shifts and the flips.
   TORCH_ARG(uint64_t, seed) = 0;
   /// Leaves out the last batch of an epoch if it is not full.
   TORCH_ARG(bool, drop_last) = false;
@@ -31,6 +31,8 @@ struct ImageBatchesOptions {
   /// Moves every image by up to this many pixels, at random in both directions, anew in every epoch; what
   /// comes in from outside is pixel value 0. Less than height and width.
   TORCH_ARG(int64_t, shift) = 0;
+  /// Mirrors every other image, left to right, at random, anew in every epoch.
+  TORCH_ARG(bool, flip) = false;
   /// at::kFloat or at::kDouble.
   TORCH_ARG(at::ScalarType, dtype) = at::kFloat;
 };

@@ -49,4 +49,9 @@ Shift random_shift(int64_t most, uint64_t seed, uint64_t epoch, uint64_t sample)
   return {down, draw()};
 }
 
+bool random_flip(uint64_t seed, uint64_t epoch, uint64_t sample) {
+  at::Philox4_32 engine(seed, epoch, first_counter(RandomStream::flip) + sample);
+  return engine() % 2 == 1;
+}
+
 }  // namespace optotorch

@@ -9,7 +9,7 @@
 namespace optotorch {
 
 /// What a random number is for. Streams of one seed never share a Philox counter.
-enum class RandomStream : uint64_t { order = 0, shift = 1, split = 2 };
+enum class RandomStream : uint64_t { order = 0, shift = 1, split = 2, flip = 3 };
 
 /// A uniformly random permutation of 0 ... count - 1, int64 [count], 1 <= count < 2^32.
 ///
@@ -27,5 +27,8 @@ struct Shift {
 /// Both components uniform in -most ... most (up to a bias below 2 most / 2^32), independent: Philox4x32-10
 /// with key `seed` and counter words (2^62 stream + sample, epoch). 0 <= most < 2^31.
 Shift random_shift(int64_t most, uint64_t seed, uint64_t epoch, uint64_t sample);
+
+/// True for one image in two: Philox4x32-10 with key `seed` and counter words (3 2^62 + sample, epoch).
+bool random_flip(uint64_t seed, uint64_t epoch, uint64_t sample);
 
 }  // namespace optotorch

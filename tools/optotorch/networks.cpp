@@ -1,0 +1,137 @@
+#include "optotorch/networks.h"
+
+#include <ATen/ATen.h>
+#include <optotorch/modules/block_diagonal.h>
+#include <optotorch/modules/fourier_lens.h>
+#include <optotorch/modules/image_slices.h>
+#include <optotorch/modules/modulator.h>
+#include <optotorch/modules/mzi_mesh.h>
+#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/weight_bank.h>
+#include <torch/nn/cloneable.h>
+#include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cmath>
+
+namespace optotorch::tools {
+namespace {
+
+constexpr int64_t side = 28, pixels = side * side;
+
+torch::nn::Linear zero_head(int64_t in, int64_t out) {
+  torch::nn::Linear head(in, out);
+  const torch::NoGradGuard no_grad;
+  head->weight.zero_();
+  head->bias.zero_();
+  return head;
+}
+
+PhotodetectorOptions amplitude() {
+  return PhotodetectorOptions().detection(Detection::amplitude);
+}
+
+/// A linear map of its own for every slice: [batch, slices x in] -> [batch, slices x out].
+class SliceLinearImpl : public torch::nn::Cloneable<SliceLinearImpl> {
+ public:
+  SliceLinearImpl(int64_t slices, int64_t in, int64_t out)
+      : torch::nn::Cloneable<SliceLinearImpl>("SliceLinear"), slices_(slices), in_(in), out_(out) {
+    reset();
+  }
+
+  void reset() override {
+    const double bound = 1 / std::sqrt(static_cast<double>(in_));
+    weight_ = register_parameter("weight", torch::empty({slices_, in_, out_}).uniform_(-bound, bound));
+    bias_ = register_parameter("bias", torch::empty({slices_, 1, out_}).uniform_(-bound, bound));
+  }
+
+  torch::Tensor forward(const torch::Tensor& x) {
+    const auto slices = x.reshape({-1, slices_, in_}).transpose(0, 1);
+    return at::baddbmm(bias_, slices, weight_).transpose(0, 1).flatten(1);
+  }
+
+ private:
+  int64_t slices_, in_, out_;
+  torch::Tensor weight_, bias_;
+};
+TORCH_MODULE(SliceLinear);
+
+/// Every step-th of the values: the detectors that are there.
+torch::nn::Functional every(int64_t step) {
+  return torch::nn::Functional([step](const torch::Tensor& x) {
+    return x.reshape({x.size(0), -1, step}).select(2, 0);
+  });
+}
+
+BlockDiagonal meshes(int64_t count) {
+  return BlockDiagonal(
+      std::vector<DiagonalBlock>{{MziMesh(MziMeshOptions(side).meshes(count)).ptr(), {count, side}}});
+}
+
+Hybrid two_meshes_a_slice(const std::vector<SliceSet>& sets, int64_t classes) {
+  const auto slices = static_cast<int64_t>(sets.size()) * side;
+  return Hybrid(ImageSlices(ImageSlicesOptions(side, side).sets(sets)), meshes(slices),
+                Photodetector(amplitude()), Modulator(slices * side), meshes(slices),
+                Photodetector(amplitude()), every(side), zero_head(slices, classes));
+}
+
+}  // namespace
+
+Hybrid mnist_hybrid(int64_t classes) {
+  constexpr int64_t window = 10, ports = window * window;
+  return Hybrid(FourierLens(window), MziMesh(ports), Photodetector(amplitude()), zero_head(ports, classes));
+}
+
+Hybrid mnist_weight_bank(int64_t classes) {
+  constexpr int64_t hidden = 256;
+  return Hybrid(torch::nn::Flatten(), WeightBank(pixels, hidden), torch::nn::Tanh(),
+                zero_head(hidden, classes));
+}
+
+Hybrid mnist_wide_bank(int64_t classes) {
+  constexpr int64_t hidden = 1024;
+  WeightBank head(hidden, classes);
+  head->set_weight(torch::zeros({classes, hidden}));
+  return Hybrid(torch::nn::Flatten(), WeightBank(pixels, hidden), torch::nn::ReLU(), head);
+}
+
+Hybrid mnist_mesh784(int64_t classes) {
+  return Hybrid(ImageSlices(ImageSlicesOptions(side, side).sets({SliceSet::rows()})), MziMesh(pixels),
+                Photodetector(amplitude()), zero_head(pixels, classes));
+}
+
+Hybrid slices_electronic(int64_t classes) {
+  return Hybrid(torch::nn::Functional([](const torch::Tensor& x) {
+                  return x.reshape({-1, side, side}).transpose(1, 2).flatten(1);
+                }),
+                SliceLinear(side, side, side), torch::nn::ReLU(), SliceLinear(side, side, 1),
+                torch::nn::ReLU(), torch::nn::Linear(side, classes));
+}
+
+Hybrid slices_columns(int64_t classes) {
+  return two_meshes_a_slice({SliceSet::columns()}, classes);
+}
+
+Hybrid slices_columns_rows(int64_t classes) {
+  return two_meshes_a_slice({SliceSet::columns(), SliceSet::rows()}, classes);
+}
+
+Hybrid slices_direct(int64_t classes) {
+  return Hybrid(ImageSlices(ImageSlicesOptions(side, side).sets({SliceSet::columns(), SliceSet::rows()})),
+                meshes(2 * side), Photodetector(amplitude()), zero_head(2 * pixels, classes));
+}
+
+Hybrid slices_patches(int64_t classes) {
+  constexpr int64_t patch = 7, ports = patch * patch, patches = 64, copies = 2;
+  std::vector<DiagonalBlock> blocks{{MziMesh(MziMeshOptions(side).meshes(2 * side)).ptr(), {2 * side, side}}};
+  for (int64_t copy = 0; copy < copies; ++copy) {
+    blocks.push_back({MziMesh(ports).ptr(), {patches, ports}});
+  }
+  return Hybrid(
+      ImageSlices(ImageSlicesOptions(side, side)
+                      .sets({SliceSet::columns(), SliceSet::rows(), SliceSet::patches(patch, 3, copies)})),
+      BlockDiagonal(std::move(blocks)), Photodetector(amplitude()),
+      zero_head(2 * pixels + copies * patches * ports, classes));
+}
+
+}  // namespace optotorch::tools

@@ -1,0 +1,35 @@
+#pragma once
+
+// The networks of the presets; for images [batch, 1, 28, 28], drawn by LibTorch's generator. Every read-out
+// starts at zero: the first steps then depend on the optics, not on a random read-out.
+
+#include <optotorch/modules/hybrid.h>
+
+namespace optotorch::tools {
+
+/// Lens (the 10 x 10 lowest frequencies), 100-port mesh, amplitude detectors, linear read-out.
+Hybrid mnist_hybrid(int64_t classes);
+
+/// 784-256 bank of microring weights, tanh, linear read-out.
+Hybrid mnist_weight_bank(int64_t classes);
+
+/// 784-1024 and 1024-classes banks of microring weights, relu between.
+Hybrid mnist_wide_bank(int64_t classes);
+
+/// One 784-port mesh of 306,936 MZIs on all pixels, amplitude detectors, linear read-out.
+Hybrid mnist_mesh784(int64_t classes);
+
+/// The slice network of arXiv 2408.08337: every column of the image has its own linear maps 28->28 and 28->1,
+/// relu behind each, and a linear read-out of the 28 results. Electronic.
+Hybrid slices_electronic(int64_t classes);
+/// The same with a 28-port mesh and amplitude detectors for either map; of the second mesh one port is read.
+Hybrid slices_columns(int64_t classes);
+/// The same on columns and rows: 56 slices.
+Hybrid slices_columns_rows(int64_t classes);
+/// One mesh a slice, columns and rows, all 28 detectors of each into the read-out.
+Hybrid slices_direct(int64_t classes);
+/// 28 column meshes, 28 row meshes, and 49-port meshes that the 64 patches of 7 x 7 pixels share; all
+/// detectors into the read-out.
+Hybrid slices_patches(int64_t classes);
+
+}  // namespace optotorch::tools

@@ -1,0 +1,27 @@
+#pragma once
+
+// The rules that the program knows by name.
+
+#include <optotorch/trainers/rules/two_pass_forward.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "optotorch/presets.h"
+
+namespace optotorch::tools {
+
+/// A rule by name: one of its own, or the preset's two-pass rule with some options changed.
+struct RuleName {
+  std::string name;
+  std::string description;
+};
+
+std::vector<RuleName> rule_descriptions();
+std::vector<std::string> rule_names();
+
+/// Throws c10::ValueError that names the nearest rule.
+std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, int64_t seed);
+
+}  // namespace optotorch::tools
