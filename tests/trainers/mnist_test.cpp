@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <optotorch/trainers/datasets/emnist.h>
 #include <optotorch/trainers/datasets/fashion_mnist.h>
+#include <optotorch/trainers/datasets/idx_image_set.h>
 #include <optotorch/trainers/datasets/kmnist.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/datasets/mnist.h>
@@ -136,12 +137,30 @@ TEST(MnistTest, ErrorsSayWhereToGetTheFiles) {
     EXPECT_SAYS(MNIST(folder.path()), expected);
   }
   EXPECT_SAYS(MNIST(folder.path() + "/absent"), "download=True");
-  EXPECT_SAYS(FashionMNIST(folder.path()), "dataset-fashion-mnist");
   EXPECT_SAYS(EMNIST(folder.path(), EMNIST::Split::letters), "EMNIST(root, split='letters', download=True)");
   EXPECT_SAYS(QMNIST(folder.path(), QMNIST::What::nist), "QMNIST(root, what='nist', download=True)");
-  // One of two files is not enough.
+  // One of two files is not enough, and says that something is wrong in the user's folder.
   folder.write("MNIST/raw/train-images-idx3-ubyte", image_file(3));
   EXPECT_SAYS(MNIST(folder.path()), "no such pair");
+  folder.write("FashionMNIST/raw/train-images-idx3-ubyte", image_file(3));
+  EXPECT_SAYS(FashionMNIST(folder.path()), "apt install dataset-fashion-mnist");
+  EXPECT_SAYS(FashionMNIST(folder.path()), "or in /usr/share/datasets/fashion-mnist");
+}
+
+TEST(MnistTest, SystemFolderServesWhereTheUsersHasNone) {
+  const TemporaryFolder folder;
+  const std::string user = folder.path() + "/user";
+  auto files = classic_files("Some", ImageSet::Mode::train, digit_names());
+  folder.write("system/train-images-idx3-ubyte.gz", gzipped(image_file(2)));
+  folder.write("system/train-labels-idx1-ubyte", label_file({5, 6}));
+  EXPECT_SAYS(read_idx_image_set(user, files), "no such pair");
+  files.system_folder = folder.path() + "/system";
+  expect_contents(read_idx_image_set(user, files), 2, {5, 6});
+  expect_contents(read_idx_image_set(user + "/absent", files), 2, {5, 6});
+  folder.write("user/Some/raw/train-labels-idx1-ubyte", label_file({9, 0, 4}));
+  EXPECT_SAYS(read_idx_image_set(user, files), "no such pair");
+  folder.write("user/Some/raw/train-images-idx3-ubyte", image_file(3));
+  expect_contents(read_idx_image_set(user, files), 3, {9, 0, 4});
 }
 
 TEST(MnistTest, RejectsFilesThatDoNotBelongTogether) {
@@ -173,7 +192,8 @@ TEST(MnistTest, FashionOfDebiansPackage) {
   if (!std::filesystem::exists(root)) {
     GTEST_SKIP() << "Debian's package dataset-fashion-mnist is not installed";
   }
-  expect_balanced(FashionMNIST(root), 6000);
+  const TemporaryFolder empty;
+  expect_balanced(FashionMNIST(empty.path()), 6000);
   const FashionMNIST test(root, FashionMNIST::Mode::test);
   expect_balanced(test, 1000);
   EXPECT_EQ(test.class_names()[test.targets()[0].item<int64_t>()], "Ankle boot");
@@ -266,6 +286,8 @@ TEST(MnistTest, LoadsByName) {
 
 TEST(MnistTest, EveryNameLoadsItsOwnFiles) {
   const TemporaryFolder folder;
+  // Half a data set, so that Debian's package is not looked for.
+  folder.write("FashionMNIST/raw/train-images-idx3-ubyte", image_file(3));
   const std::vector<std::pair<std::string, std::string>> expected = {
       {"mnist", "datasets.MNIST("},
       {"fashion-mnist", "datasets.FashionMNIST("},

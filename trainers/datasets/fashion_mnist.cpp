@@ -8,8 +8,8 @@ IdxImageFiles files_of(ImageSet::Mode mode) {
   auto files = classic_files("FashionMNIST", mode,
                              {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
                               "Sneaker", "Bag", "Ankle boot"});
-  files.download +=
-      ", or with Debian's package dataset-fashion-mnist (root is then /usr/share/datasets/fashion-mnist)";
+  files.download += ", or on Debian with apt install dataset-fashion-mnist";
+  files.system_folder = "/usr/share/datasets/fashion-mnist";  // where that package puts them
   return files;
 }
 

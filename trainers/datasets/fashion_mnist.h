@@ -11,8 +11,9 @@ namespace optotorch {
 class FashionMNIST : public ImageSet {
  public:
   /// Reads train- or t10k-images-idx3-ubyte and -labels-idx1-ubyte, plain or .gz, from
-  /// `root`/FashionMNIST/raw or `root`; Debian's package dataset-fashion-mnist puts them into
-  /// /usr/share/datasets/fashion-mnist. Throws c10::ValueError as read_idx_image_set does (idx_image_set.h).
+  /// `root`/FashionMNIST/raw or `root`; where `root` has none, from /usr/share/datasets/fashion-mnist, where
+  /// Debian's package dataset-fashion-mnist puts them. Throws c10::ValueError as read_idx_image_set does
+  /// (idx_image_set.h).
   explicit FashionMNIST(const std::string& root, Mode mode = Mode::train);
 };
 

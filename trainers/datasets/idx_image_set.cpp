@@ -22,9 +22,24 @@ std::optional<std::string> plain_or_packed(const fs::path& folder, const std::st
   return std::nullopt;
 }
 
+bool holds_idx_files(const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().filename().string().find("-idx") != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::pair<std::string, std::string> find_files(const std::string& root, const IdxImageFiles& files) {
   const fs::path usual = fs::path(root) / files.data_set / "raw";
-  for (const fs::path& folder : {usual, fs::path(root)}) {
+  std::vector<fs::path> folders{usual, root};
+  // Not where the user has another part: the two might not belong together.
+  if (!files.system_folder.empty() && !holds_idx_files(usual) && !holds_idx_files(root)) {
+    folders.emplace_back(files.system_folder);
+  }
+  for (const fs::path& folder : folders) {
     const auto images = plain_or_packed(folder, files.images);
     const auto labels = plain_or_packed(folder, files.labels);
     if (images && labels) {
@@ -33,8 +48,9 @@ std::pair<std::string, std::string> find_files(const std::string& root, const Id
   }
   reject({.where = files.data_set,
           .argument = "root",
-          .expected = c10::str(files.images, " and ", files.labels, ", plain or .gz, in ", usual.string(),
-                               " or in ", root),
+          .expected =
+              c10::str(files.images, " and ", files.labels, ", plain or .gz, in ", usual.string(), " or in ",
+                       root, files.system_folder.empty() ? "" : ", or in " + files.system_folder),
           .got = "no such pair of files",
           .remedy = c10::str("Get them with ", files.download)});
 }

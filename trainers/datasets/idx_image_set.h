@@ -17,13 +17,14 @@ struct IdxImageFiles {
   std::vector<std::string> class_names;  ///< by label
   std::string download;                  ///< how to get it, "torchvision.datasets.MNIST(root, download=True)"
   int64_t first_label = 0;               ///< the least label that is in use
+  std::string system_folder = {};        ///< looked into where `root` has no idx file; empty: none
   int64_t label_columns = 0;  ///< 0: uint8 [N]; otherwise the label is column 0 of int32 [N, columns]
 };
 
 /// Reads both files, plain or .gz, from `root`/`data_set`/raw, where torchvision leaves them, or from `root`
-/// itself.
+/// itself; if neither place has any idx file, from `system_folder`, where a package may have put them.
 ///
-/// Throws c10::ValueError if they are in neither place (naming what was looked for and where to get it), if
+/// Throws c10::ValueError if they are in no such place (naming what was looked for and where to get it), if
 /// one is no sound idx file, or if it does not hold what it should: type, size of the images, equally many
 /// images and labels, labels that name a class.
 ImageSet read_idx_image_set(const std::string& root, const IdxImageFiles& files);
