@@ -131,6 +131,23 @@ class WhatARunHolds(ProgramTest):
         self.assertTrue(all(abs(cosine - 1) < 1e-5 for cosine in log["alignment"]))
         self.assertEqual(run(*self.train(self.folder / "bank", "--model", "mnist-weight-bank")).returncode, 0)
 
+    def test_train_on_some(self):
+        options = ("train", "--data-root", self.data, "--epochs", 1, "--batch-size", 32, "--validation", 0, "--quiet")
+        for name, samples in (("some", 32), ("more", 100_000), ("all", 0)):
+            self.assertEqual(run(*options, "--samples", samples, "--out", self.folder / name).returncode, 0)
+        losses = [json.loads((self.folder / name / "metrics.jsonl").read_text())["train_loss"]
+                  for name in ("some", "more", "all")]
+        self.assertEqual(losses[1], losses[2])
+        self.assertAlmostEqual(losses[0], 2.302585, places=4)  # one step from a read-out of zeros: log 10
+        self.assertNotAlmostEqual(losses[2], 2.302585, places=4)
+        self.assertEqual(run(*options, "--samples", -1, "--out", self.folder / "x").returncode, 2)
+        # A run of before the option was.
+        config = self.folder / "all" / "config.json"
+        text = json.loads(config.read_text())
+        del text["samples"]
+        config.write_text(json.dumps(text))
+        self.assertEqual(run(*options, "--resume", "--out", self.folder / "all").returncode, 0)
+
 
 class Words(ProgramTest):
     def test_help_teaches(self):

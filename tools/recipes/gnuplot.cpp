@@ -18,7 +18,7 @@ constexpr size_t marked_points = 40;
 constexpr int64_t most_rectangles = 10'000;
 
 /// In single quotes gnuplot obeys nothing but the quote, which is doubled.
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
   std::string result = "'";
   for (const char c : text) {
     if (c == '\'') {
@@ -37,14 +37,19 @@ std::string number(double value) {
 }
 
 std::string labels(const std::string& title, const std::string& x, const std::string& y) {
-  return "set title " + quoted(title) + "\nset xlabel " + quoted(x) + "\nset ylabel " + quoted(y) + "\n";
+  return "set title " + in_quotes(title) + "\nset xlabel " + in_quotes(x) + "\nset ylabel " + in_quotes(y) +
+         "\n";
 }
 
-/// "('a' 0, 'b' 1)": where names stand on an axis.
+/// "('a' 0, 'b' 1)": where names stand on an axis. A name there is a format, in which %% is a per cent sign.
 std::string tics(const std::vector<std::string>& names) {
   std::string result;
   for (size_t i = 0; i < names.size(); ++i) {
-    result += (i == 0 ? "" : ", ") + quoted(names[i]) + " " + std::to_string(i);
+    std::string name;
+    for (const char c : names[i]) {
+      name.append(c == '%' ? 2 : 1, c);
+    }
+    result += (i == 0 ? "" : ", ") + in_quotes(name) + " " + std::to_string(i);
   }
   return "(" + result + ")";
 }
@@ -94,6 +99,7 @@ std::optional<GnuplotInput> gnuplot_input(const LinePlot& plot) {
   }
   std::string lines;
   int drawn = 0;
+  double left = INFINITY, right = -INFINITY;
   for (const auto& series : plot.series) {
     OPTOTORCH_CHECK(series.x.size() == series.y.size(), .where = "Page::plot", .argument = "series",
                     .expected = "as many y as x",
@@ -106,6 +112,8 @@ std::optional<GnuplotInput> gnuplot_input(const LinePlot& plot) {
       const bool visible =
           std::isfinite(x) && std::isfinite(y) && (!plot.log_x || x > 0) && (!plot.log_y || y > 0);
       points += visible ? 1 : 0;
+      left = visible ? std::min(left, x) : left;
+      right = visible ? std::max(right, x) : right;
       data += visible ? number(x) + " " + number(y) + "\n" : "NaN NaN\n";
     }
     if (points == 0) {
@@ -115,11 +123,14 @@ std::optional<GnuplotInput> gnuplot_input(const LinePlot& plot) {
     input.data += (drawn == 0 ? "" : "\n\n") + data;
     lines += (drawn == 0 ? "plot DATA" : ", \\\n  DATA") + std::string(" index ") + std::to_string(drawn) +
              " with " + (points <= marked_points ? "linespoints pt 7 ps 0.5" : "lines") + " lw 1.8 title " +
-             quoted(series.name);
+             in_quotes(series.name);
     ++drawn;
   }
   if (drawn == 0) {
     return std::nullopt;
+  }
+  if (left < right) {
+    input.commands += "set xrange [" + number(left) + ":" + number(right) + "]\n";
   }
   input.commands += drawn == 1 && plot.series.front().name.empty() ? "unset key\n" : "";
   input.commands += lines + "\n";
@@ -155,7 +166,10 @@ std::optional<GnuplotInput> gnuplot_input(const HeatMap& map) {
                    x.range(false) + "\nset yrange " + y.range(map.first_row_on_top) +
                    "\nset tics scale 0.4\n";
   if (!map.column_names.empty()) {
-    input.commands += "set xtics rotate by -35 " + tics(map.column_names) + "\n";
+    const bool is_long = std::any_of(map.column_names.begin(), map.column_names.end(),
+                                     [](const std::string& name) { return name.size() > 3; });
+    input.commands +=
+        "set xtics " + std::string(is_long ? "rotate by -35 " : "") + tics(map.column_names) + "\n";
   }
   if (!map.row_names.empty()) {
     input.commands += "set ytics " + tics(map.row_names) + "\n";

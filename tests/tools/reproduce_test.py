@@ -1,0 +1,268 @@
+"""`optotorch reproduce`: what it leaves behind, that it goes on where it was stopped, and what it says of trouble.
+Usage: reproduce_test.py PROGRAM DATA_ROOT [unittest arguments]"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import xml.etree.ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+
+from program_test import PROGRAM, run, snapshot, tiny_mnist
+
+VOID = {"meta", "img", "br", "hr", "link"}
+RULES = ("bp", "tpfp", "dfa", "shallow")
+
+
+class Checker(HTMLParser):
+    """Every element is closed, in order; remembers pictures, cells and whatever would need a network."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.pictures, self.cells, self.outside = [], [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("src", "href"):
+                (self.pictures if tag == "img" else self.outside).append(value)
+        if tag == "script":
+            self.outside.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, (tag, self.open)
+        self.open.pop()
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "td":
+            self.cells.append(data)
+
+
+def tree_of(pid):
+    """The living children of a process."""
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def lives(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+class ReproduceTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = Path(tempfile.mkdtemp())
+        cls.data = tiny_mnist(cls.shared / "data")
+        cls.finished = cls.shared / "finished"
+        cls.done = run("reproduce", "four-rules", "--data-root", cls.data, "--epochs", 3, "--seeds", 2,
+                       "--out", cls.finished)
+        assert cls.done.returncode == 0, cls.done.stderr
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.shared)
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(dir=self.shared))
+
+    def command(self, out, *arguments, epochs=3, seeds=2):
+        return [str(a) for a in ("reproduce", "four-rules", "--data-root", self.data, "--epochs", epochs, "--seeds",
+                                 seeds, "--out", out, *arguments)]
+
+    def copy(self):
+        return Path(shutil.copytree(self.finished, self.folder / "copy"))
+
+    def rows(self, out):
+        return json.loads((out / "four-rules.json").read_text())["rows"]
+
+    def rejected(self, *arguments, say=(), **options):
+        result = run(*arguments, **options)
+        self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
+        for word in say:
+            self.assertIn(word, result.stderr)
+        self.assertNotIn("frame #", result.stderr)
+        return result.stderr
+
+    def test_json_agrees_with_the_runs(self):
+        result = json.loads((self.finished / "four-rules.json").read_text())
+        self.assertEqual(sorted(result), ["recipe", "rows", "seconds", "versions"])
+        self.assertEqual(result["recipe"], "four-rules")
+        self.assertEqual([row["system"] for row in result["rows"]], ["BP", "TPFP", "DFA", "shallow"])
+        for row, name in zip(result["rows"], RULES):
+            self.assertEqual(sorted(row), ["measured", "published", "seeds", "selection", "spread", "system"])
+            last = []
+            for folder in (name, name + "-seed1"):
+                lines = (self.finished / folder / "metrics.jsonl").read_text().splitlines()
+                self.assertEqual(len(lines), 3)
+                last.append(json.loads(lines[-1])["test_accuracy"])
+            self.assertAlmostEqual(row["measured"], sum(last) / 2, places=12)
+            self.assertAlmostEqual(row["spread"], max(last) - min(last), places=12)
+            self.assertEqual((row["seeds"], row["selection"], row["published"]), (2, "last epoch", None))
+            config = json.loads((self.finished / (name + "-seed1") / "config.json").read_text())
+            self.assertEqual((config["rule"], config["seed"], config["threads"]), (name, 1, 1))
+            self.assertIn(f"{100 * row['measured']:.2f} %", self.done.stdout)
+
+    def test_page(self):
+        page = Checker((self.finished / "index.html").read_text())
+        self.assertEqual(page.outside, [])
+        for row in self.rows(self.finished):
+            self.assertIn(row["system"], page.cells)
+            self.assertIn(f"{100 * row['measured']:.2f} %", page.cells)
+        if not shutil.which("gnuplot"):
+            self.skipTest("gnuplot is not installed")
+        # Accuracy, loss, two alignments, two confusion matrices and two phase maps.
+        self.assertEqual(len(page.pictures), 8)
+        for picture in page.pictures:
+            root = xml.etree.ElementTree.parse(self.finished / picture).getroot()
+            self.assertTrue(root.tag.endswith("svg"))
+            for other in (".gp", ".dat"):
+                self.assertTrue((self.finished / picture).with_suffix(other).exists())
+
+    def test_without_gnuplot(self):
+        out = self.copy()
+        result = run(*self.command(out), env=os.environ | {"PATH": str(self.folder)})
+        self.assertEqual(result.returncode, 0, result.stderr)
+        text = (out / "index.html").read_text()
+        page = Checker(text)
+        self.assertEqual(page.pictures, [])
+        self.assertIn("apt install gnuplot-nox", text)
+        self.assertEqual(list((out / "pictures").glob("*.svg")), [])
+        self.assertEqual(len(list((out / "pictures").glob("*.dat"))), 8)
+
+    def test_again_keeps_what_is_finished(self):
+        out = self.copy()
+        before = {k: v for k, v in snapshot(out).items() if len(k.parts) == 2 and k.parts[0] != "pictures"}
+        result = run(*self.command(out))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("8 of 8", result.stderr)
+        self.assertEqual({k: v for k, v in snapshot(out).items() if k in before}, before)
+        self.assertEqual(self.rows(out), self.rows(self.finished))
+
+    def test_more_seeds_keep_the_first(self):
+        out = self.copy()
+        self.assertEqual(run(*self.command(out, seeds=1)).returncode, 0)
+        self.assertEqual([row["seeds"] for row in self.rows(out)], [1] * 4)
+
+    def test_the_number_of_threads_changes_nothing(self):
+        out = self.folder / "out"
+        result = run(*self.command(out, "--threads", 5))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(self.rows(out), self.rows(self.finished))
+
+    def stopped(self, signal_number, after):
+        """Starts a recipe and stops it when `after` trainings have left their first checkpoint."""
+        out = self.folder / "out"
+        process = subprocess.Popen([PROGRAM, *self.command(out, "--threads", 2)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        while len(list(out.glob("*/checkpoint.safetensors"))) < after:
+            self.assertIsNone(process.poll(), "ended too early")
+            time.sleep(0.01)
+        children = tree_of(process.pid)
+        process.send_signal(signal_number)
+        output = process.communicate(timeout=120)
+        deadline = time.monotonic() + 60
+        while any(lives(child) for child in children):
+            self.assertLess(time.monotonic(), deadline, "a training outlived the recipe")
+            time.sleep(0.02)
+        self.assertFalse((out / "index.html").exists())
+        return out, process.returncode, "".join(output)
+
+    def test_interrupt_and_continue(self):
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(signal_number):
+                out, code, said = self.stopped(signal_number, after=3)
+                self.assertEqual(code, 130)
+                self.assertIn("the same command continues", said)
+                result = run(*self.command(out))
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual(self.rows(out), self.rows(self.finished))
+                shutil.rmtree(out)
+
+    def test_kill_and_continue(self):
+        for after in (1, 4, 7):
+            out, code, _ = self.stopped(signal.SIGKILL, after)
+            self.assertEqual(code, -signal.SIGKILL)
+            result = run(*self.command(out))
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(self.rows(out), self.rows(self.finished))
+            shutil.rmtree(out)
+
+    def test_other_options_are_refused_and_change_nothing(self):
+        out = self.copy()
+        runs = {k: v for k, v in snapshot(out).items() if k.name != "log.txt"}
+        for arguments in (self.command(out, epochs=4), self.command(out, "--quick")):
+            self.rejected(*arguments, say=["epochs", str(out / "bp")])
+        self.assertEqual({k: v for k, v in snapshot(out).items() if k.name != "log.txt"}, runs)
+
+    def test_a_failing_training_is_one_error(self):
+        out = self.copy()
+        (out / "dfa" / "model.pt").unlink()
+        (out / "dfa" / "checkpoint.safetensors").write_bytes(b"damaged")
+        said = self.rejected(*self.command(out), say=["DFA", "exit code 2", "dfa/log.txt", "checkpoint.safetensors"])
+        self.assertEqual(said.count("expected success"), 1)
+        self.assertIn("DFA: the training ended with exit code 2", (out / "log.txt").read_text())
+        # It can be mended.
+        shutil.rmtree(out / "dfa")
+        self.assertEqual(run(*self.command(out)).returncode, 0)
+        self.assertEqual(self.rows(out), self.rows(self.finished))
+
+    def test_failing_trainings_stop_the_others(self):
+        raw = tiny_mnist(self.folder / "data") / "MNIST/raw"
+        (raw / "t10k-labels-idx1-ubyte.gz").write_bytes(b"")
+        arguments = self.command(self.folder / "out")
+        arguments[arguments.index("--data-root") + 1] = str(self.folder / "data")
+        said = self.rejected(*arguments, say=["t10k-labels-idx1-ubyte"])
+        self.assertEqual(said.count("the training ended with"), 1)
+        self.assertFalse(list((self.folder / "out").glob("*-seed1/config.json")))
+
+    def test_places(self):
+        self.rejected("reproduce", "four-rules", say=["--out"])
+        self.rejected(*self.command("/proc/out"), say=["--out", "/proc/out"])
+        self.rejected(*self.command("/dev/null"), say=["--out"])
+        self.rejected(*self.command(self.folder / "out", "--json", self.folder / "absent" / "x.json"), say=["--json"])
+        self.assertEqual(list((self.folder / "out").glob("bp")), [])
+        strange = self.folder / "strange"
+        strange.mkdir()
+        (strange / "notes.txt").write_text("mine")
+        self.rejected(*self.command(strange), say=["--out", str(strange)])
+        (strange / "log.txt").write_text("reproduce another\n")
+        self.rejected(*self.command(strange), say=["reproduce another"])
+        self.assertEqual(snapshot(strange), {Path("notes.txt"): b"mine", Path("log.txt"): b"reproduce another\n"})
+
+    def test_two_at_once_in_one_folder(self):
+        out = self.folder / "out"
+        process = subprocess.Popen([PROGRAM, *self.command(out)], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        while not list(out.glob("*/config.json")):
+            time.sleep(0.01)
+        self.rejected(*self.command(out), say=["another reproduce is running"])
+        self.assertEqual(process.wait(), 0)
+        self.assertEqual(self.rows(out), self.rows(self.finished))
+
+    def test_quick(self):
+        out, file = self.folder / "out", self.folder / "x.json"
+        begin = time.monotonic()
+        result = run("reproduce", "four-rules", "--data-root", self.data, "--quick", "--out", out, "--json", file)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertLess(time.monotonic() - begin, 60)
+        self.assertEqual(len(json.loads(file.read_text())["rows"]), 4)
+        self.assertEqual(json.loads((out / "bp/config.json").read_text())["epochs"], 1)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=1)
