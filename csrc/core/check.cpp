@@ -58,7 +58,7 @@ std::string describe(const at::Tensor& tensor) {
   if (!tensor.defined()) {
     return "an undefined tensor";
   }
-  return c10::str(type_name(tensor.scalar_type()), " ", tensor.sizes());
+  return c10::str(type_name(tensor.scalar_type()), " ", tensor.sym_sizes());
 }
 
 void check_finite(const std::string& where, const std::string& argument, const at::Tensor& tensor) {

@@ -42,12 +42,31 @@ MeshGradients mzi_mesh_backward(const at::Tensor& dL_doutput, const at::Tensor& 
 
 namespace {
 
-void check_tensor(const char* argument, const at::Tensor& tensor, at::IntArrayRef shape, at::ScalarType type,
-                  const std::string& remedy) {
-  OPTOTORCH_CHECK(tensor.scalar_type() == type && tensor.sizes() == shape, .where = "mzi_mesh",
-                  .argument = argument, .expected = c10::str(type_name(type), " ", shape),
-                  .got = describe(tensor), .remedy = remedy);
-}
+/// What the tensors of a mesh, or of a stack of them, must be.
+struct Expected {
+  at::ScalarType type;
+  std::optional<c10::SymInt> meshes;
+  const MeshLayout& layout;
+
+  void check(const char* argument, const at::Tensor& tensor, at::IntArrayRef of_one_mesh) const {
+    c10::SmallVector<c10::SymInt, 3> shape;
+    if (meshes) {
+      shape.push_back(*meshes);
+    }
+    shape.append(of_one_mesh.begin(), of_one_mesh.end());
+    const c10::SymIntArrayRef expected(shape);
+    OPTOTORCH_CHECK(tensor.scalar_type() == type && tensor.sym_sizes() == expected, .where = "mzi_mesh",
+                    .argument = argument, .expected = c10::str(type_name(type), " ", expected),
+                    .got = describe(tensor), .remedy = remedy());
+  }
+
+  std::string remedy() const {
+    const std::string stack =
+        meshes ? c10::str("The input [batch, meshes, ports] holds ", *meshes, " meshes. ") : std::string();
+    return c10::str(stack, "A ", to_string(layout.grid), " mesh of ", layout.ports, " ports and ",
+                    layout.columns, " columns has ", layout.mzis(), " MZIs; all tensors share one precision");
+  }
+};
 
 }  // namespace
 
@@ -55,24 +74,24 @@ void check_mzi_mesh(const at::Tensor& input, const MeshTensors& mesh, const Mesh
   OPTOTORCH_CHECK(input.scalar_type() == at::kComplexFloat || input.scalar_type() == at::kComplexDouble,
                   .where = "mzi_mesh", .argument = "input", .expected = "a complex64 or complex128 field",
                   .got = describe(input), .remedy = "A Modulator turns real values into a field");
-  OPTOTORCH_CHECK(input.dim() == 2, .where = "mzi_mesh", .argument = "input", .expected = "[batch, ports]",
-                  .got = describe(input), .remedy = "Flatten all but the batch dimension");
+  OPTOTORCH_CHECK(input.dim() == 2 || (input.dim() == 3 && input.sym_size(1) >= 1), .where = "mzi_mesh",
+                  .argument = "input",
+                  .expected = "[batch, ports], or [batch, meshes, ports] for a stack of meshes",
+                  .got = describe(input), .remedy = "Flatten the leading dimensions to one batch");
   layout.check("mzi_mesh");
-  const auto real = c10::toRealValueType(input.scalar_type());
   const int64_t mzis = layout.mzis();
-  const std::string remedy =
-      c10::str("A ", to_string(layout.grid), " mesh of ", layout.ports, " ports and ", layout.columns,
-               " columns has ", mzis, " MZIs; all tensors share one precision");
-  check_tensor("theta", mesh.theta, {mzis}, real, remedy);
-  check_tensor("phi", mesh.phi, {mzis}, real, remedy);
+  const Expected expected{c10::toRealValueType(input.scalar_type()),
+                          input.dim() == 3 ? std::optional(input.sym_size(1)) : std::nullopt, layout};
+  expected.check("theta", mesh.theta, {mzis});
+  expected.check("phi", mesh.phi, {mzis});
   if (mesh.screen) {
-    check_tensor("screen", *mesh.screen, {layout.ports}, real, remedy);
+    expected.check("screen", *mesh.screen, {layout.ports});
   }
   if (mesh.splitter_error) {
-    check_tensor("splitter_error", *mesh.splitter_error, {mzis, 2}, real, remedy);
+    expected.check("splitter_error", *mesh.splitter_error, {mzis, 2});
   }
   if (mesh.transmission) {
-    check_tensor("transmission", *mesh.transmission, {mzis, 2}, real, remedy);
+    expected.check("transmission", *mesh.transmission, {mzis, 2});
   }
 }
 
@@ -95,6 +114,18 @@ void check_mzi_mesh_values(const MeshTensors& mesh) {
                     .expected = "amplitudes in (0, 1]", .got = c10::str(least, " to ", most),
                     .remedy = "A loss of a decibels is an amplitude of 10^(-a / 20)");
   }
+}
+
+void check_mzi_mesh_backward(const at::Tensor& dL_doutput, const at::Tensor& input, const at::Tensor& output,
+                             const MeshTensors& mesh, const MeshLayout& layout) {
+  check_mzi_mesh(input, mesh, layout);
+  const auto check_field = [&](const char* argument, const at::Tensor& field) {
+    OPTOTORCH_CHECK(field.scalar_type() == input.scalar_type() && field.sym_sizes() == input.sym_sizes(),
+                    .where = "mzi_mesh_backward", .argument = argument, .expected = describe(input),
+                    .got = describe(field), .remedy = "It has the shape and type of the input");
+  };
+  check_field("dL_doutput", dL_doutput);
+  check_field("output", output);
 }
 
 }  // namespace optotorch::ops

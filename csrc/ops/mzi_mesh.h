@@ -17,6 +17,10 @@
 //
 // Algebra: Zheng et al., arXiv 2212.06141 (the general MZI); Clements et al. 2016 and Reck et al. 1994 (the
 // grids).
+//
+// A stack of M meshes of one layout, each with tensors of its own, is one call: the input is then [batch, M,
+// ports] and every tensor of the mesh has a leading dimension M. Mesh m maps input[:, m] to output[:, m] and
+// sees nothing of the others; what comes out, gradients too, is bit for bit what M calls give.
 
 #include <ATen/core/Tensor.h>
 #include <optotorch/ops/mesh_layout.h>
@@ -26,7 +30,8 @@
 
 namespace optotorch::ops {
 
-/// The real tensors of a mesh, of one type (float32 or float64).
+/// The real tensors of a mesh, of one type (float32 or float64); in a stack of M meshes each has a leading
+/// dimension M.
 struct MeshTensors {
   at::Tensor theta;                               ///< [mzis], internal phases in radians
   at::Tensor phi;                                 ///< [mzis], external phases in radians
@@ -41,9 +46,10 @@ struct MeshGradients {
   at::Tensor dL_dinput, dL_dtheta, dL_dphi, dL_dscreen, dL_dsplitter_error, dL_dtransmission;
 };
 
-/// Output field y, [batch, ports], from input field x, [batch, ports] (complex64 with float32 phases,
-/// complex128 with float64). Dispatches by device; differentiable by LibTorch's autograd in every tensor
-/// argument. Throws c10::ValueError for shapes or types that do not match and for NaN or infinite phases.
+/// Output field y from input field x, both [batch, ports] or, for a stack, [batch, meshes, ports] (complex64
+/// with float32 phases, complex128 with float64). Dispatches by device; differentiable by LibTorch's autograd
+/// in every tensor argument. Throws c10::ValueError for shapes or types that do not match and for NaN or
+/// infinite phases.
 at::Tensor mzi_mesh(const at::Tensor& input, const MeshTensors& mesh, const MeshLayout& layout);
 
 /// The pull-back of mzi_mesh at (input, output): signals at the input and gradients of every real tensor.
@@ -55,8 +61,12 @@ MeshGradients mzi_mesh_backward(const at::Tensor& dL_doutput, const at::Tensor& 
 /// The slow and obvious face, in plain ATen operators, differentiable by autograd: the meaning of mzi_mesh.
 at::Tensor mzi_mesh_reference(const at::Tensor& input, const MeshTensors& mesh, const MeshLayout& layout);
 
-/// Throws unless the arguments fit each other. Values are not read.
+/// Throws unless the arguments fit each other. Values are not read, and sizes may be symbolic.
 void check_mzi_mesh(const at::Tensor& input, const MeshTensors& mesh, const MeshLayout& layout);
+
+/// The same for the pull-back, whose fields all have the shape and type of the input.
+void check_mzi_mesh_backward(const at::Tensor& dL_doutput, const at::Tensor& input, const at::Tensor& output,
+                             const MeshTensors& mesh, const MeshLayout& layout);
 
 /// Throws if a phase is NaN or infinite, |e| > 1, or a transmission lies outside (0, 1].
 void check_mzi_mesh_values(const MeshTensors& mesh);

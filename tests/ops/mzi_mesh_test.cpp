@@ -350,7 +350,7 @@ TEST(MziMeshOperatorTest, RejectsWrongArguments) {
     const auto other = real == at::kFloat ? at::kDouble : at::kFloat;
     refuses(with([&](Problem& w) { w.mesh.phi = w.mesh.phi.to(other); }));
     refuses(with([&](Problem& w) { w.input = at::real(w.input); }));
-    refuses(with([&](Problem& w) { w.input = w.input.unsqueeze(0); }));
+    refuses(with([&](Problem& w) { w.input = w.input.unsqueeze(0).unsqueeze(0); }));
     EXPECT_THROW(mzi_mesh_backward(p.dL_doutput.narrow(0, 1, 3), p.input, y, p.mesh, c.layout()),
                  c10::ValueError);
     EXPECT_THROW(mzi_mesh_backward(p.dL_doutput, p.input, y.narrow(1, 1, 3), p.mesh, c.layout()),

@@ -1,6 +1,7 @@
 """Wrong arguments are a ValueError that names operator, argument, what was expected and what came; right ones give the
 same shapes and types on real, meta and fake tensors."""
 
+import itertools
 import unittest
 
 from operators import differentiable, elementwise_cases, mesh_case, ops, torch
@@ -23,12 +24,13 @@ class Rejections(unittest.TestCase):
     def test_mesh(self):
         (field, theta, phi, screen, error, loss), keywords = mesh_case(ports=5, columns=7)
         wrong = {
-            "theta": [(field, theta[:-1], phi), (field, theta.float(), phi), (field, theta[None], phi)],
+            "theta": [(field, theta[:-1], phi), (field, theta.float(), phi), (field, theta[None], phi),
+                      (field[None], theta, phi)],
             "phi": [(field, theta, torch.cat([phi, phi])), (field, theta, phi.to(torch.complex128))],
             "screen": [(field, theta, phi, screen[1:])],
             "splitter_error": [(field, theta, phi, screen, error[:, :1]), (field, theta, phi, None, 5 * error / error)],
             "transmission": [(field, theta, phi, None, None, loss.t()), (field, theta, phi, None, None, -loss)],
-            "input": [(field.real, theta, phi), (field[None], theta, phi), (field[0], theta, phi)],
+            "input": [(field.real, theta, phi), (field[None, None], theta, phi), (field[0], theta, phi)],
         }
         for name, cases in wrong.items():
             for arguments in cases:
@@ -104,11 +106,11 @@ class Shapes(unittest.TestCase):
 
     def test_mesh(self):
         for batch in (0, 1, 3):
-            for real in (torch.float32, torch.float64):
+            for real, meshes in itertools.product((torch.float32, torch.float64), (None, 1, 3)):
                 for present in (False, True):
-                    with self.subTest(batch=batch, real=real, present=present):
+                    with self.subTest(batch=batch, real=real, present=present, meshes=meshes):
                         arguments, keywords = mesh_case(batch=batch, real=real, screen=present, error=present,
-                                                        loss=present)
+                                                        loss=present, meshes=meshes)
                         self.agree(ops.mzi_mesh, arguments, keywords)
                         output = ops.mzi_mesh(*arguments, **keywords)
                         self.agree(ops.mzi_mesh_backward, (output, arguments[0], output, *arguments[1:]), keywords)

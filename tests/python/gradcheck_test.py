@@ -2,7 +2,7 @@
 
 import unittest
 
-from operators import differentiable, elementwise_cases, mesh_case, mesh_cases, ops, torch
+from operators import differentiable, elementwise_cases, mesh_case, mesh_cases, ops, stack_cases, torch
 
 
 class Gradients(unittest.TestCase):
@@ -13,6 +13,11 @@ class Gradients(unittest.TestCase):
 
     def test_mesh(self):
         for arguments, keywords in mesh_cases():
+            with self.subTest(shape=arguments[0].shape, absent=[a is None for a in arguments], **keywords):
+                self.check(ops.mzi_mesh, arguments, keywords)
+
+    def test_stack_of_meshes(self):
+        for arguments, keywords in stack_cases():
             with self.subTest(shape=arguments[0].shape, absent=[a is None for a in arguments], **keywords):
                 self.check(ops.mzi_mesh, arguments, keywords)
 

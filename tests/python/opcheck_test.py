@@ -2,7 +2,7 @@
 
 import unittest
 
-from operators import differentiable, elementwise_cases, mesh_cases, ops, torch
+from operators import differentiable, elementwise_cases, mesh_cases, ops, stack_cases, torch
 
 
 class Opcheck(unittest.TestCase):
@@ -12,7 +12,7 @@ class Opcheck(unittest.TestCase):
         self.checked = getattr(self, "checked", set()) | {operator._qualified_op_name.split("::")[1]}
 
     def test_every_operator(self):
-        for arguments, keywords in list(mesh_cases())[::4]:
+        for arguments, keywords in [*list(mesh_cases())[::4], *stack_cases()]:
             with self.subTest(shape=arguments[0].shape, absent=[a is None for a in arguments], **keywords):
                 self.check(ops.mzi_mesh, differentiable(arguments), keywords)
                 output = ops.mzi_mesh(*arguments, **keywords)

@@ -35,17 +35,20 @@ def mesh_size(grid, ports, columns):
 
 
 def mesh_case(batch=3, ports=5, columns=7, real=torch.float64, screen=True, error=True, loss=True, grid="rectangular",
-              arm="output", zero="cross", idle="wire", seed=0):
-    """Arguments and keywords of ops.mzi_mesh."""
+              arm="output", zero="cross", idle="wire", seed=0, meshes=None):
+    """Arguments and keywords of ops.mzi_mesh; a stack if `meshes` is given."""
     generator = torch.Generator().manual_seed(seed)
     mzis = mesh_size(grid, ports, columns)
+    stack = () if meshes is None else (meshes,)
 
     def uniform(low, high, *shape):
         return torch.rand(*shape, dtype=real, generator=generator) * (high - low) + low
 
-    field = torch.complex(uniform(-1, 1, batch, ports), uniform(-1, 1, batch, ports))
-    arguments = (field, uniform(-4, 4, mzis), uniform(-4, 4, mzis), uniform(-4, 4, ports) if screen else None,
-                 uniform(-.3, .3, mzis, 2) if error else None, uniform(.4, .95, mzis, 2) if loss else None)
+    field = torch.complex(uniform(-1, 1, batch, *stack, ports), uniform(-1, 1, batch, *stack, ports))
+    arguments = (field, uniform(-4, 4, *stack, mzis), uniform(-4, 4, *stack, mzis),
+                 uniform(-4, 4, *stack, ports) if screen else None,
+                 uniform(-.3, .3, *stack, mzis, 2) if error else None,
+                 uniform(.4, .95, *stack, mzis, 2) if loss else None)
     return arguments, dict(grid=grid, columns=columns, phi_arm=arm, zero_state=zero, idle_port=idle)
 
 
@@ -60,6 +63,13 @@ def mesh_cases():
     yield mesh_case(ports=2, columns=1)
     yield mesh_case(ports=4, columns=9)
     yield mesh_case(batch=1, ports=9, columns=2)
+
+
+def stack_cases():
+    yield mesh_case(meshes=3)
+    yield mesh_case(meshes=2, ports=4, columns=4, error=False, loss=False)
+    yield mesh_case(meshes=2, ports=3, columns=3, screen=False, error=False, loss=False, arm="input")
+    yield mesh_case(meshes=1, batch=2, ports=4, columns=3, grid="triangular")
 
 
 def elementwise_cases(complex_type=torch.complex128):

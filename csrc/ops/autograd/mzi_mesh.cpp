@@ -40,7 +40,7 @@ class MziMeshFunction : public torch::autograd::Function<MziMeshFunction> {
     };
     const auto number = [&](const char* key) { return context->saved_data[key].toInt(); };
     const MeshLayout layout{static_cast<MeshGrid>(number("grid")),
-                            saved[0].sym_size(1).guard_int(__FILE__, __LINE__),
+                            saved[0].sym_size(-1).guard_int(__FILE__, __LINE__),
                             number("columns"),
                             static_cast<PhiArm>(number("phi_arm")),
                             static_cast<ZeroState>(number("zero_state")),

@@ -324,10 +324,10 @@ void forward_general(const GeneralMesh<T>& mesh, const T* input, T* output, Samp
   const Tile<T> x{memory.get(), 2 * tile_samples<T>};
   for (int64_t first = samples.begin; first < samples.end; first += tile_samples<T>) {
     const int64_t count = std::min(tile_samples<T>, samples.end - first);
-    load_tile(input, ports, first, count, x);
+    load_tile(input, ports, samples.stride, first, count, x);
     forward_columns(mesh, 0, mesh.layout.columns, 0, x);
     scale_ports<false>(x, ports, mesh.exit.get());
-    store_tile(x, ports, first, count, output);
+    store_tile(x, ports, samples.stride, first, count, output);
   }
 }
 
@@ -349,14 +349,14 @@ void backward_general(const GeneralMesh<T>& mesh, const T* dL_doutput, const T* 
   std::fill(port_sums, port_sums + ports, T(0));
   for (int64_t first = samples.begin; first < samples.end; first += tile_samples<T>) {
     const int64_t count = std::min(tile_samples<T>, samples.end - first);
-    load_tile(output, ports, first, count, tile(kept));
-    load_tile(dL_doutput, ports, first, count, g);
+    load_tile(output, ports, samples.stride, first, count, tile(kept));
+    load_tile(dL_doutput, ports, samples.stride, first, count, g);
     scale_ports<true>(tile(kept), ports, mesh.exit.get());
     scale_ports<true>(g, ports, mesh.exit.get());
     if (phi_first) {
       add_phase_gradients(tile(kept), g, ports, port_sums);
     }
-    load_tile(input, ports, first, count, tile(0));
+    load_tile(input, ports, samples.stride, first, count, tile(0));
     for (int64_t i = 1; i < kept; ++i) {
       std::copy(tile(i - 1).data, tile(i - 1).data + size, tile(i).data);
       forward_columns(mesh, mesh.cuts[i - 1], mesh.cuts[i], starts[mesh.cuts[i - 1]], tile(i));
@@ -371,7 +371,7 @@ void backward_general(const GeneralMesh<T>& mesh, const T* dL_doutput, const T* 
     if (!phi_first) {
       add_phase_gradients(tile(0), g, ports, port_sums);
     }
-    store_tile(g, ports, first, count, dL_dinput);
+    store_tile(g, ports, samples.stride, first, count, dL_dinput);
   }
 }
 
@@ -383,8 +383,8 @@ HWY_INLINE V64 along(const MatrixLanes& g, const MatrixLanes& z) {
 
 /// From G' = dL/dT' to the parameters, a vector of MZIs at a time.
 template <typename T>
-void general_gradients(const GeneralMesh<T>& mesh, const double* mzi_sums, T* dL_dtheta, T* dL_dphi,
-                       T* dL_dsplitter_error, T* dL_dtransmission) {
+void general_gradients(const GeneralMesh<T>& mesh, const double* mzi_sums,
+                       const GradientArrays<T>& gradients) {
   const D64 d;
   const Parameters parameters(mesh);
   const bool phi_first = mesh.layout.phi_arm == PhiArm::input;
@@ -434,14 +434,14 @@ void general_gradients(const GeneralMesh<T>& mesh, const double* mzi_sums, T* dL
       hn::Store(results[r], d, values[r]);
     }
     for (int64_t i = 0; i < count; ++i) {
-      dL_dtheta[k + i] = static_cast<T>(values[0][i]);
-      dL_dphi[k + i] = static_cast<T>(values[1][i]);
+      gradients.theta[k + i] = static_cast<T>(values[0][i]);
+      gradients.phi[k + i] = static_cast<T>(values[1][i]);
       for (int64_t side = 0; side < 2; ++side) {
-        if (dL_dsplitter_error) {
-          dL_dsplitter_error[2 * (k + i) + side] = static_cast<T>(values[2 + side][i]);
+        if (gradients.splitter_error) {
+          gradients.splitter_error[2 * (k + i) + side] = static_cast<T>(values[2 + side][i]);
         }
-        if (dL_dtransmission) {
-          dL_dtransmission[2 * (k + i) + side] = static_cast<T>(values[4 + side][i]);
+        if (gradients.transmission) {
+          gradients.transmission[2 * (k + i) + side] = static_cast<T>(values[4 + side][i]);
         }
       }
     }
@@ -471,13 +471,13 @@ void backward_general_f64(const GeneralMesh<double>& mesh, const double* dL_dout
                           double* port_sums) {
   backward_general(mesh, dL_doutput, input, output, dL_dinput, samples, mzi_sums, port_sums);
 }
-void general_gradients_f32(const GeneralMesh<float>& mesh, const double* sums, float* dL_dtheta,
-                           float* dL_dphi, float* dL_dsplitter_error, float* dL_dtransmission) {
-  general_gradients(mesh, sums, dL_dtheta, dL_dphi, dL_dsplitter_error, dL_dtransmission);
+void general_gradients_f32(const GeneralMesh<float>& mesh, const double* sums,
+                           const GradientArrays<float>& gradients) {
+  general_gradients(mesh, sums, gradients);
 }
-void general_gradients_f64(const GeneralMesh<double>& mesh, const double* sums, double* dL_dtheta,
-                           double* dL_dphi, double* dL_dsplitter_error, double* dL_dtransmission) {
-  general_gradients(mesh, sums, dL_dtheta, dL_dphi, dL_dsplitter_error, dL_dtransmission);
+void general_gradients_f64(const GeneralMesh<double>& mesh, const double* sums,
+                           const GradientArrays<double>& gradients) {
+  general_gradients(mesh, sums, gradients);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -534,18 +534,15 @@ void GeneralMesh<T>::backward(const T* dL_doutput, const T* input, const T* outp
 }
 
 template <typename T>
-void GeneralMesh<T>::parameter_gradients(const double* mzi_sums, const double* port_sums, T* dL_dtheta,
-                                         T* dL_dphi, T* dL_dscreen, T* dL_dsplitter_error,
-                                         T* dL_dtransmission) const {
+void GeneralMesh<T>::parameter_gradients(const double* mzi_sums, const double* port_sums,
+                                         const GradientArrays<T>& gradients) const {
   if constexpr (std::is_same_v<T, float>) {
-    HWY_DYNAMIC_DISPATCH(general_gradients_f32)
-    (*this, mzi_sums, dL_dtheta, dL_dphi, dL_dsplitter_error, dL_dtransmission);
+    HWY_DYNAMIC_DISPATCH(general_gradients_f32)(*this, mzi_sums, gradients);
   } else {
-    HWY_DYNAMIC_DISPATCH(general_gradients_f64)
-    (*this, mzi_sums, dL_dtheta, dL_dphi, dL_dsplitter_error, dL_dtransmission);
+    HWY_DYNAMIC_DISPATCH(general_gradients_f64)(*this, mzi_sums, gradients);
   }
-  for (int64_t p = 0; dL_dscreen && p < layout.ports; ++p) {
-    dL_dscreen[p] = static_cast<T>(port_sums[p]);
+  for (int64_t p = 0; gradients.screen && p < layout.ports; ++p) {
+    gradients.screen[p] = static_cast<T>(port_sums[p]);
   }
 }
 

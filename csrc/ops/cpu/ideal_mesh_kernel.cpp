@@ -369,7 +369,7 @@ void forward_ideal(const IdealMesh<T>& mesh, const T* input, T* output, Samples 
   const Tile<T> x{memory.get(), 2 * tile_samples<T>};
   for (int64_t first = samples.begin; first < samples.end; first += tile_samples<T>) {
     const int64_t count = std::min(tile_samples<T>, samples.end - first);
-    load_tile(input, ports, first, count, x);
+    load_tile(input, ports, samples.stride, first, count, x);
     for (int64_t c = 0; c < columns; ++c) {
       if (mesh.layout.grid == MeshGrid::rectangular && c % 2 == 0 && c + 1 < columns) {
         forward_two_columns(mesh, c, x);
@@ -381,7 +381,7 @@ void forward_ideal(const IdealMesh<T>& mesh, const T* input, T* output, Samples 
         scale_ports(x, ports, mesh.factors_after(c));
       }
     }
-    store_tile(x, ports, first, count, output);
+    store_tile(x, ports, samples.stride, first, count, output);
   }
 }
 
@@ -397,8 +397,8 @@ void backward_ideal(const IdealMesh<T>& mesh, const T* dL_doutput, const T* outp
   std::fill(port_sums, port_sums + ports, T(0));
   for (int64_t first = samples.begin; first < samples.end; first += tile_samples<T>) {
     const int64_t count = std::min(tile_samples<T>, samples.end - first);
-    load_tile(output, ports, first, count, x);
-    load_tile(dL_doutput, ports, first, count, g);
+    load_tile(output, ports, samples.stride, first, count, x);
+    load_tile(dL_doutput, ports, samples.stride, first, count, g);
     if (phi_first) {
       add_phase_gradients(x, g, ports, port_sums);
     }
@@ -412,7 +412,7 @@ void backward_ideal(const IdealMesh<T>& mesh, const T* dL_doutput, const T* outp
     if (!phi_first) {
       add_phase_gradients(x, g, ports, port_sums);
     }
-    store_tile(g, ports, first, count, dL_dinput);
+    store_tile(g, ports, samples.stride, first, count, dL_dinput);
   }
 }
 
@@ -513,19 +513,19 @@ void IdealMesh<T>::backward(const T* dL_doutput, const T* output, T* dL_dinput, 
 }
 
 template <typename T>
-void IdealMesh<T>::parameter_gradients(const double* mzi_sums, const double* port_sums, T* dL_dtheta,
-                                       T* dL_dphi, T* dL_dscreen) const {
+void IdealMesh<T>::parameter_gradients(const double* mzi_sums, const double* port_sums,
+                                       const GradientArrays<T>& gradients) const {
   const double* weight = weights.get();
   for (int64_t c = 0, mzi = 0; c < layout.columns; ++c) {
     for (int64_t k = row(c), end = k + layout.pairs(c); k < end; ++k, ++mzi) {
       const double* sums = mzi_sums + 4 * k;
       const double dL_dr = weight[k] * sums[0] + weight[stride + k] * sums[1];
-      dL_dtheta[mzi] = static_cast<T>(-0.5 * dL_dr);
-      dL_dphi[mzi] = static_cast<T>(weight[2 * stride + k] * sums[2]);
+      gradients.theta[mzi] = static_cast<T>(-0.5 * dL_dr);
+      gradients.phi[mzi] = static_cast<T>(weight[2 * stride + k] * sums[2]);
     }
   }
-  for (int64_t p = 0; dL_dscreen && p < layout.ports; ++p) {
-    dL_dscreen[p] = static_cast<T>(port_sums[p]);
+  for (int64_t p = 0; gradients.screen && p < layout.ports; ++p) {
+    gradients.screen[p] = static_cast<T>(port_sums[p]);
   }
 }
 

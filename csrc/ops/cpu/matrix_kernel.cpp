@@ -97,11 +97,11 @@ void multiply_samples(const T* re, const T* im, int64_t ports, const T* input, T
   const Tile<T> x{memory.get(), 2 * width}, y{memory.get() + 2 * width * ports, 2 * width};
   for (int64_t first = samples.begin; first < samples.end; first += width) {
     const int64_t count = std::min(width, samples.end - first);
-    load_tile(input, ports, first, count, x);
+    load_tile(input, ports, samples.stride, first, count, x);
     multiply<false>(Scalars<T>{re, im, ports, 1}, 0, ports, ports,
                     Rows<const T>{x.re(0), x.im(0), x.row_stride}, width,
                     Rows<T>{y.re(0), y.im(0), y.row_stride}, false);
-    store_tile(y, ports, first, count, output);
+    store_tile(y, ports, samples.stride, first, count, output);
   }
 }
 
@@ -109,7 +109,7 @@ template <typename T>
 void split_rows(const T* field, int64_t ports, Samples samples, T* planes) {
   const int64_t padded = padded_ports<T>(ports);
   for (int64_t b = samples.begin; b < samples.end; ++b) {
-    const T* from = field + 2 * b * ports;
+    const T* from = field + 2 * b * samples.stride;
     T* const re = planes + 2 * b * padded;
     T* const im = re + padded;
     for (int64_t p = 0; p < ports; ++p) {
@@ -122,16 +122,16 @@ void split_rows(const T* field, int64_t ports, Samples samples, T* planes) {
 }
 
 template <typename T>
-void correlate_rows(const T* x, const T* g_planes, int64_t ports, int64_t batch, int64_t begin, int64_t end,
+void correlate_rows(const T* x, const T* g_planes, int64_t ports, Samples batch, int64_t begin, int64_t end,
                     T* result) {
   // So many samples' rows that they stay in the L2 cache while all rows of the result pass over them.
   constexpr int64_t chunk = 256;
   const int64_t padded = padded_ports<T>(ports);
-  for (int64_t b = 0; b < batch; b += chunk) {
-    const T* const from = x + 2 * b * ports;
+  for (int64_t b = 0; b < batch.end; b += chunk) {
+    const T* const from = x + 2 * b * batch.stride;
     const T* const g = g_planes + 2 * b * padded;
-    multiply<true>(Scalars<T>{from, from + 1, 2, 2 * ports}, begin, end, std::min(chunk, batch - b),
-                   Rows<const T>{g, g + padded, 2 * padded}, padded,
+    multiply<true>(Scalars<T>{from, from + 1, 2, 2 * batch.stride}, begin, end,
+                   std::min(chunk, batch.end - b), Rows<const T>{g, g + padded, 2 * padded}, padded,
                    Rows<T>{result, result + padded, 2 * padded}, b > 0);
   }
 }
@@ -150,11 +150,11 @@ void split_rows_f32(const float* field, int64_t ports, Samples samples, float* p
 void split_rows_f64(const double* field, int64_t ports, Samples samples, double* planes) {
   split_rows<double>(field, ports, samples, planes);
 }
-void correlate_rows_f32(const float* x, const float* g, int64_t ports, int64_t batch, int64_t begin,
+void correlate_rows_f32(const float* x, const float* g, int64_t ports, Samples batch, int64_t begin,
                         int64_t end, float* result) {
   correlate_rows<float>(x, g, ports, batch, begin, end, result);
 }
-void correlate_rows_f64(const double* x, const double* g, int64_t ports, int64_t batch, int64_t begin,
+void correlate_rows_f64(const double* x, const double* g, int64_t ports, Samples batch, int64_t begin,
                         int64_t end, double* result) {
   correlate_rows<double>(x, g, ports, batch, begin, end, result);
 }
@@ -187,11 +187,11 @@ void split_rows(const float* field, int64_t ports, Samples samples, float* plane
 void split_rows(const double* field, int64_t ports, Samples samples, double* planes) {
   HWY_DYNAMIC_DISPATCH(split_rows_f64)(field, ports, samples, planes);
 }
-void correlate_rows(const float* x, const float* g_planes, int64_t ports, int64_t batch, int64_t begin,
+void correlate_rows(const float* x, const float* g_planes, int64_t ports, Samples batch, int64_t begin,
                     int64_t end, float* result) {
   HWY_DYNAMIC_DISPATCH(correlate_rows_f32)(x, g_planes, ports, batch, begin, end, result);
 }
-void correlate_rows(const double* x, const double* g_planes, int64_t ports, int64_t batch, int64_t begin,
+void correlate_rows(const double* x, const double* g_planes, int64_t ports, Samples batch, int64_t begin,
                     int64_t end, double* result) {
   HWY_DYNAMIC_DISPATCH(correlate_rows_f64)(x, g_planes, ports, batch, begin, end, result);
 }

@@ -34,7 +34,7 @@ class AlignedArray {
   hwy::AlignedFreeUniquePtr<T[]> data_;
 };
 
-/// A mesh as the operator gets it; absent tensors are null.
+/// A mesh as the operator gets it, or the first of a stack; absent tensors are null.
 template <typename T>
 struct MeshArrays {
   MeshLayout layout;
@@ -45,9 +45,20 @@ struct MeshArrays {
   const T* transmission = nullptr;
 };
 
-/// The samples [begin, end) of interleaved complex fields [batch, ports].
+/// Where the gradients of a mesh go, or of the first of a stack; null where there is no such tensor.
+template <typename T>
+struct GradientArrays {
+  T* theta = nullptr;
+  T* phi = nullptr;
+  T* screen = nullptr;
+  T* splitter_error = nullptr;
+  T* transmission = nullptr;
+};
+
+/// The samples [begin, end) of a mesh's interleaved complex fields, whose rows of `ports` numbers lie
+/// `stride` numbers apart: in a stack the rows of the other meshes lie between them.
 struct Samples {
-  int64_t begin, end;
+  int64_t begin, end, stride;
 };
 
 /// What the coefficients of an IdealMesh are for.
@@ -71,9 +82,9 @@ class IdealMesh {
 
   int64_t sums() const { return 4 * stride; }
 
-  /// Gradients from the sums (in double, over all samples); dL_dscreen may be null.
-  void parameter_gradients(const double* mzi_sums, const double* port_sums, T* dL_dtheta, T* dL_dphi,
-                           T* dL_dscreen) const;
+  /// Gradients from the sums (in double, over all samples).
+  void parameter_gradients(const double* mzi_sums, const double* port_sums,
+                           const GradientArrays<T>& gradients) const;
 
   /// Columns between which fields are scaled back to their size: rounding stays, overflow is far.
   static constexpr int64_t strip = 32;
@@ -114,9 +125,9 @@ class GeneralMesh {
 
   int64_t sums() const { return 8 * mzis; }
 
-  /// Gradients from the sums; the last three may be null.
-  void parameter_gradients(const double* mzi_sums, const double* port_sums, T* dL_dtheta, T* dL_dphi,
-                           T* dL_dscreen, T* dL_dsplitter_error, T* dL_dtransmission) const;
+  /// Gradients from the sums.
+  void parameter_gradients(const double* mzi_sums, const double* port_sums,
+                           const GradientArrays<T>& gradients) const;
 
   MeshArrays<T> arrays;  ///< not owned
   MeshLayout layout;
@@ -150,10 +161,10 @@ void split_rows(const float* field, int64_t ports, Samples samples, float* plane
 void split_rows(const double* field, int64_t ports, Samples samples, double* planes);
 
 /// result[q] = sum over the batch of conj(x[b, q]) g[b] for the rows q of [begin, end): of g and of the
-/// result the planes of split_rows.
-void correlate_rows(const float* x, const float* g_planes, int64_t ports, int64_t batch, int64_t begin,
+/// result the planes of split_rows; x as `batch`, from sample 0 on, says.
+void correlate_rows(const float* x, const float* g_planes, int64_t ports, Samples batch, int64_t begin,
                     int64_t end, float* result);
-void correlate_rows(const double* x, const double* g_planes, int64_t ports, int64_t batch, int64_t begin,
+void correlate_rows(const double* x, const double* g_planes, int64_t ports, Samples batch, int64_t begin,
                     int64_t end, double* result);
 
 }  // namespace optotorch::ops

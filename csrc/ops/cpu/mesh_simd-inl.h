@@ -96,9 +96,10 @@ struct Tile {
   T* im(int64_t port) const { return re(port) + tile_samples<T>; }
 };
 
-/// Copies samples [first, first + count) of `field` into a tile; the samples above `count` become zero.
+/// Copies the `count` samples from `first` on of a field, whose rows lie `stride` complex numbers apart, into
+/// a tile; the samples above `count` become zero.
 template <typename T>
-void load_tile(const T* field, int64_t ports, int64_t first, int64_t count, Tile<T> tile) {
+void load_tile(const T* field, int64_t ports, int64_t stride, int64_t first, int64_t count, Tile<T> tile) {
   const Block<T> d;
   constexpr int64_t step = 16 / sizeof(T);
   using V = Vector<Block<T>>;
@@ -108,7 +109,7 @@ void load_tile(const T* field, int64_t ports, int64_t first, int64_t count, Tile
     for (int64_t p = 0; full && p < whole; p += step) {
       V re[step], im[step];
       for (int64_t i = 0; i < step; ++i) {
-        hn::LoadInterleaved2(d, field + 2 * ((first + s + i) * ports + p), re[i], im[i]);
+        hn::LoadInterleaved2(d, field + 2 * ((first + s + i) * stride + p), re[i], im[i]);
       }
       transpose(d, re);
       transpose(d, im);
@@ -119,7 +120,7 @@ void load_tile(const T* field, int64_t ports, int64_t first, int64_t count, Tile
     }
     for (int64_t p = full ? whole : 0; p < ports; ++p) {
       for (int64_t i = s; i < s + step; ++i) {
-        const T* value = field + 2 * ((first + i) * ports + p);
+        const T* value = field + 2 * ((first + i) * stride + p);
         tile.re(p)[i] = i < count ? value[0] : T(0);
         tile.im(p)[i] = i < count ? value[1] : T(0);
       }
@@ -129,7 +130,7 @@ void load_tile(const T* field, int64_t ports, int64_t first, int64_t count, Tile
 
 /// The inverse of load_tile.
 template <typename T>
-void store_tile(Tile<T> tile, int64_t ports, int64_t first, int64_t count, T* field) {
+void store_tile(Tile<T> tile, int64_t ports, int64_t stride, int64_t first, int64_t count, T* field) {
   const Block<T> d;
   constexpr int64_t step = 16 / sizeof(T);
   using V = Vector<Block<T>>;
@@ -145,12 +146,12 @@ void store_tile(Tile<T> tile, int64_t ports, int64_t first, int64_t count, T* fi
       transpose(d, re);
       transpose(d, im);
       for (int64_t i = 0; i < step; ++i) {
-        hn::StoreInterleaved2(re[i], im[i], d, field + 2 * ((first + s + i) * ports + p));
+        hn::StoreInterleaved2(re[i], im[i], d, field + 2 * ((first + s + i) * stride + p));
       }
     }
     for (int64_t p = full ? whole : 0; p < ports; ++p) {
       for (int64_t i = s; i < std::min(s + step, count); ++i) {
-        T* value = field + 2 * ((first + i) * ports + p);
+        T* value = field + 2 * ((first + i) * stride + p);
         value[0] = tile.re(p)[i];
         value[1] = tile.im(p)[i];
       }

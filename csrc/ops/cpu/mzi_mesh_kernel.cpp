@@ -9,6 +9,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 namespace optotorch::ops {
@@ -75,65 +76,99 @@ int64_t grain(int64_t mzis) {
 
 /// Calls run(samples) for parts of a batch, whole tiles, in parallel.
 template <typename T, class Run>
-void for_samples(int64_t batch, int64_t mzis, const Run& run) {
+void for_samples(Samples batch, int64_t mzis, const Run& run) {
   constexpr int64_t tile = tile_samples<T>;
-  at::parallel_for(0, (batch + tile - 1) / tile, grain<T>(mzis), [&](int64_t begin, int64_t end) {
-    run(Samples{begin * tile, std::min(end * tile, batch)});
+  at::parallel_for(0, (batch.end + tile - 1) / tile, grain<T>(mzis), [&](int64_t begin, int64_t end) {
+    run(Samples{begin * tile, std::min(end * tile, batch.end), batch.stride});
   });
 }
 
 /// The mesh on every sample.
 template <typename T, class Mesh>
-at::Tensor pass_samples(const Mesh& mesh, const at::Tensor& input) {
-  auto output = at::empty_like(input);
-  const T* x = field_data<T>(input);
-  T* y = mutable_field_data<T>(output);
-  for_samples<T>(input.size(0), mesh.mzis, [&](Samples samples) { mesh.forward(x, y, samples); });
-  return output;
+void pass_samples(const Mesh& mesh, const T* x, T* y, Samples batch) {
+  for_samples<T>(batch, mesh.mzis, [&](Samples samples) { mesh.forward(x, y, samples); });
 }
 
-/// The transpose of the matrix that the mesh realises: the images of the unit vectors, [ports, ports].
+// ---- Through the matrix ---------------------------------------------------------------------------------
+
+/// The rows of a square field: one sample for every port.
+Samples unit_samples(int64_t ports) {
+  return {0, ports, ports};
+}
+
+template <typename T>
+AlignedArray<T> identity(int64_t ports) {
+  AlignedArray<T> rows(2 * ports * ports);
+  std::fill(rows.get(), rows.get() + 2 * ports * ports, T(0));
+  for (int64_t p = 0; p < ports; ++p) {
+    rows[2 * p * (ports + 1)] = 1;
+  }
+  return rows;
+}
+
+/// The images of the unit vectors, one a row: the transpose of the matrix that the mesh realises.
 template <typename T, class Mesh>
-at::Tensor realised(const Mesh& mesh, const at::Tensor& input) {
-  return pass_samples<T>(mesh, at::eye(mesh.layout.ports, input.options()));
+AlignedArray<T> realised(const Mesh& mesh) {
+  const int64_t ports = mesh.layout.ports;
+  AlignedArray<T> images(2 * ports * ports);
+  pass_samples<T>(mesh, identity<T>(ports).get(), images.get(), unit_samples(ports));
+  return images;
 }
 
-/// M x of every sample x.
-template <typename T>
-at::Tensor multiply(const at::Tensor& matrix, const at::Tensor& input) {
-  const auto parts = at::view_as_real(matrix.resolve_conj());
-  const auto re = parts.select(2, 0).contiguous(), im = parts.select(2, 1).contiguous();
-  auto output = at::empty_like(input);
-  const T *m_re = re.const_data_ptr<T>(), *m_im = im.const_data_ptr<T>(), *x = field_data<T>(input);
-  T* y = mutable_field_data<T>(output);
-  const int64_t ports = input.size(1);
-  for_samples<T>(input.size(0), ports * ports / 2,
-                 [&](Samples samples) { multiply_samples(m_re, m_im, ports, x, y, samples); });
-  return output;
+/// What is done to the rows of `realised` to make a matrix.
+enum class Take { transpose, conjugate };
+
+/// y = M x of every sample x, with M the transpose or the conjugate of `rows`, interleaved [ports, ports].
+template <Take take, typename T>
+void multiply(const AlignedArray<T>& rows, int64_t ports, const T* x, T* y, Samples batch) {
+  const AlignedArray<T> re(ports * ports), im(ports * ports);
+  constexpr int64_t block = 16;  // of rows, that lines of both matrices are met whole in the cache
+  at::parallel_for(0, (ports + block - 1) / block, 8, [&](int64_t begin, int64_t end) {
+    for (int64_t first = begin * block; first < std::min(end * block, ports); first += block) {
+      for (int64_t j = 0; j < ports; ++j) {
+        for (int64_t i = first; i < std::min(first + block, ports); ++i) {
+          const int64_t from = 2 * (take == Take::transpose ? j * ports + i : i * ports + j);
+          re[i * ports + j] = rows[from];
+          im[i * ports + j] = take == Take::transpose ? rows[from + 1] : -rows[from + 1];
+        }
+      }
+    }
+  });
+  for_samples<T>(batch, ports * ports / 2,
+                 [&](Samples samples) { multiply_samples(re.get(), im.get(), ports, x, y, samples); });
 }
 
-/// sum over samples of conj(x)_q g_p, [ports q, ports p]: the gradient by what `realised` returns.
+/// sum over samples of conj(x)_q g_p, interleaved [ports q, ports p]: the gradient by what `realised`
+/// returns.
 template <typename T>
-at::Tensor correlate(const at::Tensor& input, const at::Tensor& dL_doutput) {
-  const int64_t ports = input.size(1), batch = input.size(0), padded = padded_ports<T>(ports);
-  const AlignedArray<T> planes(2 * padded * batch);
-  const T *x = field_data<T>(input), *g = field_data<T>(dL_doutput);
+AlignedArray<T> correlate(const T* x, const T* g, int64_t ports, Samples batch) {
+  const int64_t padded = padded_ports<T>(ports);
+  const AlignedArray<T> planes(2 * padded * batch.end), rows(2 * padded * ports);
   for_samples<T>(batch, ports, [&](Samples samples) { split_rows(g, ports, samples, planes.get()); });
-  const auto result = at::empty({ports, 2, padded}, at::view_as_real(input).options());
-  T* const rows = result.template mutable_data_ptr<T>();
+  AlignedArray<T> result(2 * ports * ports);
   constexpr int64_t block = 16;
   at::parallel_for(0, (ports + block - 1) / block, 1, [&](int64_t begin, int64_t end) {
-    correlate_rows(x, planes.get(), ports, batch, begin * block, std::min(end * block, ports), rows);
+    const int64_t last = std::min(end * block, ports);
+    correlate_rows(x, planes.get(), ports, batch, begin * block, last, rows.get());
+    for (int64_t q = begin * block; q < last; ++q) {
+      for (int64_t p = 0; p < ports; ++p) {
+        result[2 * (q * ports + p)] = rows[2 * q * padded + p];
+        result[2 * (q * ports + p) + 1] = rows[(2 * q + 1) * padded + p];
+      }
+    }
   });
-  return at::complex(result.select(1, 0), result.select(1, 1)).narrow(1, 0, ports).contiguous();
+  return result;
 }
 
+// ---- One mesh -------------------------------------------------------------------------------------------
+
 template <typename T, class Mesh>
-at::Tensor forward(const Mesh& mesh, const at::Tensor& input) {
-  if (matrix_pays_forward(input.size(0), input.size(1))) {
-    return multiply<T>(realised<T>(mesh, input).t(), input);
+void forward(const Mesh& mesh, const T* x, T* y, Samples batch) {
+  if (matrix_pays_forward(batch.end, mesh.layout.ports)) {
+    multiply<Take::transpose>(realised<T>(mesh), mesh.layout.ports, x, y, batch);
+  } else {
+    pass_samples<T>(mesh, x, y, batch);
   }
-  return pass_samples<T>(mesh, input);
 }
 
 /// Sums over the batch that the parameters' gradients are made of.
@@ -143,8 +178,8 @@ struct Sums {
 
 /// Runs `kernel(samples, mzi_sums, port_sums)` over the groups of a batch and adds up what they return.
 template <typename T, class Mesh, class Kernel>
-Sums sum_groups(const Mesh& mesh, int64_t batch, const Kernel& kernel) {
-  const int64_t tile = tile_samples<T>, tiles = (batch + tile - 1) / tile;
+Sums sum_groups(const Mesh& mesh, Samples batch, const Kernel& kernel) {
+  const int64_t tile = tile_samples<T>, tiles = (batch.end + tile - 1) / tile;
   const int64_t most = most_groups(mesh.sums() + 1);
   const int64_t tiles_per_group = std::max<int64_t>(1, (tiles + most - 1) / most);
   const int64_t groups = (tiles + tiles_per_group - 1) / tiles_per_group;
@@ -154,7 +189,7 @@ Sums sum_groups(const Mesh& mesh, int64_t batch, const Kernel& kernel) {
   at::parallel_for(0, groups, grain<T>(mesh.mzis), [&](int64_t begin, int64_t end) {
     for (int64_t group = begin; group < end; ++group) {
       T* const sums = partial.get() + group * stride;
-      kernel(Samples{group * samples, std::min((group + 1) * samples, batch)}, sums,
+      kernel(Samples{group * samples, std::min((group + 1) * samples, batch.end), batch.stride}, sums,
              sums + size + kernel_padding);
     }
   });
@@ -171,26 +206,18 @@ Sums sum_groups(const Mesh& mesh, int64_t batch, const Kernel& kernel) {
   return total;
 }
 
-MeshGradients empty_gradients(const at::Tensor& input, const MeshTensors& mesh) {
-  const auto like = [&](const std::optional<at::Tensor>& tensor) {
-    return tensor ? at::empty_like(*tensor) : at::empty({0}, mesh.theta.options());
-  };
-  return {at::empty_like(input), like(mesh.theta),          like(mesh.phi),
-          like(mesh.screen),     like(mesh.splitter_error), like(mesh.transmission)};
-}
-
+/// The fields of a pull-back.
 template <typename T>
-T* data_if(const at::Tensor& gradient, const std::optional<at::Tensor>& of) {
-  return of ? gradient.mutable_data_ptr<T>() : nullptr;
-}
+struct Fields {
+  const T *dL_doutput, *input, *output;
+  T* dL_dinput;
+};
 
 /// Signals at the input, and the sums for the parameters' gradients.
 template <typename T, class Mesh>
-Sums pull_back(const Mesh& mesh, const at::Tensor& dL_doutput, const at::Tensor& input,
-               const at::Tensor& output, const at::Tensor& dL_dinput) {
-  const T *g = field_data<T>(dL_doutput), *x = field_data<T>(input), *y = field_data<T>(output);
-  T* dL_dx = mutable_field_data<T>(dL_dinput);
-  return sum_groups<T>(mesh, input.size(0), [&](Samples samples, T* mzi_sums, T* port_sums) {
+Sums pull_back(const Mesh& mesh, const Fields<T>& fields, Samples batch) {
+  const auto [g, x, y, dL_dx] = fields;
+  return sum_groups<T>(mesh, batch, [&](Samples samples, T* mzi_sums, T* port_sums) {
     if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
       mesh.backward(g, y, dL_dx, samples, mzi_sums, port_sums);
     } else {
@@ -199,53 +226,147 @@ Sums pull_back(const Mesh& mesh, const at::Tensor& dL_doutput, const at::Tensor&
   });
 }
 
+/// The same through the matrix: its pull-back is the mesh's with the unit vectors as batch.
 template <typename T, class Mesh>
-MeshGradients backward(const Mesh& mesh, const at::Tensor& dL_doutput, const at::Tensor& input,
-                       const at::Tensor& output, const MeshTensors& tensors, const MeshArrays<T>& arrays) {
-  auto gradients = empty_gradients(input, tensors);
-  Sums sums;
-  if (matrix_pays_backward(input.size(0), input.size(1))) {
-    const auto matrix = [&] {
-      if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
-        return realised<T>(IdealMesh<T>(arrays, Direction::forward), input);
-      } else {
-        return realised<T>(mesh, input);
-      }
-    }();
-    gradients.dL_dinput = multiply<T>(matrix.conj(), dL_doutput);
-    sums = pull_back<T>(mesh, correlate<T>(input, dL_doutput), at::eye(input.size(1), input.options()),
-                        matrix, at::empty_like(matrix));
-  } else {
-    sums = pull_back<T>(mesh, dL_doutput, input, output, gradients.dL_dinput);
-  }
-  T* const dL_dtheta = gradients.dL_dtheta.template mutable_data_ptr<T>();
-  T* const dL_dphi = gradients.dL_dphi.template mutable_data_ptr<T>();
-  T* const dL_dscreen = data_if<T>(gradients.dL_dscreen, tensors.screen);
-  if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
-    mesh.parameter_gradients(sums.mzis.data(), sums.ports.data(), dL_dtheta, dL_dphi, dL_dscreen);
-  } else {
-    mesh.parameter_gradients(sums.mzis.data(), sums.ports.data(), dL_dtheta, dL_dphi, dL_dscreen,
-                             data_if<T>(gradients.dL_dsplitter_error, tensors.splitter_error),
-                             data_if<T>(gradients.dL_dtransmission, tensors.transmission));
-  }
-  return gradients;
+Sums pull_back_matrix(const Mesh& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields, Samples batch) {
+  const int64_t ports = mesh.layout.ports;
+  const auto images = [&] {
+    if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
+      return realised<T>(IdealMesh<T>(arrays, Direction::forward));
+    } else {
+      return realised<T>(mesh);
+    }
+  }();
+  multiply<Take::conjugate>(images, ports, fields.dL_doutput, fields.dL_dinput, batch);
+  const auto dL_dimages = correlate(fields.input, fields.dL_doutput, ports, batch);
+  const AlignedArray<T> unused(2 * ports * ports);
+  return pull_back<T>(mesh, {dL_dimages.get(), identity<T>(ports).get(), images.get(), unused.get()},
+                      unit_samples(ports));
 }
 
-/// Builds the kernel's mesh, calls `use` with it, and rejects phases that are not finite.
-template <typename T, class Use>
-auto with_mesh(const MeshTensors& mesh, const MeshLayout& layout, Direction direction, const Use& use) {
-  const auto arrays = arrays_of<T>(mesh, layout);
-  const auto checked = [&](const auto& built) {
-    if (!built.finite()) {
-      check_mzi_mesh_values(mesh);
+template <typename T, class Mesh>
+void backward(const Mesh& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields, Samples batch,
+              const GradientArrays<T>& gradients) {
+  const Sums sums = matrix_pays_backward(batch.end, mesh.layout.ports)
+                        ? pull_back_matrix(mesh, arrays, fields, batch)
+                        : pull_back(mesh, fields, batch);
+  mesh.parameter_gradients(sums.mzis.data(), sums.ports.data(), gradients);
+}
+
+// ---- A stack of meshes ----------------------------------------------------------------------------------
+
+/// Calls run(m) for every mesh of a stack, in parallel: one mesh a thread as long as every thread gets one;
+/// the rest one after the other, each by all threads.
+template <typename T, class Run>
+void for_meshes(int64_t meshes, int64_t mzis, int64_t batch, const Run& run) {
+  const int64_t tiles = (batch + tile_samples<T> - 1) / tile_samples<T>;
+  const int64_t rounds = meshes - meshes % at::get_num_threads();
+  at::parallel_for(0, rounds, grain<T>(mzis * (tiles + 1)), [&](int64_t begin, int64_t end) {
+    for (int64_t m = begin; m < end; ++m) {
+      run(m);
     }
-    return use(built, arrays);
-  };
-  if (mesh.splitter_error || mesh.transmission) {
-    check_mzi_mesh_values(mesh);
-    return checked(GeneralMesh<T>(arrays));
+  });
+  for (int64_t m = rounds; m < meshes; ++m) {
+    run(m);
   }
-  return checked(IdealMesh<T>(arrays, direction));
+}
+
+/// Tensors that all meshes of a stack have, contiguous; a single mesh is a stack of one.
+struct Stack {
+  Stack(const at::Tensor& input, const MeshTensors& given, const MeshLayout& layout)
+      : tensors(plain(given)),
+        layout(layout),
+        meshes(input.dim() == 3 ? input.size(1) : 1),
+        mzis(layout.mzis()),
+        batch{0, input.size(0), meshes * layout.ports} {}
+
+  /// The part of mesh m of what begins at `first` and holds `each` numbers a mesh.
+  template <typename T>
+  static T* part(T* first, int64_t m, int64_t each) {
+    return first ? first + m * each : nullptr;
+  }
+
+  MeshTensors tensors;
+  MeshLayout layout;
+  int64_t meshes, mzis;
+  Samples batch;
+};
+
+/// Builds the kernel's mesh for every mesh m of a stack, calls `use(mesh, its arrays, m)`, and rejects
+/// phases that are not finite.
+template <typename T, class Use>
+void with_meshes(const Stack& stack, Direction direction, const Use& use) {
+  const bool ideal = !stack.tensors.splitter_error && !stack.tensors.transmission;
+  if (!ideal) {
+    check_mzi_mesh_values(stack.tensors);
+  }
+  const auto all = arrays_of<T>(stack.tensors, stack.layout);
+  std::atomic<bool> finite = true;
+  for_meshes<T>(stack.meshes, stack.mzis, stack.batch.end, [&](int64_t m) {
+    const MeshArrays<T> arrays{all.layout,
+                               Stack::part(all.theta, m, stack.mzis),
+                               Stack::part(all.phi, m, stack.mzis),
+                               Stack::part(all.screen, m, stack.layout.ports),
+                               Stack::part(all.splitter_error, m, 2 * stack.mzis),
+                               Stack::part(all.transmission, m, 2 * stack.mzis)};
+    const auto use_finite = [&](const auto& mesh) {
+      if (mesh.finite()) {
+        use(mesh, arrays, m);
+      } else {
+        finite = false;
+      }
+    };
+    if (ideal) {
+      use_finite(IdealMesh<T>(arrays, direction));
+    } else {
+      use_finite(GeneralMesh<T>(arrays));
+    }
+  });
+  if (!finite) {
+    check_mzi_mesh_values(stack.tensors);
+  }
+}
+
+template <typename T>
+at::Tensor forward(const Stack& stack, const at::Tensor& input) {
+  auto output = at::empty_like(input);
+  const T* x = field_data<T>(input);
+  T* y = mutable_field_data<T>(output);
+  with_meshes<T>(stack, Direction::forward, [&](const auto& mesh, const auto&, int64_t m) {
+    const int64_t at = 2 * m * stack.layout.ports;
+    forward<T>(mesh, x + at, y + at, stack.batch);
+  });
+  return output;
+}
+
+template <typename T>
+MeshGradients backward(const Stack& stack, const at::Tensor& dL_doutput, const at::Tensor& input,
+                       const at::Tensor& output) {
+  const MeshTensors& mesh = stack.tensors;
+  const auto like = [&](const std::optional<at::Tensor>& tensor) {
+    return tensor ? at::empty_like(*tensor) : at::empty({0}, mesh.theta.options());
+  };
+  const MeshGradients result{at::empty_like(input), like(mesh.theta),          like(mesh.phi),
+                             like(mesh.screen),     like(mesh.splitter_error), like(mesh.transmission)};
+  const auto data = [](const at::Tensor& gradient, const std::optional<at::Tensor>& of) {
+    return of ? gradient.mutable_data_ptr<T>() : nullptr;
+  };
+  const GradientArrays<T> all{data(result.dL_dtheta, mesh.theta), data(result.dL_dphi, mesh.phi),
+                              data(result.dL_dscreen, mesh.screen),
+                              data(result.dL_dsplitter_error, mesh.splitter_error),
+                              data(result.dL_dtransmission, mesh.transmission)};
+  const Fields<T> fields{field_data<T>(dL_doutput), field_data<T>(input), field_data<T>(output),
+                         mutable_field_data<T>(result.dL_dinput)};
+  with_meshes<T>(stack, Direction::backward, [&](const auto& built, const auto& arrays, int64_t m) {
+    const int64_t at = 2 * m * stack.layout.ports;
+    const Fields<T> own{fields.dL_doutput + at, fields.input + at, fields.output + at, fields.dL_dinput + at};
+    const GradientArrays<T> gradients{
+        Stack::part(all.theta, m, stack.mzis), Stack::part(all.phi, m, stack.mzis),
+        Stack::part(all.screen, m, stack.layout.ports), Stack::part(all.splitter_error, m, 2 * stack.mzis),
+        Stack::part(all.transmission, m, 2 * stack.mzis)};
+    backward<T>(built, arrays, own, stack.batch, gradients);
+  });
+  return result;
 }
 
 at::Tensor mzi_mesh_cpu(const at::Tensor& input, const at::Tensor& theta, const at::Tensor& phi,
@@ -256,14 +377,9 @@ at::Tensor mzi_mesh_cpu(const at::Tensor& input, const at::Tensor& theta, const 
   const auto layout = layout_from_schema(input.size(-1), grid, columns, arm, zero, idle);
   const MeshTensors given{theta, phi, screen, splitter_error, transmission};
   check_mzi_mesh(input, given, layout);
+  const Stack stack(input, given, layout);
   const auto x = plain(input);
-  const auto mesh = plain(given);
-  if (input.scalar_type() == at::kComplexFloat) {
-    return with_mesh<float>(mesh, layout, Direction::forward,
-                            [&](const auto& built, const auto&) { return forward<float>(built, x); });
-  }
-  return with_mesh<double>(mesh, layout, Direction::forward,
-                           [&](const auto& built, const auto&) { return forward<double>(built, x); });
+  return x.scalar_type() == at::kComplexFloat ? forward<float>(stack, x) : forward<double>(stack, x);
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> mzi_mesh_backward_cpu(
@@ -274,26 +390,11 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
     std::string_view idle) {
   const auto layout = layout_from_schema(input.size(-1), grid, columns, arm, zero, idle);
   const MeshTensors given{theta, phi, screen, splitter_error, transmission};
-  check_mzi_mesh(input, given, layout);
-  const auto check_field = [&](const char* argument, const at::Tensor& field) {
-    OPTOTORCH_CHECK(field.scalar_type() == input.scalar_type() && field.sizes() == input.sizes(),
-                    .where = "mzi_mesh_backward", .argument = argument, .expected = describe(input),
-                    .got = describe(field), .remedy = "It has the shape and type of the input");
-  };
-  check_field("dL_doutput", dL_doutput);
-  check_field("output", output);
+  check_mzi_mesh_backward(dL_doutput, input, output, given, layout);
+  const Stack stack(input, given, layout);
   const auto g = plain(dL_doutput), x = plain(input), y = plain(output);
-  const auto mesh = plain(given);
-  MeshGradients d;
-  if (input.scalar_type() == at::kComplexFloat) {
-    d = with_mesh<float>(mesh, layout, Direction::backward, [&](const auto& built, const auto& arrays) {
-      return backward(built, g, x, y, mesh, arrays);
-    });
-  } else {
-    d = with_mesh<double>(mesh, layout, Direction::backward, [&](const auto& built, const auto& arrays) {
-      return backward(built, g, x, y, mesh, arrays);
-    });
-  }
+  const MeshGradients d = x.scalar_type() == at::kComplexFloat ? backward<float>(stack, g, x, y)
+                                                               : backward<double>(stack, g, x, y);
   return {d.dL_dinput, d.dL_dtheta, d.dL_dphi, d.dL_dscreen, d.dL_dsplitter_error, d.dL_dtransmission};
 }
 

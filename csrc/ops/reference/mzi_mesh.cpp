@@ -5,6 +5,7 @@
 
 #include <array>
 #include <numbers>
+#include <vector>
 
 namespace optotorch::ops {
 namespace {
@@ -25,6 +26,18 @@ std::array<at::Tensor, 2> splitter(const at::Tensor& e) {
 at::Tensor mzi_mesh_reference(const at::Tensor& input, const MeshTensors& mesh, const MeshLayout& layout) {
   check_mzi_mesh(input, mesh, layout);
   check_mzi_mesh_values(mesh);
+  if (input.dim() == 3) {
+    std::vector<at::Tensor> outputs;
+    for (int64_t m = 0; m < input.size(1); ++m) {
+      const auto own = [m](const std::optional<at::Tensor>& tensor) {
+        return tensor ? std::optional<at::Tensor>(tensor->select(0, m)) : std::nullopt;
+      };
+      const MeshTensors one{mesh.theta.select(0, m), mesh.phi.select(0, m), own(mesh.screen),
+                            own(mesh.splitter_error), own(mesh.transmission)};
+      outputs.push_back(mzi_mesh_reference(input.select(1, m), one, layout));
+    }
+    return at::stack(outputs, 1);
+  }
   const auto zeros = at::zeros_like(mesh.theta);
   const auto error_left = mesh.splitter_error ? mesh.splitter_error->select(1, 0) : zeros;
   const auto error_right = mesh.splitter_error ? mesh.splitter_error->select(1, 1) : zeros;
