@@ -12,6 +12,8 @@ struct MziMeshOptions {
 
   /// Number of guided modes at input and output, at least 2.
   TORCH_ARG(int64_t, ports);
+  /// Meshes side by side, each with phases of its own, at least 1.
+  TORCH_ARG(int64_t, meshes) = 1;
   TORCH_ARG(MeshGrid, grid) = MeshGrid::rectangular;
   /// Columns of MZIs; 0 means as many as make the grid universal.
   TORCH_ARG(int64_t, columns) = 0;
@@ -20,18 +22,22 @@ struct MziMeshOptions {
   TORCH_ARG(IdlePort, idle_port) = IdlePort::wire;
   /// A trainable phase per port, on the side that makes the mesh universal (see ops/mzi_mesh.h).
   TORCH_ARG(bool, screen) = true;
-  /// Holds the buffers `splitter_error` and `transmission`, both [mzis, 2], of an imperfect mesh.
+  /// Holds the buffers `splitter_error` and `transmission` of an imperfect mesh.
   TORCH_ARG(bool, imperfect) = false;
 
  public:
   MeshLayout layout() const;
 };
 
-/// A mesh of Mach-Zehnder interferometers: field [batch, ports] -> field [batch, ports]. Formula:
-/// ops/mzi_mesh.h.
+/// A mesh of Mach-Zehnder interferometers: field -> field of the same shape, [..., ports] with at least one
+/// leading dimension. Formula: ops/mzi_mesh.h.
 ///
-/// Parameters (radians): `theta` [mzis], `phi` [mzis], `gamma` [ports] if there is a screen. Initially the
-/// mesh realises a Haar-random unitary (drawn by LibTorch's generator, so that torch::manual_seed decides).
+/// Parameters (radians): `theta` [mzis], `phi` [mzis], `gamma` [ports] if there is a screen; buffers
+/// `splitter_error` [mzis, 2] and `transmission` [mzis, 2] if it is imperfect. Initially the mesh realises a
+/// Haar-random unitary (drawn by LibTorch's generator, so that torch::manual_seed decides).
+///
+/// With meshes(m), m > 1, it is a stack of m meshes of one layout: the field is [..., m, ports], every
+/// parameter and buffer has a leading dimension m, and mesh k maps what stands at [..., k, :].
 class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
  public:
   explicit MziMeshImpl(MziMeshOptions options);
@@ -39,16 +45,20 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
   Role role() const override { return Role::component; }
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
-  int64_t mzi_count() const override { return layout_.mzis(); }
+  /// Of all meshes together.
+  int64_t mzi_count() const override { return options.meshes() * layout_.mzis(); }
   void pretty_print(std::ostream& stream) const override;
 
+  /// Of each mesh.
   const MeshLayout& layout() const { return layout_; }
 
-  /// The matrix that the mesh realises with its errors, [ports, ports]: y = matrix() x.
+  /// The matrix that the mesh realises with its errors: y = matrix() x. [ports, ports], or [meshes, ports,
+  /// ports] with more than one mesh.
   torch::Tensor matrix() const;
 
-  /// Sets the phases so that an error-free mesh realises `unitary` [ports, ports], complex64 or complex128.
-  /// Throws c10::ValueError unless the mesh is universal, has a screen, and the matrix is unitary.
+  /// Sets the phases so that an error-free mesh realises `unitary`, complex64 or complex128 of matrix()'s
+  /// shape. Throws c10::ValueError, and changes nothing, unless the mesh is universal, has a screen, and
+  /// every matrix is unitary.
   void set_matrix(const torch::Tensor& unitary);
 
   MziMeshOptions options;
@@ -62,6 +72,8 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
 
  private:
   ops::MeshTensors tensors() const;
+  /// The field as the operator takes it: all leading dimensions flattened to one batch.
+  torch::Tensor flat(const torch::Tensor& field) const;
 
   MeshLayout layout_;
 };

@@ -70,6 +70,10 @@ torch::Tensor PhysicalMeshImpl::compute_pullback(const Pass& pass, const torch::
   return model_->pullback(modelled, direction * slope, to_input);
 }
 
+Adjoint PhysicalMeshImpl::adjoint(const torch::Tensor& x) const {
+  return model_->adjoint(x);
+}
+
 Deployment PhysicalMeshImpl::deploy() {
   reject({.where = "PhysicalMesh",
           .argument = "deploy",

@@ -40,6 +40,8 @@ class PhysicalMeshImpl : public CloneableLayer<PhysicalMeshImpl> {
   PhysicalMeshImpl(std::shared_ptr<PhysicalSystem> system, PhysicalMeshOptions options);
 
   Role role() const override { return Role::component; }
+  /// Of the model: light sent backwards through the nominal mesh.
+  Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   int64_t mzi_count() const override { return model_->mzi_count(); }
   void pretty_print(std::ostream& stream) const override;

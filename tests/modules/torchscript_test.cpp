@@ -24,13 +24,14 @@ namespace {
 /// Every kind of layer in one network for images of 12 x 12.
 Hybrid network(Detection detection) {
   const int64_t readings = detection == Detection::balanced ? 4 : detection == Detection::coherent ? 16 : 8;
-  return Hybrid(FourierLens(4), MziMesh(MziMeshOptions(16).imperfect(true)), ElectroOpticActivation(),
-                PhaseScreen(16), SaturableAbsorber(), MziLinear(16, 8), ModRelu(8),
-                Photodetector(PhotodetectorOptions().detection(detection).shot_noise(0.1)),
-                torch::nn::BatchNorm1d(readings), WeightBank(WeightBankOptions(readings, 6).bits(5)),
-                torch::nn::Tanh(), torch::nn::Dropout(0.5),
-                Modulator(ModulatorOptions(6).encoding(Encoding::phase)), MziMesh(6), Photodetector(),
-                torch::nn::Linear(6, 3));
+  return Hybrid(
+      FourierLens(4), MziMesh(MziMeshOptions(16).imperfect(true)), ElectroOpticActivation(), PhaseScreen(16),
+      SaturableAbsorber(), MziLinear(16, 8), ModRelu(8),
+      Photodetector(PhotodetectorOptions().detection(detection).shot_noise(0.1)),
+      torch::nn::BatchNorm1d(readings), WeightBank(WeightBankOptions(readings, 6).bits(5)), torch::nn::Tanh(),
+      torch::nn::Dropout(0.5), Modulator(ModulatorOptions(6).encoding(Encoding::phase)), MziMesh(6),
+      torch::nn::Unflatten(torch::nn::UnflattenOptions(1, {2, 3})), MziMesh(MziMeshOptions(3).meshes(2)),
+      torch::nn::Flatten(), Photodetector(), torch::nn::Linear(6, 3));
 }
 
 class TorchscriptTest : public testing::TestWithParam<Detection> {

@@ -95,6 +95,14 @@ inline std::vector<LayerCase> layer_cases() {
                      .of_another_shape = optical<Mesh>(MziMeshOptions(options.ports() + 2)),
                      .affine = true};
   };
+  // Several meshes, or one whose batch has two dimensions.
+  const auto meshes = [](const std::string& name, const MakeLayer& make, std::vector<int64_t> sample) {
+    return LayerCase{.name = name,
+                     .make = make,
+                     .sample = sample,
+                     .of_another_shape = optical<Mesh>(MziMeshOptions(sample.back()).meshes(4)),
+                     .affine = true};
+  };
   const auto linear = [](const std::string& name, const MziLinearOptions& options) {
     return LayerCase{.name = name,
                      .make = optical<MziLinearImpl>(options),
@@ -150,6 +158,13 @@ inline std::vector<LayerCase> layer_cases() {
       mesh("MeshDeep", MziMeshOptions(3).columns(9)),
       mesh("MeshTriangular", MziMeshOptions(5).grid(MeshGrid::triangular)),
       mesh("MeshTriangularBarZero", MziMeshOptions(4).grid(MeshGrid::triangular).zero_state(ZeroState::bar)),
+      meshes("MeshOfTwoBatchDimensions", optical<Mesh>(MziMeshOptions(4)), {3, 4}),
+      meshes("Meshes", optical<Mesh>(MziMeshOptions(5).meshes(3)), {3, 5}),
+      meshes("MeshesPhiInputWithoutScreen",
+             optical<Mesh>(MziMeshOptions(4).meshes(2).columns(3).phi_arm(PhiArm::input).screen(false)),
+             {2, 4}),
+      meshes("ImperfectMeshesOfTwoBatchDimensions",
+             imperfect_mesh(MziMeshOptions(3).meshes(2).grid(MeshGrid::triangular)), {2, 2, 3}),
       imperfect_row,
       imperfect_triangle,
       physical("PhysicalMesh", 5),

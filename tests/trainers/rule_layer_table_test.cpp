@@ -62,6 +62,9 @@ Surrounded surround(const LayerCase& row) {
   if (row.takes == Takes::field) {
     net->push_back(Modulator(4));
     net->push_back(MziLinear(4, size));
+    if (row.sample.size() > 1) {
+      net->push_back(torch::nn::Unflatten(torch::nn::UnflattenOptions(1, row.sample)));
+    }
     result.input = torch::randn({batch, 4});
   } else if (row.sample.size() == 1) {
     net->push_back(torch::nn::Linear(4, size));
@@ -76,7 +79,10 @@ Surrounded surround(const LayerCase& row) {
   net->push_back(layer);
   const auto output = layer->propagate(testing::random_batch(row, 2, torch::kFloat32)).output;
   if (output.is_complex()) {
-    net->push_back(MziLinear(output.size(1), 3));
+    if (output.dim() > 2) {
+      net->push_back(torch::nn::Flatten());
+    }
+    net->push_back(MziLinear(output.flatten(1).size(1), 3));
     net->push_back(Photodetector(PhotodetectorOptions().detection(Detection::coherent)));
     net->push_back(torch::nn::Linear(6, outputs));
   } else {
