@@ -10,6 +10,7 @@
 #include <optotorch/modules/weight_bank.h>
 #include <torch/nn/cloneable.h>
 #include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/functional.h>
 #include <torch/nn/modules/linear.h>
 
 #include <cmath>
