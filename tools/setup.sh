@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Finds what the build needs, installs what is missing, and configures build/ (preset `release`).
 #
+# Nothing needs these; they are named at the end if they are missing:
+#   gnuplot-nox            draws the pictures of `optotorch reproduce`
+#   dataset-fashion-mnist  Fashion-MNIST, 30 MB
+#
 # Sourced by quickstart.sh and test.sh; may be run alone. What is there already is left alone: a second run changes
 # nothing and needs no network.
 #
@@ -218,6 +222,20 @@ configure() {
     -D "OPTOTORCH_PYTHON=$OPTOTORCH_PYTHON")
 }
 
+# Debian's names of the packages that could be of use.
+optional_packages() {
+  command -v gnuplot >/dev/null || echo gnuplot-nox
+  [[ -d /usr/share/datasets/fashion-mnist ]] || echo dataset-fashion-mnist
+}
+
+name_optional_packages() {
+  local packages
+  mapfile -t packages < <(optional_packages)
+  if [[ ${#packages[@]} -gt 0 ]]; then
+    say "optional, for pictures and Fashion-MNIST: apt-get install ${packages[*]}"
+  fi
+}
+
 find_libtorch
 install_packages
 find_compiler
@@ -225,3 +243,4 @@ install_libtorch
 find_python
 say "LibTorch $(libtorch_version "$optotorch_libtorch") at $optotorch_libtorch (from $optotorch_libtorch_from)"
 configure
+name_optional_packages
