@@ -71,7 +71,12 @@ torch::Tensor PhysicalMeshImpl::compute_pullback(const Pass& pass, const torch::
 }
 
 Adjoint PhysicalMeshImpl::adjoint(const torch::Tensor& x) const {
-  return model_->adjoint(x);
+  auto adjoint = model_->adjoint(x);
+  // What stands behind the detectors is real.
+  adjoint.apply = [apply = adjoint.apply, type = x.scalar_type()](const torch::Tensor& u) {
+    return apply(u.to(type));
+  };
+  return adjoint;
 }
 
 Deployment PhysicalMeshImpl::deploy() {

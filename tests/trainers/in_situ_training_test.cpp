@@ -191,16 +191,13 @@ TEST_F(InSituTrainingMnistTest, TwoPassesTeachAChipOfUnknownErrors) {
     fit(floor, shallow);
 
     auto taught = fresh();
-    const auto mesh = std::dynamic_pointer_cast<PhysicalMeshImpl>(taught->named_children()["mesh"]);
-    TwoPassForward rule(TwoPassForwardOptions().presynaptic(Presynaptic::clean).strength(0.1));
-    const auto r =
-        (normal_matrix(ports, classes, 5, 0, torch::kFloat32) * std::sqrt(0.1)).to(torch::kComplexFloat);
-    fit(taught, rule, [&](int64_t step) {
-      if (step % 10 == 0) {
-        const auto feedback = mesh->model()->matrix().conj().t().matmul(r).contiguous();
-        rule.load_state({{"steps", torch::tensor(step)}, {"feedback", feedback}});
-      }
-    });
+    TwoPassForward rule(TwoPassForwardOptions()
+                            .feedback(Feedback::twin)
+                            .gain(std::sqrt(0.1))
+                            .refresh(10)
+                            .presynaptic(Presynaptic::clean)
+                            .strength(0.1));
+    fit(taught, rule);
 
     auto transferred = fresh();
     transfer(*in_silico, transferred);

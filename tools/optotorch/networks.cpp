@@ -7,6 +7,8 @@
 #include <optotorch/modules/modulator.h>
 #include <optotorch/modules/mzi_mesh.h>
 #include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/physical_mesh.h>
+#include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/weight_bank.h>
 #include <torch/nn/cloneable.h>
 #include <torch/nn/modules/activation.h>
@@ -14,6 +16,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include <cmath>
+#include <limits>
 
 namespace optotorch::tools {
 namespace {
@@ -81,6 +84,15 @@ Hybrid two_meshes_a_slice(const std::vector<SliceSet>& sets, int64_t classes) {
 Hybrid mnist_hybrid(int64_t classes) {
   constexpr int64_t window = 10, ports = window * window;
   return Hybrid(FourierLens(window), MziMesh(ports), Photodetector(amplitude()), zero_head(ports, classes));
+}
+
+Hybrid mnist_in_situ(int64_t classes) {
+  constexpr int64_t window = 10, ports = window * window;
+  const auto seed = torch::randint(std::numeric_limits<int32_t>::max(), {1}).item<int64_t>();
+  const auto errors = Imperfections().splitter_error(0.04).phase_error(0.04);
+  const auto system = std::make_shared<SimulatedSystem>(Chip(MziMeshOptions(ports).layout(), errors, seed));
+  return Hybrid(FourierLens(window), PhysicalMesh(system, PhysicalMeshOptions(ports)),
+                zero_head(ports, classes));
 }
 
 Hybrid mnist_weight_bank(int64_t classes) {

@@ -10,6 +10,10 @@ namespace optotorch::tools {
 /// Lens (the 10 x 10 lowest frequencies), 100-port mesh, amplitude detectors, linear read-out.
 Hybrid mnist_hybrid(int64_t classes);
 
+/// The same with the mesh and its detectors in the laboratory: a simulated chip with splitter and phase errors
+/// of .04, another one for every state of the generator. It cannot be exported.
+Hybrid mnist_in_situ(int64_t classes);
+
 /// 784-256 bank of microring weights, tanh, linear read-out.
 Hybrid mnist_weight_bank(int64_t classes);
 

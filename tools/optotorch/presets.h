@@ -18,6 +18,7 @@ struct Preset {
   std::vector<int64_t> input;       ///< shape of one sample
   int64_t epochs, batch_size;
   double learning_rate;        ///< of Adam; warm-up over the first 2.5 % of the steps, then a cosine to 0
+  bool deployable = true;       ///< can be exported
   double electronic_rate = 1;  ///< learning rate of the electronic parameters, as a multiple
   bool constant_rate = false;  ///< no warm-up and no cosine
   int64_t shift = 0;           ///< random shifts of training images, in pixels

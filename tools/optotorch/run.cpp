@@ -258,7 +258,7 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
                       .progress(options.progress)
                       .alignment(options.alignment));
   auto result = trainer.fit(train, validation ? &*validation : nullptr, &test);
-  if (!result.interrupted) {
+  if (!result.interrupted && preset.deployable) {
     export_torchscript(model, example_input(config, 2), options.folder + "/model.pt");
   }
   return result;
@@ -268,6 +268,7 @@ Hybrid load_model(const RunConfig& config, const std::string& folder, bool best)
   OPTOTORCH_CHECK(config.classes >= 1 && config.classes <= 100'000, .where = "optotorch",
                   .argument = "classes", .expected = "1 to 100000 in config.json",
                   .got = std::to_string(config.classes), .remedy = "");
+  torch::manual_seed(config.seed);  // a chip is drawn as the training drew it
   auto model = find_preset(config.model).make(config.classes);
   load_checkpoint_weights(folder + "/checkpoint.safetensors", *model, best);
   return model;

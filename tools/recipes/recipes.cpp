@@ -9,6 +9,13 @@ const std::vector<Recipe>& recipes() {
   static const std::vector<Recipe> all = {
       {"four-rules",
        "the default hybrid network on MNIST by BP, TPFP, DFA and with only its read-out trained", four_rules},
+      {"slice-network", "28-port meshes on slices of Fashion-MNIST: the published shape and a better one",
+       slice_network},
+      {"tpfp-mnist", "784-1024-10 on weight banks, MNIST: BP, DFA, TPFP, multi-point, the authors' code",
+       tpfp_mnist},
+      {"mesh784", "one mesh of 306,936 MZIs as first layer, MNIST", mesh784},
+      {"tpfp-in-situ", "TPFP on a chip with errors that nobody knows, against BP in silico then transferred",
+       tpfp_in_situ},
   };
   return all;
 }

@@ -197,8 +197,8 @@ void TwoPassForward::update(HybridImpl& model, const Block& block, const std::ve
   }
   const size_t at = block.component;
   const auto& z = clean[at].output;
-  OPTOTORCH_CHECK(z.is_complex(), .where = name(), .argument = "signal",
-                  .expected = "a component that delivers light", .got = describe(z),
+  OPTOTORCH_CHECK(z.is_complex() || options_.signal() == Signal::quadrature, .where = name(),
+                  .argument = "signal", .expected = "a component that delivers light", .got = describe(z),
                   .remedy = "Use Signal::difference");
   torch::Tensor signal;
   switch (options_.signal()) {
