@@ -1,6 +1,9 @@
 #include <ATen/ATen.h>
+#include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/block_diagonal.h>
+
+#include <ostream>
 
 namespace optotorch {
 namespace {
@@ -17,6 +20,37 @@ torch::Tensor take_part(const torch::Tensor& x, const std::vector<int64_t>& samp
 
 torch::Tensor joined(const std::vector<torch::Tensor>& parts) {
   return parts.size() == 1 ? parts.front() : at::cat(parts, 1);
+}
+
+/// What the blocks deliver, side by side. LibTorch would turn values into light to join them.
+torch::Tensor joined_outputs(const std::vector<torch::Tensor>& outputs) {
+  for (const auto& output : outputs) {
+    OPTOTORCH_CHECK(output.scalar_type() == outputs.front().scalar_type(), .where = "BlockDiagonal",
+                    .argument = "blocks", .expected = "outputs of one type, " + describe(outputs.front()),
+                    .got = describe(output),
+                    .remedy = "Light and electronic values need blocks of their own");
+  }
+  return joined(outputs);
+}
+
+/// The shape of what a layer delivers for a sample, found without moving running statistics or random
+/// numbers.
+std::vector<int64_t> output_shape(Layer& layer, const torch::Tensor& input) {
+  std::vector<std::pair<std::shared_ptr<torch::nn::Module>, bool>> modes;
+  for (const auto& module : layer.modules()) {
+    modes.emplace_back(module, module->is_training());
+  }
+  // From the outside in: train() reaches down.
+  const auto restore = c10::make_scope_exit([&modes] {
+    for (const auto& [module, training] : modes) {
+      module->train(training);
+    }
+  });
+  layer.eval();
+  auto shape = input.sizes().vec();
+  shape[0] = 1;
+  const auto dark = torch::zeros(shape, input.options());
+  return layer.propagate(dark, Keep::nothing).output.sizes().slice(1).vec();
 }
 
 }  // namespace
@@ -38,8 +72,22 @@ BlockDiagonalImpl::BlockDiagonalImpl(std::vector<DiagonalBlock> blocks)
     OPTOTORCH_CHECK(positive, .where = "BlockDiagonal", .argument = c10::str("blocks[", i, "].sample"),
                     .expected = "positive sizes", .got = c10::str(sample), .remedy = "");
     values_ += c10::multiply_integers(sample);
+    for (size_t j = 0; j < i; ++j) {
+      OPTOTORCH_CHECK(blocks_[j].layer != layer, .where = "BlockDiagonal",
+                      .argument = c10::str("blocks[", i, "]"), .expected = "a layer of its own",
+                      .got = c10::str("that of blocks[", j, "]"),
+                      .remedy = "One layer serves many slices by its sample shape, e.g. {slices, ports}");
+    }
     register_module(std::to_string(i), layer);
   }
+}
+
+void BlockDiagonalImpl::pretty_print(std::ostream& stream) const {
+  stream << "optotorch::BlockDiagonal(samples=";
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    stream << (i == 0 ? "" : ", ") << "[" << c10::Join(", ", blocks_[i].sample) << "]";
+  }
+  stream << ")";
 }
 
 void BlockDiagonalImpl::check_input(const torch::Tensor& x) const {
@@ -62,11 +110,25 @@ torch::Tensor BlockDiagonalImpl::compute(const torch::Tensor& x, std::vector<tor
       saved->insert(saved->end(), pass.saved.begin(), pass.saved.end());
     }
   }
-  return joined(outputs);
+  return joined_outputs(outputs);
+}
+
+torch::Tensor BlockDiagonalImpl::evaluate(const torch::Tensor& x) {
+  std::vector<torch::Tensor> outputs;
+  int64_t begin = 0;
+  for (const auto& [layer, sample] : blocks_) {
+    outputs.push_back(layer->forward(take_part(x, sample, begin)).flatten(1));
+  }
+  return joined_outputs(outputs);
 }
 
 torch::Tensor BlockDiagonalImpl::update(const Pass& pass, const torch::Tensor& signal, bool to_input,
                                         Hook hook) {
+  OPTOTORCH_CHECK(signal.defined() && signal.sizes() == pass.output.sizes(), .where = "BlockDiagonal",
+                  .argument = "signal", .expected = "the shape of the output, " + describe(pass.output),
+                  .got = describe(signal), .remedy = "");
+  OPTOTORCH_CHECK(!pass.saved.empty(), .where = "BlockDiagonal", .argument = "pass",
+                  .expected = "a pass that kept its context", .got = "one of Keep::nothing", .remedy = "");
   std::vector<torch::Tensor> inputs;
   auto next = pass.saved.begin();
   int64_t begin = 0;
@@ -110,8 +172,7 @@ Adjoint BlockDiagonalImpl::adjoint(const torch::Tensor& x) const {
   int64_t begin = 0;
   for (const auto& [layer, sample] : blocks_) {
     const auto input = take_part(x, sample, begin);
-    parts.push_back(
-        {layer->propagate(input, Keep::nothing).output.sizes().slice(1).vec(), layer->adjoint(input)});
+    parts.push_back({output_shape(*layer, input), layer->adjoint(input)});
     const auto& tensors = parts.back().adjoint.tensors;
     all.tensors.insert(all.tensors.end(), tensors.begin(), tensors.end());
   }

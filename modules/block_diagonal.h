@@ -21,11 +21,12 @@ struct DiagonalBlock {
 ///     BlockDiagonal net({{MziMesh(MziMeshOptions(28).meshes(28)).ptr(), {28, 28}},
 ///                        {MziMesh(49).ptr(), {64, 49}}});
 ///
-/// Parameters are called "0.theta", "1.theta", ... A rule's signal reaches every block by its own hooks.
+/// Parameters are called "0.theta", "1.theta", ... A rule's signal reaches every block by its own hooks. All
+/// blocks take and deliver one type: light, or electronic values.
 class BlockDiagonalImpl : public Layer {
  public:
-  /// Throws c10::ValueError if there are no blocks, if one is not a linear component, or for shapes that are
-  /// not positive.
+  /// Throws c10::ValueError if there are no blocks, if one is not a linear component or stands there twice,
+  /// or for shapes that are not positive.
   explicit BlockDiagonalImpl(std::vector<DiagonalBlock> blocks);
 
   Role role() const override { return Role::component; }
@@ -35,6 +36,7 @@ class BlockDiagonalImpl : public Layer {
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   int64_t mzi_count() const override;
+  void pretty_print(std::ostream& stream) const override;
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
 
@@ -43,6 +45,7 @@ class BlockDiagonalImpl : public Layer {
  protected:
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor evaluate(const torch::Tensor& x) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 
  private:

@@ -34,7 +34,7 @@ void append(const SliceSet& set, int64_t height, int64_t width, std::vector<int6
   }
 }
 
-/// x / rms(x) of every sample; black images stay black.
+/// rms(x) of every sample, [batch, 1]; 1 for black images, which stay black.
 torch::Tensor root_mean_square(const torch::Tensor& flat) {
   const auto rms = flat.square().mean(1, /*keepdim=*/true).sqrt();
   return at::where(rms > 0, rms, at::ones_like(rms));
@@ -79,12 +79,18 @@ ImageSlicesImpl::ImageSlicesImpl(ImageSlicesOptions options_)
 }
 
 void ImageSlicesImpl::check_input(const torch::Tensor& x) const {
-  OPTOTORCH_CHECK(
-      x.defined() && x.is_floating_point() && x.dim() >= 2 &&
-          x.flatten(1).size(1) == options.height() * options.width(),
-      .where = "ImageSlices", .argument = "input",
-      .expected = c10::str("real images [batch, 1, ", options.height(), ", ", options.width(), "]"),
-      .got = describe(x), .remedy = "Convert the images to float in [0, 1]");
+  const int64_t height = options.height(), width = options.width();
+  bool fits = x.defined() && x.is_floating_point() && x.dim() >= 2;
+  if (fits && x.dim() == 2) {
+    fits = x.size(1) == height * width;
+  } else if (fits) {
+    const auto between = x.sizes().slice(1, x.dim() - 3);
+    fits = x.size(-2) == height && x.size(-1) == width && c10::multiply_integers(between) == 1;
+  }
+  OPTOTORCH_CHECK(fits, .where = "ImageSlices", .argument = "input",
+                  .expected = c10::str("real images [batch, 1, ", height, ", ", width,
+                                       "] or their pixels [batch, ", height * width, "]"),
+                  .got = describe(x), .remedy = "Convert the images to float in [0, 1]");
 }
 
 torch::Tensor ImageSlicesImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* /*saved*/) {

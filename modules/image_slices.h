@@ -35,8 +35,9 @@ struct ImageSlicesOptions {
   TORCH_ARG(bool, normalized) = true;
 };
 
-/// The way in for many small meshes: real images [batch, 1, height, width] -> field [batch, n], the slices
-/// of all sets one after the other, each pixel the amplitude of a modulator of its own.
+/// The way in for many small meshes: real images [batch, 1, height, width], or their pixels [batch, height
+/// width], -> field [batch, n], the slices of all sets one after the other, each pixel the amplitude of a
+/// modulator of its own.
 ///
 ///     y = x[index] / rms(x),   rms(x)^2 = mean of x^2 over a sample's pixels
 ///

@@ -4,10 +4,12 @@
 // (modules/layer_contract_test.cpp) and under every rule (trainers/rule_layer_table_test.cpp).
 
 #include <ATen/ATen.h>
+#include <optotorch/modules/block_diagonal.h>
 #include <optotorch/modules/electro_optic_activation.h>
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/fourier_lens.h>
 #include <optotorch/modules/hybrid.h>
+#include <optotorch/modules/image_slices.h>
 #include <optotorch/modules/mod_relu.h>
 #include <optotorch/modules/modulator.h>
 #include <optotorch/modules/mzi_linear.h>
@@ -78,6 +80,17 @@ inline MakeLayer physical_mesh(const PhysicalMeshOptions& options) {
   };
 }
 
+/// Side by side: what `makers` make, with the shapes of their samples.
+inline MakeLayer diagonal(const std::vector<std::pair<MakeLayer, std::vector<int64_t>>>& makers) {
+  return [makers] {
+    std::vector<DiagonalBlock> blocks;
+    for (const auto& [make, sample] : makers) {
+      blocks.push_back({make(), sample});
+    }
+    return std::static_pointer_cast<Layer>(std::make_shared<BlockDiagonalImpl>(std::move(blocks)));
+  };
+}
+
 template <typename Holder, typename Options>
 MakeLayer electronic(Options options) {
   return [options] {
@@ -141,6 +154,31 @@ inline std::vector<LayerCase> layer_cases() {
                      .of_another_shape = physical_mesh(PhysicalMeshOptions(options.mesh().ports() + 2)),
                      .measures = true};
   };
+  const auto side_by_side = [](const std::string& name, const MakeLayer& make, int64_t values,
+                               const MakeLayer& of_another_shape, Takes takes = Takes::field) {
+    return LayerCase{.name = name,
+                     .make = make,
+                     .takes = takes,
+                     .sample = {values},
+                     .of_another_shape = of_another_shape,
+                     .affine = true};
+  };
+  const auto slices = [](const std::string& name, bool normalized) {
+    return LayerCase{.name = name,
+                     .make = optical<ImageSlicesImpl>(
+                         ImageSlicesOptions(3, 4)
+                             .sets({SliceSet::columns(), SliceSet::rows(), SliceSet::patches(2, 1, 2)})
+                             .normalized(normalized)),
+                     .takes = Takes::values,
+                     .sample = {1, 3, 4},
+                     .affine = !normalized};
+  };
+  const auto stack = [](int64_t ports, int64_t count) {
+    return optical<Mesh>(MziMeshOptions(ports).meshes(count));
+  };
+  const auto weights = [](int64_t in, int64_t out) {
+    return optical<WeightBankImpl>(WeightBankOptions(in, out));
+  };
   auto imperfect_row = mesh("ImperfectMesh", 5);
   imperfect_row.make = imperfect_mesh(MziMeshOptions(5).idle_port(IdlePort::bar));
   auto imperfect_triangle = mesh("ImperfectTriangularMeshPhiInput", 4);
@@ -179,11 +217,20 @@ inline std::vector<LayerCase> layer_cases() {
       bank("WeightBank", {5, 4}),
       bank("WeightBankWithoutBias", WeightBankOptions(5, 4).bias(false).gain(2.5)),
       bank("WeightBankFourBits", WeightBankOptions(5, 4).bits(4).gain(1.5)),
+      side_by_side("BlockDiagonal", diagonal({{stack(3, 2), {2, 3}}, {stack(2, 3), {3, 2}}}), 12,
+                   diagonal({{stack(3, 2), {2, 3}}, {stack(3, 2), {2, 3}}})),
+      side_by_side("BlockDiagonalSharedByPatches",
+                   diagonal({{stack(4, 1), {3, 4}}, {optical<MziLinearImpl>(MziLinearOptions(2, 3)), {2}}}),
+                   14, diagonal({{stack(3, 1), {4, 3}}, {stack(2, 1), {2}}})),
+      side_by_side("BlockDiagonalOfWeightBanks", diagonal({{weights(3, 2), {3}}, {weights(2, 4), {2}}}), 5,
+                   diagonal({{weights(3, 2), {3}}, {weights(2, 3), {2}}}), Takes::values),
       {.name = "PhaseScreen",
        .make = optical<PhaseScreenImpl>(PhaseScreenOptions(5)),
        .sample = {5},
        .of_another_shape = optical<PhaseScreenImpl>(PhaseScreenOptions(6)),
        .affine = true},
+      slices("ImageSlices", true),
+      slices("ImageSlicesAsTheyAre", false),
       source("ModulatorAmplitude", {3}, Encoding::amplitude),
       source("ModulatorPhase", {3}, Encoding::phase),
       source("ModulatorComplex", {8}, Encoding::complex),

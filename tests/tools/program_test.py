@@ -131,6 +131,26 @@ class WhatARunHolds(ProgramTest):
         self.assertTrue(all(abs(cosine - 1) < 1e-5 for cosine in log["alignment"]))
         self.assertEqual(run(*self.train(self.folder / "bank", "--model", "mnist-weight-bank")).returncode, 0)
 
+    def test_every_network_trains_exports_and_is_evaluated(self):
+        for model in ("mnist-weight-bank", "mnist-1024", "slices-electronic", "slices-columns", "slices-columns-rows",
+                      "slices-direct", "slices-patches"):
+            with self.subTest(model):
+                out = self.folder / model
+                result = run("train", "--data-root", self.data, "--model", model, "--epochs", 1, "--samples", 64,
+                             "--batch-size", 32, "--validation", 0, "--quiet", "--out", out)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                exported = run("export", out, "--out", self.folder / (model + ".pt"))
+                self.assertEqual(exported.returncode, 0, exported.stderr)
+                self.assertEqual(run("evaluate", out).returncode, 0)
+
+    def test_rules_of_light_need_light(self):
+        for model in ("mnist-weight-bank", "mnist-1024", "slices-electronic"):
+            for rule in ("quadrature", "quadrature-twin", "homodyne-random", "tpfp-field"):
+                out = self.folder / (model + rule)
+                self.rejected("train", "--data-root", self.data, "--model", model, "--rule", rule, "--out", out,
+                              say=["--rule", model, rule, "light"])
+                self.assertFalse(out.exists())
+
     def test_train_on_some(self):
         options = ("train", "--data-root", self.data, "--epochs", 1, "--batch-size", 32, "--validation", 0, "--quiet")
         for name, samples in (("some", 32), ("more", 100_000), ("all", 0)):

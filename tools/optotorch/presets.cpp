@@ -6,8 +6,6 @@
 
 #include "optotorch/networks.h"
 
-#include <cmath>
-
 namespace optotorch::tools {
 namespace {
 
@@ -49,6 +47,7 @@ const std::vector<Preset>& presets() {
        .batch_size = 128,
        .learning_rate = 2e-3,
        .shift = 1,
+       .light = false,
        .threads = 1,
        .two_pass = TwoPassForwardOptions()},
       {.name = "mnist-1024",
@@ -59,6 +58,7 @@ const std::vector<Preset>& presets() {
        .batch_size = 128,
        .learning_rate = 1e-3,
        .shift = 1,
+       .light = false,
        .two_pass = TwoPassForwardOptions().gain(3),
        .multi_point = Entrance::outputs,
        .multi_point_gain = 3},
@@ -80,6 +80,7 @@ const std::vector<Preset>& presets() {
        .batch_size = 64,
        .learning_rate = 1e-3,
        .constant_rate = true,
+       .light = false,
        .two_pass = TwoPassForwardOptions(),
        .multi_point = Entrance::outputs},
       {.name = "slices-columns",

@@ -23,6 +23,7 @@ struct Preset {
   bool constant_rate = false;  ///< no warm-up and no cosine
   int64_t shift = 0;           ///< random shifts of training images, in pixels
   bool flip = false;           ///< random mirror images
+  bool light = true;           ///< hidden components carry light; else electronic values
   int64_t threads = 1;         ///< a small network gains nothing from more than one
   TwoPassForwardOptions two_pass;
   Entrance multi_point = Entrance::inputs;  ///< of the multi-point variant

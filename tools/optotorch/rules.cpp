@@ -11,6 +11,7 @@ namespace {
 struct Entry {
   RuleName rule;
   std::shared_ptr<Rule> (*make)(TwoPassForwardOptions two_pass, const Preset& preset);
+  bool needs_light = false;  ///< it reads or delays the field at a hidden component
 };
 
 std::shared_ptr<Rule> two_pass(const TwoPassForwardOptions& options) {
@@ -35,17 +36,21 @@ const std::vector<Entry>& entries() {
       {{"quadrature", "three passes, F = W^H A^T"},
        [](Options options, const Preset&) {
          return two_pass(options.feedback(Feedback::adjoint).gain(1).signal(Signal::quadrature));
-       }},
+       },
+       /*needs_light=*/true},
       {{"quadrature-twin", "three passes, F = W^H R"},
        [](Options options, const Preset&) {
          return two_pass(options.feedback(Feedback::twin).gain(0.3).signal(Signal::quadrature));
-       }},
+       },
+       /*needs_light=*/true},
       {{"homodyne-random", "TPFP with the field read by homodyne detection, F fixed random"},
        [](Options options, const Preset&) {
          return two_pass(options.feedback(Feedback::random).strength(1).gain(1).signal(Signal::homodyne));
-       }},
+       },
+       /*needs_light=*/true},
       {{"tpfp-field", "TPFP with the difference of the fields: a wrong direction, for comparison"},
-       [](Options options, const Preset&) { return two_pass(options.signal(Signal::field)); }},
+       [](Options options, const Preset&) { return two_pass(options.signal(Signal::field)); },
+       /*needs_light=*/true},
       {{"tpfp-multi-point", "TPFP that enters at every hidden layer"},
        [](Options options, const Preset& preset) {
          return two_pass(options.entrance(preset.multi_point).gain(preset.multi_point_gain));
@@ -54,7 +59,9 @@ const std::vector<Entry>& entries() {
        [](Options options, const Preset&) { return two_pass(options.feedback(Feedback::mirror)); }},
       {{"modulated-input-bp",
         "what the code of arXiv 2408.08337 does: back-propagation at a modulated input"},
-       [](Options options, const Preset&) { return two_pass(options.modulated_input_backprop(true)); }},
+       [](Options options, const Preset&) {
+         return two_pass(options.entrance(Entrance::single).modulated_input_backprop(true));
+       }},
       {{"dfa", "direct feedback alignment"},
        [](Options options, const Preset&) -> std::shared_ptr<Rule> {
          return std::make_shared<DirectFeedback>(DirectFeedbackOptions().seed(options.seed()));
@@ -86,6 +93,10 @@ std::vector<std::string> rule_names() {
 std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, int64_t seed) {
   for (const auto& entry : entries()) {
     if (entry.rule.name == name) {
+      OPTOTORCH_CHECK(preset.light || !entry.needs_light, .where = "optotorch", .argument = "--rule",
+                      .expected = "a rule for electronic values, which '" + preset.name + "' carries",
+                      .got = "'" + name + "', which needs light",
+                      .remedy = "Use 'tpfp', or a network with a mesh");
       return entry.make(TwoPassForwardOptions(preset.two_pass).seed(seed), preset);
     }
   }

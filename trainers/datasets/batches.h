@@ -31,13 +31,13 @@ struct ImageBatchesOptions {
   /// Moves every image by up to this many pixels, at random in both directions, anew in every epoch; what
   /// comes in from outside is pixel value 0. Less than height and width.
   TORCH_ARG(int64_t, shift) = 0;
-  /// Mirrors every other image, left to right, at random, anew in every epoch.
+  /// Mirrors images left to right, one in two, at random, anew in every epoch; behind the shift.
   TORCH_ARG(bool, flip) = false;
   /// at::kFloat or at::kDouble.
   TORCH_ARG(at::ScalarType, dtype) = at::kFloat;
 };
 
-/// The batches of an ImageSet, made whole: gathered, converted, normalised and shifted in one pass.
+/// The batches of an ImageSet, made whole: gathered, converted, normalised, shifted and mirrored.
 ///
 /// Batch k of epoch e is a pure function of the options and (e, k), so that training resumes in the middle of
 /// an epoch without replaying what went before. Copies are cheap, and `batch` may be
@@ -58,7 +58,8 @@ class ImageBatches : public BatchSource {
 
   /// Batch k of an epoch: samples order[k * batch_size ...], where `order` is the data set's or, with
   /// `shuffle`, random_order(N, seed, RandomStream::order, epoch); shifted by random_shift(shift, seed,
-  /// epoch, sample). The order of the epoch that was asked for last is kept.
+  /// epoch, sample), then mirrored if `flip` and random_flip(seed, epoch, sample). The order of the epoch
+  /// that was asked for last is kept.
   ///
   /// Throws c10::ValueError unless epoch >= 0 and 0 <= k < size().
   Batch batch(int64_t epoch, int64_t k) const override;

@@ -1,6 +1,6 @@
 #pragma once
 
-// Counter-based random orders and shifts of the data sets: pure functions of what they are called with.
+// Counter-based random orders, shifts and flips of the data sets: pure functions of what they are called with.
 
 #include <ATen/core/Tensor.h>
 

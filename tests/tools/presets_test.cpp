@@ -1,0 +1,117 @@
+// Every network that the program knows with every rule that it knows: a few steps as `optotorch train` makes
+// them, then the export.
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <optotorch/modules/export/torchscript.h>
+#include <optotorch/trainers/datasets/batches.h>
+#include <optotorch/trainers/datasets/mnist.h>
+#include <support/idx_files.h>
+#include <torch/nn/functional/loss.h>
+#include <torch/optim/adam.h>
+
+#include <algorithm>
+#include <set>
+
+#include "optotorch/presets.h"
+#include "optotorch/rules.h"
+
+namespace optotorch::tools {
+namespace {
+
+const std::set<std::string> rules_of_light = {"quadrature", "quadrature-twin", "homodyne-random",
+                                              "tpfp-field"};
+const std::set<std::string> electronic_presets = {"mnist-weight-bank", "mnist-1024", "slices-electronic"};
+
+/// Seconds for a network of this size: one such rule is enough.
+bool too_dear(const std::string& preset, const std::string& rule) {
+  // Weight mirroring estimates a dense matrix, of 1,568 or 7,840 rows here.
+  const std::set<std::string> wide = {"slices-columns-rows", "slices-direct", "slices-patches"};
+  return (preset == "mnist-mesh784" && rule != "tpfp") || (wide.count(preset) != 0 && rule == "tpfp-mirror");
+}
+
+Batch images() {
+  const ImageBatches batches(MNIST(OPTOTORCH_SOURCE_DIR "/data", MNIST::Mode::test), 16);
+  return batches.batch(0, 0);
+}
+
+std::vector<torch::Tensor> copies(const std::vector<torch::Tensor>& tensors) {
+  std::vector<torch::Tensor> result;
+  for (const auto& tensor : tensors) {
+    result.push_back(tensor.detach().clone());
+  }
+  return result;
+}
+
+class PresetsTest : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(PresetsTest, TrainsAndExports) {
+  const auto& [preset_name, rule_name] = GetParam();
+  const auto& preset = find_preset(preset_name);
+  if (electronic_presets.count(preset_name) != 0 && rules_of_light.count(rule_name) != 0) {
+    EXPECT_SAYS(make_rule(rule_name, preset, 1), "needs light");
+    return;
+  }
+  torch::manual_seed(1);
+  auto net = preset.make(10);
+  const auto rule = make_rule(rule_name, preset, 1);
+  const auto [data, target] = images();
+  const Loss loss = [](const torch::Tensor& y, const torch::Tensor& t) {
+    return torch::nn::functional::cross_entropy(y, t);
+  };
+  torch::optim::Adam optimizer(net->parameters(), torch::optim::AdamOptions(preset.learning_rate));
+  const auto before = copies(net->parameters());
+  // Most read-outs begin at zero: in the first step nothing comes back through them.
+  for (int step = 0; step < 2; ++step) {
+    optimizer.zero_grad();
+    EXPECT_TRUE(std::isfinite(rule->step(*net, data, target, loss).loss.item<double>())) << step;
+    optimizer.step();
+  }
+  for (const auto& parameter : net->named_parameters()) {
+    EXPECT_TRUE(parameter.value().isfinite().all().item<bool>()) << parameter.key();
+  }
+  const auto blocks = net->trainable_blocks();
+  EXPECT_GE(blocks.size(), 2U);
+  size_t parameter = 0;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    bool moved = false;
+    for (size_t layer = blocks[b].begin; layer < blocks[b].end; ++layer) {
+      for (const auto& after : net->layer(layer).parameters()) {
+        moved = !after.equal(before.at(parameter++)) || moved;
+      }
+    }
+    EXPECT_EQ(moved, rule_name != "shallow" || b + 1 == blocks.size()) << "block " << b;
+  }
+  EXPECT_EQ(parameter, before.size());
+
+  const optotorch::testing::TemporaryFolder folder;
+  EXPECT_LE(export_torchscript(net, data.narrow(0, 0, 3), folder.path() + "/model.pt"), 1e-6);
+}
+
+std::vector<std::tuple<std::string, std::string>> affordable() {
+  std::vector<std::tuple<std::string, std::string>> pairs;
+  for (const auto& preset : preset_names()) {
+    for (const auto& rule : rule_names()) {
+      if (!too_dear(preset, rule)) {
+        pairs.emplace_back(preset, rule);
+      }
+    }
+  }
+  return pairs;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PresetsTest, ::testing::ValuesIn(affordable()), [](const auto& info) {
+  auto name = std::get<0>(info.param) + "_" + std::get<1>(info.param);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(PresetsNamesTest, SaysWhichRulesNeedLight) {
+  for (const auto& preset : presets()) {
+    EXPECT_EQ(preset.light, electronic_presets.count(preset.name) == 0) << preset.name;
+  }
+  EXPECT_SAYS(make_rule("quadratur", find_preset("mnist-hybrid"), 1), "'quadrature'");
+}
+
+}  // namespace
+}  // namespace optotorch::tools
