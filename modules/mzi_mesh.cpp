@@ -145,10 +145,11 @@ void MziMeshImpl::set_matrix(const torch::Tensor& unitary) {
 Adjoint MziMeshImpl::adjoint(const torch::Tensor& /*x*/) const {
   const auto conjugate = matrix().conj().resolve_conj().contiguous();
   if (options.meshes() == 1) {
-    return {{conjugate}, [conjugate](const torch::Tensor& u) { return u.matmul(conjugate); }};
+    return {{conjugate},
+            [conjugate](const torch::Tensor& u) { return u.to(conjugate.scalar_type()).matmul(conjugate); }};
   }
   return {{conjugate}, [conjugate](const torch::Tensor& u) {
-            const auto by_mesh = u.flatten(0, -3).transpose(0, 1);
+            const auto by_mesh = u.to(conjugate.scalar_type()).flatten(0, -3).transpose(0, 1);
             return by_mesh.bmm(conjugate).transpose(0, 1).reshape_as(u);
           }};
 }

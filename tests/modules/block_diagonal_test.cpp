@@ -311,7 +311,7 @@ TEST(BlockDiagonalTest, MeasuresWhereABlockMeasures) {
   torch::manual_seed(6);
   const PhysicalMeshOptions options(3);
   const Chip chip(options.mesh().layout(), Imperfections(), 1);
-  const auto mesh = PhysicalMesh(std::make_shared<SimulatedSystem>(chip), options);
+  auto mesh = PhysicalMesh(std::make_shared<SimulatedSystem>(chip), options);
   BlockDiagonal layer(std::vector<DiagonalBlock>{{mesh.ptr(), {3}}});
   const auto x = torch::randn({4, 3}, torch::kComplexFloat);
   const auto expected = mesh->forward(x);

@@ -200,6 +200,19 @@ TEST_F(PhysicalMeshTest, UpdatesAskTheSystemForNothing) {
   EXPECT_EQ(spy->measurements(), 21);
 }
 
+TEST_F(PhysicalMeshTest, AdjointIsThatOfTheNominalMatrix) {
+  const auto spy = std::make_shared<Spy>(Chip(MziMeshOptions(ports).layout(), errors, 3));
+  auto layer = make(spy);
+  spy->closed = true;
+  const auto w = layer->model()->matrix();
+  const auto adjoint = layer->adjoint(x);
+  const auto u = torch::randn({3, ports}, torch::kComplexDouble);
+  expect_close(adjoint.apply(u), u.matmul(w.conj()), 1e-14, "u -> W^H u of every row");
+  // What a read-out sends back is real: it stands at the field as it is.
+  const auto real = at::real(u).contiguous();
+  expect_close(adjoint.apply(real), at::complex(real, at::zeros_like(real)).matmul(w.conj()), 1e-14, "real");
+}
+
 TEST_F(PhysicalMeshTest, CommandedPhasesAreTheParameters) {
   const auto spy = std::make_shared<Spy>(Chip(MziMeshOptions(ports).layout(), Imperfections(), 1));
   auto physical = make(spy);

@@ -238,6 +238,22 @@ TEST_F(TwoPassForwardVariantsTest, MirroringLearnsTheWeights) {
   EXPECT_TRUE(mirror.feedback().equal(before));
 }
 
+TEST_F(TwoPassForwardVariantsTest, TheGainMultipliesWhatMirroringLearnt) {
+  for (const bool light : {false, true}) {
+    const auto net = light ? optical(Detection::amplitude) : electronic();
+    const auto learnt = [&](double gain) {
+      auto copy = std::dynamic_pointer_cast<HybridImpl>(net->clone());
+      TwoPassForward rule(TwoPassForwardOptions().feedback(Feedback::mirror).gain(gain));
+      rule.step(*copy, x, target, squared);
+      return rule.feedback();
+    };
+    const auto one = learnt(1);
+    for (const double gain : {-1.0, 3.0, -0.5}) {
+      expect_close(learnt(gain), one * gain, 1e-12, std::to_string(gain));
+    }
+  }
+}
+
 TEST_F(TwoPassForwardVariantsTest, TheAuthorsCodeIsBackPropagationAtTheModulatedInput) {
   auto net = electronic();
   TwoPassForward authors(TwoPassForwardOptions().modulated_input_backprop(true).gain(10).strength(-0.5));

@@ -115,7 +115,7 @@ void FeedbackPaths::take(const HybridImpl& model, const std::vector<EntrancePoin
       const double entries = f.is_complex() ? 2.0 / 3.0 : 1.0 / 3.0;
       const double wanted =
           0.05 * std::sqrt(6.0 * entries / static_cast<double>(values_in(f.narrow(0, 0, 1))));
-      paths_[i].scale *= rms > 0 ? gain_ * wanted / rms : 1;
+      paths_[i].scale *= rms > 0 ? std::abs(gain_) * wanted / rms : 1;
     }
   }
 }
