@@ -2,6 +2,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <optotorch/ops/mzi_mesh.h>
+#include <support/mesh_cases.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <limits>
@@ -62,6 +63,15 @@ const std::vector<Case> cases = {
     {33, 40, 70, brick, in, cross, dummy, true},
     {64, 64, 128, brick, out, bar, wire, true},
     {64, 64, 16, brick, in, cross, wire, false, true},
+    // Tiles that leave the cache are swept in bands of ports.
+    {97, 40, 33, brick, out, cross, dummy, true},
+    {112, 17, 5, brick, in, bar, wire, true},
+    {113, 49, 5, brick, out, bar, wire},
+    {225, 33, 3, brick, in, cross, dummy, true},
+    {226, 34, 3, brick, out, cross, wire, true},
+    {240, 15, 3, brick, in, cross, wire},
+    {100, 197, 5, triangle, out, cross, wire, true},
+    {120, 70, 5, triangle, in, bar, dummy, true},
 };
 
 struct Problem {
@@ -221,6 +231,25 @@ INSTANTIATE_TEST_SUITE_P(Table, MziMeshTest, testing::ValuesIn(cases));
 
 // One mesh for the tests below.
 const Case plain_case{8, 8, 40, brick, out, cross, wire, true};
+
+class MziMeshLargeTest : public OneThreadTest {};
+
+TEST_F(MziMeshLargeTest, SevenHundredPortsAreAsExact) {
+  const Case c{784, 784, 3, brick, out, cross, wire, true};
+  const auto p = problem(c, at::kFloat);
+  const auto [y, gradients] = reference(p, c);
+  for (const auto real : {at::kFloat, at::kDouble}) {
+    const auto x = p.input.to(c10::toComplexType(real)), g = p.dL_doutput.to(x.scalar_type());
+    const auto mesh = to(p.mesh, real);
+    const auto ours = mzi_mesh(x, mesh, c.layout());
+    EXPECT_LE(relative(ours, y), real == at::kFloat ? 2e-6 : 2e-13);
+    const auto found = list(mzi_mesh_backward(g, x, ours, mesh, c.layout()));
+    for (size_t i = 0; i < names.size(); ++i) {
+      EXPECT_LE(relative(found[i], gradients[i].reshape(found[i].sizes())), real == at::kFloat ? 4e-6 : 2e-13)
+          << names[i];
+    }
+  }
+}
 
 TEST(MziMeshOperatorTest, SamplesDoNotSeeEachOther) {
   for (const double least : {1.0, 0.9}) {

@@ -11,6 +11,7 @@
 
 #include <optotorch/ops/cpu/mesh_kernels.h>
 
+#include <functional>
 #include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
@@ -321,7 +322,7 @@ template <typename T>
 void forward_general(const GeneralMesh<T>& mesh, const T* input, T* output, Samples samples) {
   const int64_t ports = mesh.layout.ports;
   const AlignedArray<T> memory(2 * tile_samples<T> * ports);
-  const Tile<T> x{memory.get(), 2 * tile_samples<T>};
+  const Tile<T> x{memory.get()};
   for (int64_t first = samples.begin; first < samples.end; first += tile_samples<T>) {
     const int64_t count = std::min(tile_samples<T>, samples.end - first);
     load_tile(input, ports, samples.stride, first, count, x);
@@ -339,7 +340,7 @@ void backward_general(const GeneralMesh<T>& mesh, const T* dL_doutput, const T* 
   const int64_t size = 2 * tile_samples<T> * ports, kept = static_cast<int64_t>(mesh.cuts.size());
   // kept[i] holds the state at the input of segment i; the state at the output follows, then g.
   const AlignedArray<T> memory((kept + 2) * size);
-  const auto tile = [&](int64_t i) { return Tile<T>{memory.get() + i * size, 2 * tile_samples<T>}; };
+  const auto tile = [&](int64_t i) { return Tile<T>{memory.get() + i * size}; };
   const Tile<T> g = tile(kept + 1);
   std::vector<int64_t> starts(columns + 1, 0);
   for (int64_t c = 0; c < columns; ++c) {
@@ -534,15 +535,18 @@ void GeneralMesh<T>::backward(const T* dL_doutput, const T* input, const T* outp
 }
 
 template <typename T>
-void GeneralMesh<T>::parameter_gradients(const double* mzi_sums, const double* port_sums,
-                                         const GradientArrays<T>& gradients) const {
-  if constexpr (std::is_same_v<T, float>) {
-    HWY_DYNAMIC_DISPATCH(general_gradients_f32)(*this, mzi_sums, gradients);
-  } else {
-    HWY_DYNAMIC_DISPATCH(general_gradients_f64)(*this, mzi_sums, gradients);
+void GeneralMesh<T>::parameter_gradients(const GroupSums<T>& sums, const GradientArrays<T>& gradients) const {
+  std::vector<double> total(static_cast<size_t>(this->sums()));
+  for (int64_t group = 0; group < sums.groups; ++group) {
+    std::transform(total.begin(), total.end(), sums.mzis(group), total.begin(), std::plus<double>());
   }
-  for (int64_t p = 0; gradients.screen && p < layout.ports; ++p) {
-    gradients.screen[p] = static_cast<T>(port_sums[p]);
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(general_gradients_f32)(*this, total.data(), gradients);
+  } else {
+    HWY_DYNAMIC_DISPATCH(general_gradients_f64)(*this, total.data(), gradients);
+  }
+  if (gradients.screen) {
+    sums.add_ports(layout.ports, gradients.screen);
   }
 }
 

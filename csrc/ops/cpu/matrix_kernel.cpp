@@ -94,7 +94,7 @@ template <typename T>
 void multiply_samples(const T* re, const T* im, int64_t ports, const T* input, T* output, Samples samples) {
   constexpr int64_t width = tile_samples<T>;
   const AlignedArray<T> memory(4 * width * ports);
-  const Tile<T> x{memory.get(), 2 * width}, y{memory.get() + 2 * width * ports, 2 * width};
+  const Tile<T> x{memory.get()}, y{memory.get() + 2 * width * ports};
   for (int64_t first = samples.begin; first < samples.end; first += width) {
     const int64_t count = std::min(width, samples.end - first);
     load_tile(input, ports, samples.stride, first, count, x);

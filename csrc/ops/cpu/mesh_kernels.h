@@ -1,6 +1,6 @@
 #pragma once
 
-// Between mzi_mesh's CPU face (tensors, threads) and its SIMD kernels (pointers, one thread).
+// Between mzi_mesh's CPU face (tensors, threads) and its SIMD kernels (pointers).
 //
 // A kernel works on tiles: a few samples, real and imaginary planes [port][sample], that stay in the L1
 // cache while all columns pass over them. Fields outside tiles are interleaved complex rows [sample][port].
@@ -8,6 +8,7 @@
 #include <hwy/aligned_allocator.h>
 #include <optotorch/ops/mesh_layout.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -61,10 +62,43 @@ struct Samples {
   int64_t begin, end, stride;
 };
 
+/// Sums over the samples that the real parameters' gradients are made of, one set for every group of tiles.
+/// They are added up in double, in the order of the groups.
+template <typename T>
+struct GroupSums {
+  GroupSums(int64_t groups, int64_t mzi_sums, int64_t ports)
+      : groups(groups),
+        ports_at(mzi_sums + kernel_padding),
+        stride(ports_at + ports + kernel_padding),
+        memory(groups * stride) {}
+
+  T* mzis(int64_t group) const { return memory.get() + group * stride; }
+  T* ports(int64_t group) const { return mzis(group) + ports_at; }
+
+  /// The first `count` of the ports' sums, over all groups.
+  void add_ports(int64_t count, T* total) const {
+    for (int64_t p = 0; p < count; ++p) {
+      double sum = 0;
+      for (int64_t group = 0; group < groups; ++group) {
+        sum += static_cast<double>(ports(group)[p]);
+      }
+      total[p] = static_cast<T>(sum);
+    }
+  }
+
+  int64_t groups, ports_at, stride;
+  AlignedArray<T> memory;
+};
+
 /// What the coefficients of an IdealMesh are for.
 enum class Direction { forward, backward };
 
 /// A mesh of ideal splitters without loss, as one scaled rotation per MZI. See ideal_mesh_kernel.cpp.
+///
+/// Columns are counted in steps in the direction of the pass. A tile that would not fit the L1 cache is swept
+/// `depth` steps at a time in bands of ports that do fit: with every step a band moves up by one port, so
+/// that each MZI finds both its arms as the step before has left them. Coefficients and sums lie in the order
+/// of the sweep.
 template <typename T>
 class IdealMesh {
  public:
@@ -75,35 +109,52 @@ class IdealMesh {
 
   void forward(const T* input, T* output, Samples samples) const;
 
-  /// Writes dL_dinput and the sums over the samples that the real parameters' gradients are made of:
-  /// `mzi_sums` [sums()] and `port_sums` [ports].
+  /// Writes dL_dinput and, for these samples, `mzi_sums` [sums()] and `port_sums` [ports].
   void backward(const T* dL_doutput, const T* output, T* dL_dinput, Samples samples, T* mzi_sums,
                 T* port_sums) const;
 
   int64_t sums() const { return 4 * stride; }
 
-  /// Gradients from the sums (in double, over all samples).
-  void parameter_gradients(const double* mzi_sums, const double* port_sums,
-                           const GradientArrays<T>& gradients) const;
+  void parameter_gradients(const GroupSums<T>& sums, const GradientArrays<T>& gradients) const;
 
   /// Columns between which fields are scaled back to their size: rounding stays, overflow is far.
   static constexpr int64_t strip = 32;
-  /// Is a strip complete after `steps` columns and one more, counted in the mesh's direction?
+  /// Columns that all bands go through before the next columns begin.
+  static constexpr int64_t depth = 16;
+  static_assert(strip % depth == 0);
+
+  /// Is a strip complete after `steps` columns and one more?
   bool ends_strip(int64_t step) const { return (step + 1) % strip == 0 || step + 1 == layout.columns; }
   const T* factors_after(int64_t step) const {
     return strip_factors.get() + 2 * layout.ports * (step / strip);
   }
-  /// Row of the first MZI of a column in the arrays below: columns begin at whole vectors of eight.
-  int64_t row(int64_t column) const { return starts[static_cast<size_t>(column)]; }
+  int64_t column(int64_t step) const {
+    return direction == Direction::forward ? step : layout.columns - 1 - step;
+  }
+  /// Number of the first MZI of a column in the mesh's tensors.
+  int64_t first_mzi(int64_t column) const { return first_mzis[static_cast<size_t>(column)]; }
+
+  /// MZIs of one column in one band: upper ports `begin`, begin + 2, ... below `end` (none if begin >= end),
+  /// in the arrays below from `row` on, a whole vector of eight.
+  struct Run {
+    int64_t begin, end, row;
+  };
+  Run run(int64_t step, int64_t band) const {
+    const int64_t c = column(step), first = layout.first_port(c), top = band * width - step % depth;
+    const int64_t begin = std::max(top, first);
+    return {begin + (begin - first) % 2, std::min(top + width, first + 2 * layout.pairs(c)),
+            rows[static_cast<size_t>(step * bands + band)]};
+  }
 
   MeshLayout layout;
   Direction direction;
   int64_t mzis = 0;
-  std::vector<int64_t> starts;
-  int64_t stride = 0;             ///< of the rows of `rotations` and `weights`
+  int64_t width = 0, bands = 1;  ///< ports of a band, and their number
+  std::vector<int64_t> first_mzis, rows;
+  int64_t stride = 0;             ///< MZIs that the arrays below have room for
   AlignedArray<T> rotations;      ///< re a, im a, re b, im b of every MZI
   AlignedArray<int32_t> swaps;    ///< 1 where a rotation takes its arms in exchanged order
-  AlignedArray<double> weights;   ///< backward: of the three sums of every MZI in its gradients
+  AlignedArray<T> weights;        ///< backward: three rows, of the sums of every MZI in its gradients
   AlignedArray<T> strip_factors;  ///< after every strip: real parts of the ports' factors, then imaginary
 
  private:
@@ -125,9 +176,7 @@ class GeneralMesh {
 
   int64_t sums() const { return 8 * mzis; }
 
-  /// Gradients from the sums.
-  void parameter_gradients(const double* mzi_sums, const double* port_sums,
-                           const GradientArrays<T>& gradients) const;
+  void parameter_gradients(const GroupSums<T>& sums, const GradientArrays<T>& gradients) const;
 
   MeshArrays<T> arrays;  ///< not owned
   MeshLayout layout;

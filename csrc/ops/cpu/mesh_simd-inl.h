@@ -87,19 +87,21 @@ HWY_INLINE void transpose(Block<double> d, V (&r)[2]) {
   r[1] = hn::InterleaveUpper(d, a, r[1]);
 }
 
-/// A tile's view of one field: row p holds the real parts of port p, then the imaginary parts.
-template <typename T>
+/// A tile's view of one field: row p holds the real parts of port p, then the imaginary parts. Rows lie
+/// `planes` planes apart, known to the compiler: kernels have no registers to spare for a product.
+template <typename T, int64_t planes = 2>
 struct Tile {
+  static constexpr int64_t row_stride = planes * tile_samples<T>;
   T* data;
-  int64_t row_stride;
   T* re(int64_t port) const { return data + port * row_stride; }
   T* im(int64_t port) const { return re(port) + tile_samples<T>; }
 };
 
 /// Copies the `count` samples from `first` on of a field, whose rows lie `stride` complex numbers apart, into
 /// a tile; the samples above `count` become zero.
-template <typename T>
-void load_tile(const T* field, int64_t ports, int64_t stride, int64_t first, int64_t count, Tile<T> tile) {
+template <typename T, int64_t planes>
+void load_tile(const T* field, int64_t ports, int64_t stride, int64_t first, int64_t count,
+               Tile<T, planes> tile) {
   const Block<T> d;
   constexpr int64_t step = 16 / sizeof(T);
   using V = Vector<Block<T>>;
@@ -129,8 +131,8 @@ void load_tile(const T* field, int64_t ports, int64_t stride, int64_t first, int
 }
 
 /// The inverse of load_tile.
-template <typename T>
-void store_tile(Tile<T> tile, int64_t ports, int64_t stride, int64_t first, int64_t count, T* field) {
+template <typename T, int64_t planes>
+void store_tile(Tile<T, planes> tile, int64_t ports, int64_t stride, int64_t first, int64_t count, T* field) {
   const Block<T> d;
   constexpr int64_t step = 16 / sizeof(T);
   using V = Vector<Block<T>>;
@@ -160,8 +162,8 @@ void store_tile(Tile<T> tile, int64_t ports, int64_t stride, int64_t first, int6
 }
 
 /// Multiplies every port by its factor (planes of `ports` numbers), or by the conjugate.
-template <bool conjugate = false, typename T>
-void scale_ports(Tile<T> tile, int64_t ports, const T* factors) {
+template <bool conjugate = false, typename T, int64_t planes>
+void scale_ports(Tile<T, planes> tile, int64_t ports, const T* factors) {
   const Lanes<T> d;
   for (int64_t p = 0; p < ports; ++p) {
     const auto re = hn::Set(d, factors[p]);
@@ -176,8 +178,8 @@ void scale_ports(Tile<T> tile, int64_t ports, const T* factors) {
 }
 
 /// sums[p] += sum over samples of Im(g conj(x)), the derivative of the loss by a phase on port p.
-template <typename T>
-void add_phase_gradients(Tile<T> x, Tile<T> g, int64_t ports, T* sums) {
+template <typename T, int64_t planes>
+void add_phase_gradients(Tile<T, planes> x, Tile<T, planes> g, int64_t ports, T* sums) {
   const Lanes<T> d;
   for (int64_t p = 0; p < ports; ++p) {
     auto sum = hn::Zero(d);
@@ -270,6 +272,16 @@ HWY_INLINE void store_double(V64 value, double* to) {
 HWY_INLINE void store_double(V64 value, float* to) {
   const hn::Rebind<float, D64> d;
   hn::StoreU(hn::DemoteTo(d, value), d, to);
+}
+
+/// Writes a, b, c, d of every lane side by side.
+HWY_INLINE void store_interleaved(V64 a, V64 b, V64 c, V64 e, double* to) {
+  hn::StoreInterleaved4(a, b, c, e, D64(), to);
+}
+HWY_INLINE void store_interleaved(V64 a, V64 b, V64 c, V64 e, float* to) {
+  const hn::Rebind<float, D64> d;
+  hn::StoreInterleaved4(hn::DemoteTo(d, a), hn::DemoteTo(d, b), hn::DemoteTo(d, c), hn::DemoteTo(d, e), d,
+                        to);
 }
 
 /// Copies `count` numbers and sets the padding to zero; false if one of them is NaN or infinite.

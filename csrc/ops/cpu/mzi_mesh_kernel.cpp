@@ -171,39 +171,22 @@ void forward(const Mesh& mesh, const T* x, T* y, Samples batch) {
   }
 }
 
-/// Sums over the batch that the parameters' gradients are made of.
-struct Sums {
-  std::vector<double> mzis, ports;
-};
-
-/// Runs `kernel(samples, mzi_sums, port_sums)` over the groups of a batch and adds up what they return.
+/// Runs `kernel(samples, mzi_sums, port_sums)` over the groups of a batch.
 template <typename T, class Mesh, class Kernel>
-Sums sum_groups(const Mesh& mesh, Samples batch, const Kernel& kernel) {
+GroupSums<T> sum_groups(const Mesh& mesh, Samples batch, const Kernel& kernel) {
   const int64_t tile = tile_samples<T>, tiles = (batch.end + tile - 1) / tile;
   const int64_t most = most_groups(mesh.sums() + 1);
   const int64_t tiles_per_group = std::max<int64_t>(1, (tiles + most - 1) / most);
   const int64_t groups = (tiles + tiles_per_group - 1) / tiles_per_group;
-  const int64_t samples = tiles_per_group * tile, ports = mesh.layout.ports;
-  const int64_t size = mesh.sums(), stride = size + ports + 2 * kernel_padding;
-  const AlignedArray<T> partial(groups * stride);
+  const int64_t samples = tiles_per_group * tile;
+  GroupSums<T> sums(groups, mesh.sums(), mesh.layout.ports);
   at::parallel_for(0, groups, grain<T>(mesh.mzis), [&](int64_t begin, int64_t end) {
     for (int64_t group = begin; group < end; ++group) {
-      T* const sums = partial.get() + group * stride;
-      kernel(Samples{group * samples, std::min((group + 1) * samples, batch.end), batch.stride}, sums,
-             sums + size + kernel_padding);
+      kernel(Samples{group * samples, std::min((group + 1) * samples, batch.end), batch.stride},
+             sums.mzis(group), sums.ports(group));
     }
   });
-  Sums total{std::vector<double>(size), std::vector<double>(ports)};
-  for (int64_t group = 0; group < groups; ++group) {
-    const T* const sums = partial.get() + group * stride;
-    for (int64_t k = 0; k < size; ++k) {
-      total.mzis[k] += sums[k];
-    }
-    for (int64_t p = 0; p < ports; ++p) {
-      total.ports[p] += sums[size + kernel_padding + p];
-    }
-  }
-  return total;
+  return sums;
 }
 
 /// The fields of a pull-back.
@@ -215,7 +198,7 @@ struct Fields {
 
 /// Signals at the input, and the sums for the parameters' gradients.
 template <typename T, class Mesh>
-Sums pull_back(const Mesh& mesh, const Fields<T>& fields, Samples batch) {
+GroupSums<T> pull_back(const Mesh& mesh, const Fields<T>& fields, Samples batch) {
   const auto [g, x, y, dL_dx] = fields;
   return sum_groups<T>(mesh, batch, [&](Samples samples, T* mzi_sums, T* port_sums) {
     if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
@@ -228,7 +211,8 @@ Sums pull_back(const Mesh& mesh, const Fields<T>& fields, Samples batch) {
 
 /// The same through the matrix: its pull-back is the mesh's with the unit vectors as batch.
 template <typename T, class Mesh>
-Sums pull_back_matrix(const Mesh& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields, Samples batch) {
+GroupSums<T> pull_back_matrix(const Mesh& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields,
+                              Samples batch) {
   const int64_t ports = mesh.layout.ports;
   const auto images = [&] {
     if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
@@ -247,10 +231,10 @@ Sums pull_back_matrix(const Mesh& mesh, const MeshArrays<T>& arrays, const Field
 template <typename T, class Mesh>
 void backward(const Mesh& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields, Samples batch,
               const GradientArrays<T>& gradients) {
-  const Sums sums = matrix_pays_backward(batch.end, mesh.layout.ports)
+  const auto sums = matrix_pays_backward(batch.end, mesh.layout.ports)
                         ? pull_back_matrix(mesh, arrays, fields, batch)
                         : pull_back(mesh, fields, batch);
-  mesh.parameter_gradients(sums.mzis.data(), sums.ports.data(), gradients);
+  mesh.parameter_gradients(sums, gradients);
 }
 
 // ---- A stack of meshes ----------------------------------------------------------------------------------

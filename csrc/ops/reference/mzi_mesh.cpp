@@ -45,22 +45,30 @@ at::Tensor mzi_mesh_reference(const at::Tensor& input, const MeshTensors& mesh, 
   const auto t_lower = mesh.transmission ? mesh.transmission->select(1, 1) : zeros + 1;
   const auto half = (layout.zero_state == ZeroState::bar ? mesh.theta + std::numbers::pi : mesh.theta) / 2;
 
-  const auto [left_through, left_cross] = splitter(error_left);
-  const auto [right_through, right_cross] = splitter(error_right);
-  const auto arm_upper = t_upper * phase_factor(half);
-  const auto arm_lower = t_lower * phase_factor(-half);
-  const auto outer = phase_factor(mesh.phi);
+  // Cut into columns at once: autograd would fill a whole gradient for every piece that is narrowed out.
+  std::vector<int64_t> pairs_of;
+  for (int64_t column = 0; column < layout.columns; ++column) {
+    pairs_of.push_back(layout.pairs(column));
+  }
+  const auto by_column = [&](const at::Tensor& per_mzi) { return per_mzi.split_with_sizes(pairs_of); };
+  const auto left = splitter(error_left), right = splitter(error_right);
+  const auto left_through = by_column(left[0]), left_cross = by_column(left[1]);
+  const auto right_through = by_column(right[0]), right_cross = by_column(right[1]);
+  const auto arm_upper = by_column(t_upper * phase_factor(half));
+  const auto arm_lower = by_column(t_lower * phase_factor(-half));
+  const auto outer = by_column(phase_factor(mesh.phi));
   const auto idle = layout.idle_port == IdlePort::wire ? c10::complex<double>{1, 0} : -i;
 
   auto x = input;
   if (mesh.screen && layout.phi_arm == PhiArm::output) {
     x = x * phase_factor(*mesh.screen);
   }
-  int64_t start = 0;
   for (int64_t column = 0; column < layout.columns; ++column) {
     const int64_t first = layout.first_port(column);
     const int64_t pairs = layout.pairs(column);
-    const auto here = [&](const at::Tensor& per_mzi) { return per_mzi.narrow(0, start, pairs); };
+    const auto here = [column](const std::vector<at::Tensor>& columns) {
+      return columns[static_cast<size_t>(column)];
+    };
 
     const auto block = x.narrow(1, first, 2 * pairs).unflatten(1, {pairs, 2});
     auto upper = block.select(2, 0);
@@ -79,7 +87,6 @@ at::Tensor mzi_mesh_reference(const at::Tensor& input, const MeshTensors& mesh, 
     x = at::cat({x.narrow(1, 0, first) * idle, at::stack({upper, lower}, 2).flatten(1),
                  x.narrow(1, below, layout.ports - below) * idle},
                 1);
-    start += pairs;
   }
   if (mesh.screen && layout.phi_arm == PhiArm::input) {
     x = x * phase_factor(*mesh.screen);
