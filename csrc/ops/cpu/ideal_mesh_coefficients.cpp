@@ -106,9 +106,18 @@ void pass_mzis(const Pass& pass, const IdealMesh<T>& ideal, int64_t k, V64 theta
   hn::StoreInterleaved2(next_size_u, next_size_l, d, factors.next_size.get() + upper);
 }
 
+/// What preparing strips needs beside the mesh.
+struct Workspace {
+  Workspace(int64_t ports, int64_t columns)
+      : theta(columns * ports / 2), phi(columns * ports / 2), gamma(ports), factors(ports) {}
+
+  AlignedArray<double> theta, phi, gamma;
+  PortFactors factors;
+};
+
 /// Fills the coefficients of one strip; false if a phase is not finite.
 template <typename T>
-bool prepare_strip(const MeshArrays<T>& mesh, const IdealMesh<T>& ideal, int64_t strip) {
+bool prepare_strip(const MeshArrays<T>& mesh, const IdealMesh<T>& ideal, int64_t strip, Workspace& work) {
   const MeshLayout& layout = mesh.layout;
   const int64_t ports = layout.ports, columns = layout.columns;
   const int64_t begin = strip * IdealMesh<T>::strip, end = std::min(begin + IdealMesh<T>::strip, columns);
@@ -116,35 +125,35 @@ bool prepare_strip(const MeshArrays<T>& mesh, const IdealMesh<T>& ideal, int64_t
   // The strip's MZIs in the order of the mesh's tensors.
   const int64_t lowest = std::min(ideal.column(begin), ideal.column(end - 1));
   const int64_t first_mzi = ideal.first_mzi(lowest), mzis = ideal.first_mzi(lowest + end - begin) - first_mzi;
-  const AlignedArray<double> theta(mzis), phi(mzis), gamma(ports);
-  std::fill(gamma.get(), gamma.get() + ports, 0.0);
-  bool finite = copy_finite(mesh.theta + first_mzi, mzis, theta.get());
-  finite &= copy_finite(mesh.phi + first_mzi, mzis, phi.get());
+  bool finite = copy_finite(mesh.theta + first_mzi, mzis, work.theta.get());
+  finite &= copy_finite(mesh.phi + first_mzi, mzis, work.phi.get());
   const double sign = backward ? -1 : 1;
   const double idle = layout.idle_port == IdlePort::bar ? -sign * std::numbers::pi / 2 : 0;
   const Pass pass{backward, layout.phi_arm == PhiArm::input, layout.zero_state, idle};
   const bool screen_last = pass.phi_first != backward;
   const bool screen_here = mesh.screen && (screen_last ? end == columns : begin == 0);
   if (screen_here) {
-    finite &= copy_finite(mesh.screen, ports, gamma.get());
+    finite &= copy_finite(mesh.screen, ports, work.gamma.get());
   }
   if (!finite) {
     return false;
   }
-  PortFactors factors(ports);
-  for (int64_t p = 0; screen_here && !screen_last && p < ports; ++p) {
-    factors.angle[p] = sign * gamma[p];
+  PortFactors& factors = work.factors;
+  std::fill(factors.size.get(), factors.size.get() + ports, 1.0);
+  for (int64_t p = 0; p < ports; ++p) {
+    factors.angle[p] = screen_here && !screen_last ? sign * work.gamma[p] : 0;
   }
   const D64 d;
+  const int64_t lanes = hn::Lanes(d);
   for (int64_t step = begin; step < end; ++step) {
     const int64_t c = ideal.column(step), first = layout.first_port(c);
     const int64_t below = first + 2 * layout.pairs(c), start = ideal.first_mzi(c) - first_mzi;
     for (int64_t band = 0; band < ideal.bands; ++band) {
       const auto run = ideal.run(step, band);
-      const int64_t lanes = hn::Lanes(d);
       for (int64_t u = run.begin, k = run.row; u < run.end; u += 2 * lanes, k += lanes) {
         const int64_t mzi = start + (u - first) / 2;
-        pass_mzis(pass, ideal, k, hn::LoadU(d, theta.get() + mzi), hn::LoadU(d, phi.get() + mzi), u, factors);
+        pass_mzis(pass, ideal, k, hn::LoadU(d, work.theta.get() + mzi), hn::LoadU(d, work.phi.get() + mzi), u,
+                  factors);
       }
     }
     const auto leave_idle = [&](int64_t from, int64_t to) {
@@ -159,7 +168,7 @@ bool prepare_strip(const MeshArrays<T>& mesh, const IdealMesh<T>& ideal, int64_t
     std::swap(factors.size, factors.next_size);
   }
   for (int64_t p = 0; screen_here && screen_last && p < ports; ++p) {
-    factors.angle[p] += sign * gamma[p];
+    factors.angle[p] += sign * work.gamma[p];
   }
   T* const to = ideal.strip_factors.get() + 2 * ports * strip;
   store_port_factors(factors.angle.get(), ports, to);
@@ -170,43 +179,67 @@ bool prepare_strip(const MeshArrays<T>& mesh, const IdealMesh<T>& ideal, int64_t
   return true;
 }
 
-/// Gradients of the MZIs of one column.
+/// The same for the strips [begin, end).
 template <typename T>
-void column_gradients(const IdealMesh<T>& mesh, int64_t step, const GroupSums<T>& sums,
-                      const GradientArrays<T>& gradients) {
+bool prepare_strips(const MeshArrays<T>& mesh, const IdealMesh<T>& ideal, int64_t begin, int64_t end) {
+  Workspace work(mesh.layout.ports, std::min(IdealMesh<T>::strip, mesh.layout.columns));
+  bool finite = true;
+  for (int64_t strip = begin; strip < end; ++strip) {
+    finite &= prepare_strip(mesh, ideal, strip, work);
+  }
+  return finite;
+}
+
+/// Gradients of the MZIs of one run; `mzi` is the first one's number in the mesh's tensors.
+template <typename T>
+void run_gradients(const IdealMesh<T>& mesh, const typename IdealMesh<T>::Run& run, int64_t mzi,
+                   const GroupSums<T>& sums, const GradientArrays<T>& gradients) {
   const T* const weight = mesh.weights.get();
-  const int64_t c = mesh.column(step), first = mesh.layout.first_port(c);
-  for (int64_t band = 0; band < mesh.bands; ++band) {
-    const auto run = mesh.run(step, band);
-    int64_t mzi = mesh.first_mzi(c) + (run.begin - first) / 2;
-    for (int64_t u = run.begin, k = run.row; u < run.end; u += 2, ++k, ++mzi) {
-      double total[4] = {};
-      for (int64_t group = 0; group < sums.groups; ++group) {
-        const T* const part = sums.mzis(group) + 4 * k;
-        for (int64_t i = 0; i < 4; ++i) {
-          total[i] += static_cast<double>(part[i]);
-        }
+  for (int64_t u = run.begin, k = run.row; u < run.end; u += 2, ++k, ++mzi) {
+    double total[4] = {};
+    for (int64_t group = 0; group < sums.groups; ++group) {
+      const T* const part = sums.mzis(group) + 4 * k;
+      for (int64_t i = 0; i < 4; ++i) {
+        total[i] += static_cast<double>(part[i]);
       }
-      const double dL_dr = weight[k] * total[0] + weight[mesh.stride + k] * total[1];
-      gradients.theta[mzi] = static_cast<T>(-0.5 * dL_dr);
-      gradients.phi[mzi] = static_cast<T>(weight[2 * mesh.stride + k] * total[2]);
+    }
+    const double dL_dr = weight[k] * total[0] + weight[mesh.stride + k] * total[1];
+    gradients.theta[mzi] = static_cast<T>(-0.5 * dL_dr);
+    gradients.phi[mzi] = static_cast<T>(weight[2 * mesh.stride + k] * total[2]);
+  }
+}
+
+/// Gradients of the MZIs of the columns that are swept together, in the order of the sweep.
+template <typename T>
+void sweep_gradients(const IdealMesh<T>& mesh, int64_t sweep, const GroupSums<T>& sums,
+                     const GradientArrays<T>& gradients) {
+  const int64_t begin = sweep * IdealMesh<T>::depth;
+  const int64_t end = std::min(begin + IdealMesh<T>::depth, mesh.layout.columns);
+  for (int64_t band = 0; band < mesh.bands; ++band) {
+    for (int64_t step = begin; step < end; ++step) {
+      const int64_t c = mesh.column(step);
+      const auto run = mesh.run(step, band);
+      run_gradients(mesh, run, mesh.first_mzi(c) + (run.begin - mesh.layout.first_port(c)) / 2, sums,
+                    gradients);
     }
   }
 }
 
-bool prepare_strip_f32(const MeshArrays<float>& mesh, const IdealMesh<float>& ideal, int64_t strip) {
-  return prepare_strip(mesh, ideal, strip);
+bool prepare_strips_f32(const MeshArrays<float>& mesh, const IdealMesh<float>& ideal, int64_t begin,
+                        int64_t end) {
+  return prepare_strips(mesh, ideal, begin, end);
 }
-bool prepare_strip_f64(const MeshArrays<double>& mesh, const IdealMesh<double>& ideal, int64_t strip) {
-  return prepare_strip(mesh, ideal, strip);
+bool prepare_strips_f64(const MeshArrays<double>& mesh, const IdealMesh<double>& ideal, int64_t begin,
+                        int64_t end) {
+  return prepare_strips(mesh, ideal, begin, end);
 }
-void column_gradients_f32(const IdealMesh<float>& mesh, int64_t step, const GroupSums<float>& sums,
-                          const GradientArrays<float>& gradients) {
-  column_gradients(mesh, step, sums, gradients);
+void sweep_gradients_f32(const IdealMesh<float>& mesh, int64_t sweep, const GroupSums<float>& sums,
+                         const GradientArrays<float>& gradients) {
+  sweep_gradients(mesh, sweep, sums, gradients);
 }
-void column_gradients_f64(const IdealMesh<double>& mesh, int64_t step, const GroupSums<double>& sums,
-                          const GradientArrays<double>& gradients) {
-  column_gradients(mesh, step, sums, gradients);
+void sweep_gradients_f64(const IdealMesh<double>& mesh, int64_t sweep, const GroupSums<double>& sums,
+                         const GradientArrays<double>& gradients) {
+  sweep_gradients(mesh, sweep, sums, gradients);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -216,10 +249,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace optotorch::ops {
 
-HWY_EXPORT(prepare_strip_f32);
-HWY_EXPORT(prepare_strip_f64);
-HWY_EXPORT(column_gradients_f32);
-HWY_EXPORT(column_gradients_f64);
+HWY_EXPORT(prepare_strips_f32);
+HWY_EXPORT(prepare_strips_f64);
+HWY_EXPORT(sweep_gradients_f32);
+HWY_EXPORT(sweep_gradients_f64);
 
 namespace {
 
@@ -261,34 +294,31 @@ IdealMesh<T>::IdealMesh(const MeshArrays<T>& mesh, Direction direction)
   const int64_t strips = (columns + strip - 1) / strip;
   strip_factors = AlignedArray<T>(2 * ports * strips);
   std::atomic<bool> finite = true;
-  at::parallel_for(0, strips, std::max<int64_t>(1, thread_mzis * strips / std::max<int64_t>(mzis, 1)),
-                   [&](int64_t begin, int64_t end) {
-                     for (int64_t which = begin; which < end; ++which) {
-                       const bool good = [&] {
-                         if constexpr (std::is_same_v<T, float>) {
-                           return HWY_DYNAMIC_DISPATCH(prepare_strip_f32)(mesh, *this, which);
-                         } else {
-                           return HWY_DYNAMIC_DISPATCH(prepare_strip_f64)(mesh, *this, which);
-                         }
-                       }();
-                       if (!good) {
-                         finite = false;
-                       }
-                     }
-                   });
+  const int64_t grain = std::max<int64_t>(1, thread_mzis * strips / std::max<int64_t>(mzis, 1));
+  at::parallel_for(0, strips, grain, [&](int64_t begin, int64_t end) {
+    if constexpr (std::is_same_v<T, float>) {
+      if (!HWY_DYNAMIC_DISPATCH(prepare_strips_f32)(mesh, *this, begin, end)) {
+        finite = false;
+      }
+    } else {
+      if (!HWY_DYNAMIC_DISPATCH(prepare_strips_f64)(mesh, *this, begin, end)) {
+        finite = false;
+      }
+    }
+  });
   finite_ = finite;
 }
 
 template <typename T>
 void IdealMesh<T>::parameter_gradients(const GroupSums<T>& sums, const GradientArrays<T>& gradients) const {
-  const int64_t columns = layout.columns;
-  at::parallel_for(0, columns, std::max<int64_t>(1, thread_mzis * columns / std::max<int64_t>(mzis, 1)),
+  const int64_t sweeps = (layout.columns + depth - 1) / depth;
+  at::parallel_for(0, sweeps, std::max<int64_t>(1, thread_mzis * sweeps / std::max<int64_t>(mzis, 1)),
                    [&](int64_t begin, int64_t end) {
-                     for (int64_t step = begin; step < end; ++step) {
+                     for (int64_t sweep = begin; sweep < end; ++sweep) {
                        if constexpr (std::is_same_v<T, float>) {
-                         HWY_DYNAMIC_DISPATCH(column_gradients_f32)(*this, step, sums, gradients);
+                         HWY_DYNAMIC_DISPATCH(sweep_gradients_f32)(*this, sweep, sums, gradients);
                        } else {
-                         HWY_DYNAMIC_DISPATCH(column_gradients_f64)(*this, step, sums, gradients);
+                         HWY_DYNAMIC_DISPATCH(sweep_gradients_f64)(*this, sweep, sums, gradients);
                        }
                      }
                    });
