@@ -79,8 +79,11 @@ void pass_mzis(const Pass& pass, const IdealMesh<T>& ideal, int64_t k, V64 theta
   const auto both = hn::Div(small, hn::Mul(large, hn::Mul(first, second)));
   const auto a = hn::Mul(both, hn::Mul(second, second)), b = hn::Mul(both, hn::Mul(first, first));
   const auto a_im = hn::Mul(a, e.im), b_im = hn::Mul(b, e.im);
-  store_interleaved(hn::Mul(a, e.re), hn::IfThenElse(swap, a_im, hn::Neg(a_im)), hn::Neg(hn::Mul(b, e.re)),
-                    hn::IfThenElse(swap, b_im, hn::Neg(b_im)), ideal.rotations.get() + 4 * k);
+  T* const row = ideal.rotations.get() + k;
+  store_double(hn::Mul(a, e.re), row);
+  store_double(hn::IfThenElse(swap, a_im, hn::Neg(a_im)), row + ideal.stride);
+  store_double(hn::Neg(hn::Mul(b, e.re)), row + 2 * ideal.stride);
+  store_double(hn::IfThenElse(swap, b_im, hn::Neg(b_im)), row + 3 * ideal.stride);
   const hn::Rebind<int32_t, D64> whole;
   hn::StoreU(hn::DemoteTo(whole, hn::IfThenElseZero(swap, hn::Set(d, 1.0))), whole, ideal.swaps.get() + k);
 
@@ -190,22 +193,16 @@ bool prepare_strips(const MeshArrays<T>& mesh, const IdealMesh<T>& ideal, int64_
   return finite;
 }
 
-/// Gradients of the MZIs of one run; `mzi` is the first one's number in the mesh's tensors.
+/// total[i] = the sum over the groups, in their order, of their numbers [begin, end).
 template <typename T>
-void run_gradients(const IdealMesh<T>& mesh, const typename IdealMesh<T>::Run& run, int64_t mzi,
-                   const GroupSums<T>& sums, const GradientArrays<T>& gradients) {
-  const T* const weight = mesh.weights.get();
-  for (int64_t u = run.begin, k = run.row; u < run.end; u += 2, ++k, ++mzi) {
-    double total[4] = {};
-    for (int64_t group = 0; group < sums.groups; ++group) {
-      const T* const part = sums.mzis(group) + 4 * k;
-      for (int64_t i = 0; i < 4; ++i) {
-        total[i] += static_cast<double>(part[i]);
-      }
+void add_groups(const GroupSums<T>& sums, int64_t begin, int64_t end, double* total) {
+  const D64 d;
+  std::fill(total, total + (end - begin) + kernel_padding, 0.0);
+  for (int64_t group = 0; group < sums.groups; ++group) {
+    const T* const part = sums.mzis(group) + begin;
+    for (int64_t i = 0; i < end - begin; i += hn::Lanes(d)) {
+      hn::StoreU(hn::Add(hn::LoadU(d, total + i), load_double(part + i)), d, total + i);
     }
-    const double dL_dr = weight[k] * total[0] + weight[mesh.stride + k] * total[1];
-    gradients.theta[mzi] = static_cast<T>(-0.5 * dL_dr);
-    gradients.phi[mzi] = static_cast<T>(weight[2 * mesh.stride + k] * total[2]);
   }
 }
 
@@ -215,12 +212,21 @@ void sweep_gradients(const IdealMesh<T>& mesh, int64_t sweep, const GroupSums<T>
                      const GradientArrays<T>& gradients) {
   const int64_t begin = sweep * IdealMesh<T>::depth;
   const int64_t end = std::min(begin + IdealMesh<T>::depth, mesh.layout.columns);
+  const T* const weight = mesh.weights.get();
+  AlignedArray<double> total(4 * mesh.longest_run());
   for (int64_t band = 0; band < mesh.bands; ++band) {
     for (int64_t step = begin; step < end; ++step) {
       const int64_t c = mesh.column(step);
       const auto run = mesh.run(step, band);
-      run_gradients(mesh, run, mesh.first_mzi(c) + (run.begin - mesh.layout.first_port(c)) / 2, sums,
-                    gradients);
+      const int64_t count = std::max<int64_t>(0, (run.end - run.begin + 1) / 2);
+      const int64_t mzi = mesh.first_mzi(c) + (run.begin - mesh.layout.first_port(c)) / 2;
+      add_groups(sums, 4 * run.row, 4 * (run.row + count), total.get());
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t k = run.row + i;
+        const double dL_dr = weight[k] * total[4 * i] + weight[mesh.stride + k] * total[4 * i + 1];
+        gradients.theta[mzi + i] = static_cast<T>(-0.5 * dL_dr);
+        gradients.phi[mzi + i] = static_cast<T>(weight[2 * mesh.stride + k] * total[4 * i + 2]);
+      }
     }
   }
 }

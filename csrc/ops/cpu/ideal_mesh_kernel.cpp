@@ -46,15 +46,18 @@ struct Rotation {
 /// compiler would read its members again and again.
 template <typename T>
 struct Rotations {
-  explicit Rotations(const IdealMesh<T>& mesh) : numbers(mesh.rotations.get()), swaps(mesh.swaps.get()) {}
+  explicit Rotations(const IdealMesh<T>& mesh)
+      : row(mesh.rotations.get()), stride(mesh.stride), swaps(mesh.swaps.get()) {}
 
   template <class D>
   HWY_INLINE Rotation<Vector<D>> load(D d, int64_t k) const {
-    const T* const four = numbers + 4 * k;
-    return {{hn::Set(d, four[0]), hn::Set(d, four[1])}, {hn::Set(d, four[2]), hn::Set(d, four[3])}, swaps[k]};
+    return {{hn::Set(d, row[k]), hn::Set(d, row[stride + k])},
+            {hn::Set(d, row[2 * stride + k]), hn::Set(d, row[3 * stride + k])},
+            swaps[k]};
   }
 
-  const T* numbers;
+  const T* row;
+  int64_t stride;
   const int32_t* swaps;
 };
 

@@ -146,13 +146,16 @@ class IdealMesh {
             rows[static_cast<size_t>(step * bands + band)]};
   }
 
+  /// No run is longer.
+  int64_t longest_run() const { return std::min(width, layout.ports) / 2 + 1; }
+
   MeshLayout layout;
   Direction direction;
   int64_t mzis = 0;
   int64_t width = 0, bands = 1;  ///< ports of a band, and their number
   std::vector<int64_t> first_mzis, rows;
   int64_t stride = 0;             ///< MZIs that the arrays below have room for
-  AlignedArray<T> rotations;      ///< re a, im a, re b, im b of every MZI
+  AlignedArray<T> rotations;      ///< four rows: re a, im a, re b, im b of every MZI
   AlignedArray<int32_t> swaps;    ///< 1 where a rotation takes its arms in exchanged order
   AlignedArray<T> weights;        ///< backward: three rows, of the sums of every MZI in its gradients
   AlignedArray<T> strip_factors;  ///< after every strip: real parts of the ports' factors, then imaginary

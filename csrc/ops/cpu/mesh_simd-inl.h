@@ -274,16 +274,6 @@ HWY_INLINE void store_double(V64 value, float* to) {
   hn::StoreU(hn::DemoteTo(d, value), d, to);
 }
 
-/// Writes a, b, c, d of every lane side by side.
-HWY_INLINE void store_interleaved(V64 a, V64 b, V64 c, V64 e, double* to) {
-  hn::StoreInterleaved4(a, b, c, e, D64(), to);
-}
-HWY_INLINE void store_interleaved(V64 a, V64 b, V64 c, V64 e, float* to) {
-  const hn::Rebind<float, D64> d;
-  hn::StoreInterleaved4(hn::DemoteTo(d, a), hn::DemoteTo(d, b), hn::DemoteTo(d, c), hn::DemoteTo(d, e), d,
-                        to);
-}
-
 /// Copies `count` numbers and sets the padding to zero; false if one of them is NaN or infinite.
 template <typename T>
 bool copy_finite(const T* from, int64_t count, double* to) {
