@@ -148,9 +148,8 @@ void add_reproduce(CLI::App& app) {
   command->add_flag("--list", *list, "Name the experiments");
   command->add_option("--data-root", options->data_root, "Folder as torchvision lays it out")
       ->capture_default_str();
-  command->add_option("--seeds", options->seeds, "Repetitions")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  command->add_option("--seeds", options->seeds, "Repetitions (default: the experiment's, often 1)")
+      ->check(CLI::PositiveNumber);
   command->add_option("--epochs", options->epochs, "Default: the experiment's")->check(CLI::PositiveNumber);
   command
       ->add_option("--threads", options->threads,
@@ -167,7 +166,11 @@ void add_reproduce(CLI::App& app) {
       }
       return;
     }
-    reproduce(find_recipe(*name), *options);
+    const auto& recipe = find_recipe(*name);
+    if (options->seeds == 0) {
+      options->seeds = options->quick ? 1 : recipe.seeds;
+    }
+    reproduce(recipe, *options);
   });
 }
 

@@ -14,7 +14,7 @@ class Page;
 /// What every recipe is told.
 struct RecipeOptions {
   std::string data_root = "data";
-  int64_t seeds = 1;      ///< repetitions, seeds 0, 1, ...
+  int64_t seeds = 0;      ///< repetitions, seeds 0, 1, ...; a recipe sees its own number instead of 0
   int64_t epochs = 0;     ///< 0: the recipe's own
   int64_t threads = 0;    ///< busy at a time, without a say in the result; 0: the number of cores
   std::string out;        ///< folder for runs and results; exists, and may hold an earlier attempt
@@ -37,6 +37,7 @@ struct Recipe {
   std::string description;
   /// Adds what there is to see to the page, which the caller writes.
   std::vector<RecipeRow> (*run)(const RecipeOptions& options, Page& page);
+  int64_t seeds = 1;  ///< where none are asked for; a smoke run has one
 };
 
 /// All recipes. A new one is a file in this folder and a line in recipes.cpp.
@@ -53,5 +54,6 @@ std::vector<RecipeRow> slice_network(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_mnist(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_in_situ(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> xor_gate(const RecipeOptions& options, Page& page);
 
 }  // namespace optotorch::tools

@@ -16,6 +16,7 @@ const std::vector<Recipe>& recipes() {
       {"mesh784", "one mesh of 306,936 MZIs as first layer, MNIST", mesh784},
       {"tpfp-in-situ", "TPFP on a chip with errors that nobody knows, against BP in silico then transferred",
        tpfp_in_situ},
+      {"xor", "an XOR gate of six interferometers learns from what its detectors read", xor_gate, 100},
   };
   return all;
 }
