@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <thread>
@@ -74,6 +75,48 @@ int run_and_wait(const Command& command) {
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+std::string run_in_child(const std::function<std::string()>& work) {
+  int ends[2] = {-1, -1};
+  const bool piped = ::pipe2(ends, O_CLOEXEC) == 0;
+  std::fflush(nullptr);  // or the copy's buffers would be written twice
+  const pid_t parent = ::getpid(), child = piped ? ::fork() : -1;
+  if (child == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    std::string said = "-";  // the first letter tells whether it went well
+    try {
+      said = "+" + work();
+    } catch (const c10::Error& error) {
+      said += error.what_without_backtrace();
+    } catch (const std::exception& error) {
+      said += error.what();
+    }
+    const bool written = ::getppid() == parent &&
+                         ::write(ends[1], said.data(), said.size()) == static_cast<ssize_t>(said.size());
+    ::_exit(written ? 0 : 1);
+  }
+  const int error = errno;
+  ::close(ends[1]);
+  std::string said;
+  int status = 0;
+  if (child > 0) {
+    char part[4096];
+    for (ssize_t count = 1; count > 0 || (count < 0 && errno == EINTR);) {
+      count = ::read(ends[0], part, sizeof part);
+      said.append(part, static_cast<size_t>(std::max<ssize_t>(count, 0)));
+    }
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+  }
+  ::close(ends[0]);
+  OPTOTORCH_CHECK(child > 0 && said.starts_with('+'), .where = "optotorch", .argument = "child process",
+                  .expected = "success",
+                  .got = child < 0      ? std::strerror(error)
+                         : said.empty() ? describe_end(status)
+                                        : said.substr(1),
+                  .remedy = "");
+  return said.substr(1);
 }
 
 bool run_jobs(const std::vector<Job>& jobs, int threads, JobWatcher& watcher) {

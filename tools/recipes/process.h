@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,11 @@ std::string describe_end(int status);
 
 /// Starts a process and waits for it; its exit code, or 128 + the signal that ended it.
 int run_and_wait(const Command& command);
+
+/// Runs `work` in a copy of this process, without another program, and returns what it returns. The copy has
+/// this thread alone: call it before others are at work (LibTorch's start with the first large tensor). It is
+/// ended with this process. Throws c10::ValueError with what the copy threw, or if it ends otherwise.
+std::string run_in_child(const std::function<std::string()>& work);
 
 struct Job {
   Command command;

@@ -54,6 +54,7 @@ std::vector<RecipeRow> slice_network(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_mnist(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_in_situ(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> tpfp_memory(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> xor_gate(const RecipeOptions& options, Page& page);
 
 }  // namespace optotorch::tools

@@ -17,6 +17,7 @@ const std::vector<Recipe>& recipes() {
       {"tpfp-in-situ", "TPFP on a chip with errors that nobody knows, against BP in silico then transferred",
        tpfp_in_situ},
       {"xor", "an XOR gate of six interferometers learns from what its detectors read", xor_gate, 100},
+      {"tpfp-memory", "the memory of one training step against the depth: BP, DFA and TPFP", tpfp_memory},
   };
   return all;
 }

@@ -90,6 +90,7 @@ std::vector<Pass> TwoPassForward::first_pass(HybridImpl& model, const torch::Ten
   const auto stretches = stretches_of(model);
   std::vector<Pass> passes(model.size());
   samples_.clear();
+  const bool takes_feedback = refreshes() || !feedback_.taken();
   torch::Tensor x = input;
   for (size_t index = 0, stretch = 0; index < model.size(); ++index) {
     if (stretch < stretches.size() && stretches[stretch].begin == index) {
@@ -100,23 +101,30 @@ std::vector<Pass> TwoPassForward::first_pass(HybridImpl& model, const torch::Ten
     }
     auto pass = model.layer(index).propagate(x, keep_of_first_pass());
     x = pass.output;
-    samples_.push_back(one_sample_like(pass.input));
+    if (takes_feedback) {
+      samples_.push_back(one_sample_like(pass.input));
+    }
     if (!options_.recompute()) {
       passes[index] = std::move(pass);
     } else if (index == stretches.front().begin) {
       passes[index].input = pass.input;
     }
   }
-  samples_.push_back(one_sample_like(x));
+  if (takes_feedback) {
+    samples_.push_back(one_sample_like(x));
+  }
   passes.back().output = x;
   return passes;
 }
 
+bool TwoPassForward::refreshes() const {
+  return (options_.feedback() == Feedback::twin || options_.feedback() == Feedback::adjoint) &&
+         steps_ % options_.refresh() == 0;
+}
+
 void TwoPassForward::take_feedback(const HybridImpl& model, const std::vector<Stretch>& stretches,
                                    const std::vector<Pass>& passes) {
-  const bool refreshed =
-      (options_.feedback() == Feedback::twin || options_.feedback() == Feedback::adjoint) &&
-      steps_ % options_.refresh() == 0;
+  const bool refreshed = refreshes();
   if (!refreshed && feedback_.taken()) {
     return;
   }

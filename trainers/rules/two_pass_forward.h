@@ -38,7 +38,8 @@ struct TwoPassForwardOptions {
   /// Dropout drops the same values in all passes of a step (on the CPU).
   TORCH_ARG(bool, same_mask) = true;
   /// Runs the first pass a second time beside the modulated one instead of keeping it: the memory of a step
-  /// then does not grow with the depth. Detector noise is drawn anew.
+  /// then does not grow with the depth (but for what a measurement of W and dropout's masks take). Detector
+  /// noise is drawn anew.
   TORCH_ARG(bool, recompute) = false;
   /// Not this rule but what the code of arXiv 2408.08337 does: back-propagation of the loss of the second
   /// pass, at its modulated input. A baseline.
@@ -84,6 +85,7 @@ class TwoPassForward : public Rule {
  private:
   struct Stretch;
   static std::vector<Stretch> stretches_of(const HybridImpl& model);
+  bool refreshes() const;
   void take_feedback(const HybridImpl& model, const std::vector<Stretch>& stretches,
                      const std::vector<Pass>& passes);
   std::vector<torch::Tensor> modulations(size_t hidden, const torch::Tensor& error) const;
@@ -100,7 +102,8 @@ class TwoPassForward : public Rule {
   torch::Tensor unit_errors_;  ///< the identity on errors, for feedback()
   int64_t steps_ = 0;
   std::vector<torch::Tensor> masks_;    ///< LibTorch's random state before each stretch of the first pass
-  std::vector<torch::Tensor> samples_;  ///< shapes and types at every layer's input, and at the output
+  std::vector<torch::Tensor> samples_;  ///< shapes and types at every layer's input, and at the output, in
+                                        ///< a step that takes feedback
 };
 
 }  // namespace optotorch
