@@ -102,6 +102,13 @@ void map_blocks() {
 #endif
 }
 
+/// Freed memory that still counted as resident would hide as much of the step's need.
+void return_freed_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 /// Peaks of one step, of tensors and of the process, beyond what is there before it: weights, gradients,
 /// feedback matrices and the batch. In a process of its own, since a heap that has once grown stays.
 std::pair<double, double> measure_once(Trainer trainer, int64_t depth, int64_t batch, bool mapped) {
@@ -114,6 +121,7 @@ std::pair<double, double> measure_once(Trainer trainer, int64_t depth, int64_t b
     const auto step = make_step(trainer, depth);
     // What is made once is no need of a step: random matrices, code that is loaded, workspaces.
     step(Samples(warm_up_samples));
+    return_freed_memory();
     const Samples samples(batch);
     const int64_t tensors = tensor_bytes(), resident = resident_bytes();
     reset_peak_tensor_bytes();
@@ -196,10 +204,9 @@ constexpr Kind kinds[] = {
      "workspaces. Every block of 64 KiB or more was mapped by itself (mallopt, or MALLOC_MMAP_THRESHOLD_ in "
      "the environment), so that freed memory goes back to the system."},
     {"resident in glibc's heap", &Need::heap, "Resident memory in glibc's heap",
-     "The same where freed blocks stay in the heap, as this program has it for speed. glibc 2.36 often does "
-     "not find a freed block again when LibTorch asks for an aligned one of its size, so that the heap grows "
-     "with every layer though nothing is held. This is a limit of the heap and not of the rule, but a user "
-     "meets it."},
+     "The same where freed blocks stay in the heap, as this program has it for speed. A freed block is not "
+     "always found again when LibTorch asks for an aligned one of its size, so that the peak is larger and "
+     "depends on the order of small allocations."},
 };
 
 /// How often a curve's need at one depth fits into that at another.
