@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -69,18 +70,48 @@ struct Peer {
   Mesh mesh;
 };
 
-Row compare(const Problem& p, const std::string& name, const std::string& role, const Peer& peer,
-            double seconds) {
-  const double difference = largest_difference(ours(p), both_ways(p, peer.mesh));
+/// Verifies that two ways give the same, then times them.
+Row verify_and_time(const std::string& name, const std::string& role, const std::string& how,
+                    const std::function<Results()>& mine, const std::function<Results()>& other,
+                    double seconds) {
+  const double difference = largest_difference(mine(), other());
   if (!(difference < 1e-4)) {
-    throw std::runtime_error(name + ": " + peer.name + " differs by " + std::to_string(difference));
+    throw std::runtime_error(name + ": " + how + " differs by " + std::to_string(difference));
   }
   Row row = time_pair(
-      name, role, [&] { ours(p); }, [&] { both_ways(p, peer.mesh); }, seconds);
-  row.how = peer.name;
+      name, role, [&] { mine(); }, [&] { other(); }, seconds);
+  row.how = how;
   row.max_difference = difference;
   print_row(row);
   return row;
+}
+
+Row compare(const Problem& p, const std::string& name, const std::string& role, const Peer& peer,
+            double seconds) {
+  return verify_and_time(
+      name, role, peer.name, [&] { return ours(p); }, [&] { return both_ways(p, peer.mesh); }, seconds);
+}
+
+/// A stack of meshes in one call, and its meshes one by one.
+Row compare_stack(int64_t meshes, int64_t ports, int64_t batch, const std::string& name, double seconds) {
+  at::manual_seed(1);
+  const MeshLayout layout{MeshGrid::rectangular, ports, ports};
+  const auto phases = [&] { return at::rand({meshes, layout.mzis()}).mul_(6.28318); };
+  const auto field = [&] { return at::randn({batch, meshes, ports}, at::kComplexFloat); };
+  const Problem stack{layout, field(), field(), phases(), phases()};
+  const auto one_by_one = [&] {
+    Results parts[4];
+    for (int64_t m = 0; m < meshes; ++m) {
+      const auto one = ours({layout, stack.input.select(1, m), stack.dL_doutput.select(1, m),
+                             stack.theta.select(0, m), stack.phi.select(0, m)});
+      for (size_t i = 0; i < one.size(); ++i) {
+        parts[i].push_back(one[i]);
+      }
+    }
+    return Results{at::stack(parts[0], 1), at::stack(parts[1]), at::stack(parts[2]), at::stack(parts[3], 1)};
+  };
+  return verify_and_time(
+      name, "loop", "one call a mesh", [&] { return ours(stack); }, one_by_one, seconds);
 }
 
 const Peer elementwise{"elementwise", mesh_by_columns};
@@ -122,7 +153,8 @@ void run_mesh(const std::string& json) {
       {64, 128, 1, true},   {64, 128, 2, true},    {8, 1, 1, true},      {8, 128, 1, true},
       {8, 4096, 1, true},   {16, 128, 1, true},    {32, 128, 1, true},   {64, 1, 1, true},
       {64, 16, 1, true},    {64, 512, 1, true},    {64, 4096, 1, false}, {64, 4096, 2, false},
-      {256, 128, 1, false}, {256, 1024, 2, false}, {1024, 16, 1, false},
+      {256, 128, 1, false}, {256, 1024, 2, false}, {1024, 16, 1, false}, {784, 128, 1, false},
+      {784, 128, 2, false},
   };
   std::vector<Row> rows;
   for (const auto& [ports, batch, threads, columns] : cases) {
@@ -140,6 +172,10 @@ void run_mesh(const std::string& json) {
       rows.push_back(compare(p, name, "tree", tree, seconds));
     }
     rows.push_back(compare(p, name, "best", fastest(p), seconds));
+  }
+  for (const int threads : {1, 2}) {
+    at::set_num_threads(threads);
+    rows.push_back(compare_stack(56, 28, 128, "56x28x128x" + std::to_string(threads), 0.5));
   }
   at::set_num_threads(threads_before);
   write_json(rows, json);
