@@ -121,7 +121,11 @@ const Peer tree{"tree of products", mesh_by_tree};
 
 /// The fastest composition for this problem: whatever wins a short race.
 Peer fastest(const Problem& p) {
-  std::vector<Peer> racers{small_products, blocks};
+  std::vector<Peer> racers{blocks};
+  const int64_t states = p.layout.ports * p.layout.columns * p.input.size(0);
+  if (states < 70'000'000) {
+    racers.push_back(small_products);  // autograd keeps several copies of every state: gigabytes
+  }
   if (p.layout.ports <= 64) {
     racers.push_back(tree);  // its cost grows with the fourth power of the ports
   }
