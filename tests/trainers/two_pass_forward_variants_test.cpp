@@ -254,6 +254,42 @@ TEST_F(TwoPassForwardVariantsTest, TheGainMultipliesWhatMirroringLearnt) {
   }
 }
 
+// Read-outs often begin at zero. What is learnt through one is learnt again, whether or not the run was
+// resumed in between.
+TEST_F(TwoPassForwardVariantsTest, MirroringWaitsForAReadOutThatIsNotZero) {
+  torch::Tensor uninterrupted;
+  for (const bool resumed : {false, true}) {
+    torch::manual_seed(3);
+    auto net = optical(Detection::amplitude);
+    {
+      const torch::NoGradGuard no_grad;
+      net->named_parameters()["3.weight"].zero_();
+    }
+    auto rule = std::make_unique<TwoPassForward>(TwoPassForwardOptions().feedback(Feedback::mirror));
+    const auto first = gradients(*rule, net);
+    EXPECT_EQ(first[0].abs().max().item<double>(), 0) << "theta: nothing comes back";
+    EXPECT_FALSE(rule->feedback().defined());
+    {
+      const torch::NoGradGuard no_grad;
+      net->named_parameters()["3.weight"].sub_(first[3]);
+    }
+    if (resumed) {
+      const auto state = rule->state();
+      rule = std::make_unique<TwoPassForward>(TwoPassForwardOptions().feedback(Feedback::mirror));
+      rule->load_state(state);
+    }
+    const auto second = gradients(*rule, net);
+    EXPECT_GT(second[0].abs().max().item<double>(), 0);
+    const auto learnt = rule->feedback().clone();
+    gradients(*rule, net);
+    EXPECT_TRUE(rule->feedback().equal(learnt)) << "once";
+    if (resumed) {
+      EXPECT_TRUE(learnt.equal(uninterrupted));
+    }
+    uninterrupted = learnt;
+  }
+}
+
 TEST_F(TwoPassForwardVariantsTest, TheAuthorsCodeIsBackPropagationAtTheModulatedInput) {
   auto net = electronic();
   TwoPassForward authors(TwoPassForwardOptions().modulated_input_backprop(true).gain(10).strength(-0.5));

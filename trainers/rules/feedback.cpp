@@ -37,11 +37,13 @@ Adjoint mirrored(const Layer& driven, const torch::Tensor& sample, int64_t seed,
   const auto layer = std::dynamic_pointer_cast<Layer>(driven.clone());
   layer->eval();
   const auto dark = layer->propagate(at::zeros_like(sample), Keep::nothing).output.flatten(1);
-  auto sum = at::zeros({values_in(sample), dark.size(1)}, dark.options());
+  // Detectors within the layer deliver values for light.
+  const auto type = at::promote_types(sample.scalar_type(), dark.scalar_type());
+  auto sum = at::zeros({values_in(sample), dark.size(1)}, dark.options().dtype(type));
   for (int64_t done = 0; done < mirror_samples; done += mirror_batch) {
     const auto x = noise_like(sample, mirror_batch, seed, stream + done / mirror_batch);
     const auto y = layer->propagate(x, Keep::nothing).output.flatten(1) - dark;
-    sum += x.flatten(1).to(y.scalar_type()).t().mm(y.conj());
+    sum += x.flatten(1).to(type).t().mm(y.conj().to(type));
   }
   const auto adjoint = sum.div_(mirror_samples).t().contiguous();
   return {{adjoint}, [adjoint, like = at::empty_like(sample)](const torch::Tensor& u) {
@@ -103,6 +105,7 @@ void FeedbackPaths::take(const HybridImpl& model, const std::vector<EntrancePoin
     paths.push_back(make_path(model, points[i], i, samples));
   }
   paths_ = std::move(paths);
+  dark_ = false;
   if (!pending_.empty()) {
     restore();
   }
@@ -116,6 +119,7 @@ void FeedbackPaths::take(const HybridImpl& model, const std::vector<EntrancePoin
       const double wanted =
           0.05 * std::sqrt(6.0 * entries / static_cast<double>(values_in(f.narrow(0, 0, 1))));
       paths_[i].scale *= rms > 0 ? std::abs(gain_) * wanted / rms : 1;
+      dark_ = dark_ || rms == 0;
     }
   }
 }
@@ -152,6 +156,9 @@ std::map<std::string, torch::Tensor> FeedbackPaths::state() const {
     return pending_;
   }
   std::map<std::string, torch::Tensor> state;
+  if (dark_) {
+    return state;
+  }
   for (size_t i = 0; i < paths_.size(); ++i) {
     for (size_t c = 0; c < paths_[i].components.size(); ++c) {
       const auto& tensors = paths_[i].components[c].tensors;
@@ -165,6 +172,7 @@ std::map<std::string, torch::Tensor> FeedbackPaths::state() const {
 
 void FeedbackPaths::load_state(std::map<std::string, torch::Tensor> state) {
   paths_.clear();
+  dark_ = false;
   pending_ = std::move(state);
 }
 

@@ -13,7 +13,8 @@ namespace optotorch {
 enum class Feedback {
   random,   ///< fixed: transports nothing (strict TPFP). Entries uniform in +-.05 sqrt(6 / n), n their rows
   mirror,   ///< as `adjoint`, of matrices estimated before the first step by weight mirroring: noise is sent
-            ///< into every component, B = mean of x (W x)^H; scaled to the size of `random`. Never refreshed
+            ///< into every component, B = mean of x (W x)^H; scaled to the size of `random`. Never refreshed,
+            ///< but learnt anew in the next step while a read-out of zeros lets nothing through
   twin,     ///< W_l^H R_l: R fixed random, normal, real; W_l by light sent backwards through a twin
   adjoint,  ///< (W_L .. W_l)^H: transports the weights above too
 };
@@ -41,9 +42,8 @@ class FeedbackPaths {
   /// layer i (shape and type count); the last is at the output.
   void take(const HybridImpl& model, const std::vector<EntrancePoint>& points,
             const std::vector<torch::Tensor>& samples);
-  bool taken() const { return !paths_.empty(); }
-  /// Is there a state that waits for `take` to be given the network it belongs to?
-  bool resumed() const { return !pending_.empty(); }
+  /// Paths learnt through a read-out that is still zero carry nothing: they have to be taken again.
+  bool taken() const { return !paths_.empty() && !dark_; }
 
   /// F_l e for errors [batch, ...] of the output, in the shape and type of the entrance.
   torch::Tensor apply(size_t point, const torch::Tensor& error) const;
@@ -73,6 +73,7 @@ class FeedbackPaths {
   double gain_;
   int64_t seed_;
   std::vector<Path> paths_;
+  bool dark_ = false;  ///< what was learnt leads nowhere
   std::map<std::string, torch::Tensor> pending_;
 };
 
