@@ -143,12 +143,14 @@ class WhatARunHolds(ProgramTest):
                 self.assertEqual(exported.returncode, 0, exported.stderr)
                 self.assertEqual(run("evaluate", out).returncode, 0)
 
-    def test_rules_of_light_need_light(self):
-        for model in ("mnist-weight-bank", "mnist-1024", "slices-electronic"):
-            for rule in ("quadrature", "quadrature-twin", "homodyne-random", "tpfp-field"):
+    def test_rules_that_read_more_than_there_is(self):
+        for model, kind, rules in (("mnist-weight-bank", "light", ("quadrature", "quadrature-twin")),
+                                   ("slices-electronic", "fields", ("homodyne-random", "tpfp-field")),
+                                   ("mnist-in-situ", "fields", ("homodyne-random", "tpfp-field"))):
+            for rule in rules:
                 out = self.folder / (model + rule)
                 self.rejected("train", "--data-root", self.data, "--model", model, "--rule", rule, "--out", out,
-                              say=["--rule", model, rule, "light"])
+                              say=["--rule", model, rule, kind])
                 self.assertFalse(out.exists())
 
     def test_train_on_some(self):

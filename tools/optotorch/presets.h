@@ -10,6 +10,13 @@
 
 namespace optotorch::tools {
 
+/// What a rule can read of a network's hidden components; each includes those before it.
+enum class Readable {
+  values,       ///< electronic values
+  intensities,  ///< light, by detectors
+  fields,       ///< light itself
+};
+
 /// A network and how it is trained unless the user says otherwise.
 struct Preset {
   std::string name;
@@ -18,13 +25,13 @@ struct Preset {
   std::vector<int64_t> input;       ///< shape of one sample
   int64_t epochs, batch_size;
   double learning_rate;        ///< of Adam; warm-up over the first 2.5 % of the steps, then a cosine to 0
-  bool deployable = true;       ///< can be exported
+  bool deployable = true;      ///< can be exported
   double electronic_rate = 1;  ///< learning rate of the electronic parameters, as a multiple
   bool constant_rate = false;  ///< no warm-up and no cosine
   int64_t shift = 0;           ///< random shifts of training images, in pixels
   bool flip = false;           ///< random mirror images
-  bool light = true;           ///< hidden components carry light; else electronic values
-  int64_t threads = 1;         ///< a small network gains nothing from more than one
+  Readable hidden = Readable::fields;
+  int64_t threads = 1;  ///< a small network gains nothing from more than one
   TwoPassForwardOptions two_pass;
   Entrance multi_point = Entrance::inputs;  ///< of the multi-point variant
   double multi_point_gain = 1;

@@ -11,7 +11,7 @@ namespace {
 struct Entry {
   RuleName rule;
   std::shared_ptr<Rule> (*make)(TwoPassForwardOptions two_pass, const Preset& preset);
-  bool needs_light = false;  ///< it reads or delays the field at a hidden component
+  Readable needs = Readable::values;  ///< at a hidden component
 };
 
 std::shared_ptr<Rule> two_pass(const TwoPassForwardOptions& options) {
@@ -37,20 +37,20 @@ const std::vector<Entry>& entries() {
        [](Options options, const Preset&) {
          return two_pass(options.feedback(Feedback::adjoint).gain(1).signal(Signal::quadrature));
        },
-       /*needs_light=*/true},
+       Readable::intensities},
       {{"quadrature-twin", "three passes, F = W^H R"},
        [](Options options, const Preset&) {
          return two_pass(options.feedback(Feedback::twin).gain(0.3).signal(Signal::quadrature));
        },
-       /*needs_light=*/true},
+       Readable::intensities},
       {{"homodyne-random", "TPFP with the field read by homodyne detection, F fixed random"},
        [](Options options, const Preset&) {
          return two_pass(options.feedback(Feedback::random).strength(1).gain(1).signal(Signal::homodyne));
        },
-       /*needs_light=*/true},
+       Readable::fields},
       {{"tpfp-field", "TPFP with the difference of the fields: a wrong direction, for comparison"},
        [](Options options, const Preset&) { return two_pass(options.signal(Signal::field)); },
-       /*needs_light=*/true},
+       Readable::fields},
       {{"tpfp-multi-point", "TPFP that enters at every hidden layer"},
        [](Options options, const Preset& preset) {
          return two_pass(options.entrance(preset.multi_point).gain(preset.multi_point_gain));
@@ -70,6 +70,17 @@ const std::vector<Entry>& entries() {
        [](Options, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<Shallow>(); }},
   };
   return all;
+}
+
+std::string in_words(Readable readable) {
+  switch (readable) {
+    case Readable::values:
+      return "electronic values";
+    case Readable::intensities:
+      return "light";
+    default:
+      return "fields";
+  }
 }
 
 }  // namespace
@@ -93,10 +104,11 @@ std::vector<std::string> rule_names() {
 std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, int64_t seed) {
   for (const auto& entry : entries()) {
     if (entry.rule.name == name) {
-      OPTOTORCH_CHECK(preset.light || !entry.needs_light, .where = "optotorch", .argument = "--rule",
-                      .expected = "a rule for electronic values, which '" + preset.name + "' carries",
-                      .got = "'" + name + "', which needs light",
-                      .remedy = "Use 'tpfp', or a network with a mesh");
+      OPTOTORCH_CHECK(entry.needs <= preset.hidden, .where = "optotorch", .argument = "--rule",
+                      .expected = "a rule for " + in_words(preset.hidden) + ", all that '" + preset.name +
+                                  "' lets one read",
+                      .got = "'" + name + "', which needs " + in_words(entry.needs),
+                      .remedy = "Use 'tpfp', or another network");
       return entry.make(TwoPassForwardOptions(preset.two_pass).seed(seed), preset);
     }
   }

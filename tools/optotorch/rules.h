@@ -21,8 +21,7 @@ struct RuleName {
 std::vector<RuleName> rule_descriptions();
 std::vector<std::string> rule_names();
 
-/// Throws c10::ValueError that names the nearest rule, and for a rule that needs light where the preset has
-/// none.
+/// Throws c10::ValueError that names the nearest rule, and for a rule that reads more than the preset shows.
 std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, int64_t seed);
 
 }  // namespace optotorch::tools
