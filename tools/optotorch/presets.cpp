@@ -55,7 +55,7 @@ const std::vector<Preset>& presets() {
        .description = "784-1024-10 of microring weights, relu between",
        .make = mnist_wide_bank,
        .input = {1, 28, 28},
-       .epochs = 15,
+       .epochs = 20,
        .batch_size = 128,
        .learning_rate = 1e-3,
        .shift = 1,

@@ -65,7 +65,8 @@ bool is_finished(SeedRun& run) {
   run.config.classes = load_config(run.folder).classes;  // that is the data set's say
   require_same_run(run.config, run.folder);
   run.epochs = load_metrics(run.folder);
-  return static_cast<int64_t>(run.epochs.size()) == run.config.epochs && fs::exists(run.folder + "/model.pt");
+  const bool exported = !find_preset(run.config.model).deployable || fs::exists(run.folder + "/model.pt");
+  return exported && static_cast<int64_t>(run.epochs.size()) == run.config.epochs;
 }
 
 Job job_of(const SeedRun& run, bool alignment) {

@@ -1,3 +1,8 @@
+#include <c10/util/StringUtil.h>
+#include <sys/resource.h>
+
+#include <cstdio>
+
 #include "recipes/compare.h"
 
 namespace optotorch::tools {
@@ -27,7 +32,14 @@ std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page) {
   page.paragraph(
       "One rectangular mesh of 784 ports, 306,936 Mach-Zehnder interferometers, on all pixels of MNIST, its "
       "phases trained; amplitude detectors; linear read-out.");
-  return rows_of(compare(systems, options, page));
+  auto rows = rows_of(compare(systems, options, page));
+  rusage usage{};
+  if (::getrusage(RUSAGE_CHILDREN, &usage) == 0 && usage.ru_maxrss > 0) {
+    const auto text = c10::str("Largest resident memory of any training: ", usage.ru_maxrss / 1024, " MiB");
+    std::printf("%s\n", text.c_str());
+    page.paragraph(text);
+  }
+  return rows;
 }
 
 }  // namespace optotorch::tools
