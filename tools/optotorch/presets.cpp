@@ -60,7 +60,7 @@ const std::vector<Preset>& presets() {
        .learning_rate = 1e-3,
        .shift = 1,
        .hidden = Readable::values,
-       .two_pass = TwoPassForwardOptions().gain(3),
+       .two_pass = TwoPassForwardOptions(),
        .multi_point = Entrance::outputs,
        .multi_point_gain = 3},
       {.name = "mnist-mesh784",
