@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <numbers>
+#include <set>
 
 #include "recipes/compare.h"
 
@@ -73,10 +74,14 @@ Series curve(const std::string& name, const std::vector<EpochReport>& epochs, Va
   return series;
 }
 
-void add_curves(const std::vector<Outcome>& outcomes, Page& page) {
-  LinePlot accuracy{"Test accuracy", "epoch", "%", {}}, loss{"Training loss", "epoch", "loss", {}};
+void add_curves(const std::vector<Outcome>& outcomes, const std::string& model, Page& page) {
+  LinePlot accuracy{model + ": test accuracy", "epoch", "%", {}};
+  LinePlot loss{model + ": training loss", "epoch", "loss", {}};
   loss.log_y = true;
   for (const auto& outcome : outcomes) {
+    if (outcome.system.config.model != model) {
+      continue;
+    }
     const auto& epochs = outcome.runs.front().epochs;
     const auto& title = outcome.system.title;
     accuracy.series.push_back(curve(title, epochs, [](const EpochReport& epoch) {
@@ -84,9 +89,19 @@ void add_curves(const std::vector<Outcome>& outcomes, Page& page) {
     }));
     loss.series.push_back(curve(title, epochs, [](const EpochReport& epoch) { return epoch.train_loss; }));
   }
-  page.heading("Training, seed 0");
   page.plot(accuracy);
   page.plot(loss);
+}
+
+/// A network at a time: more curves than its rules could not be told apart.
+void add_curves(const std::vector<Outcome>& outcomes, Page& page) {
+  page.heading("Training, seed 0");
+  std::set<std::string> shown;
+  for (const auto& outcome : outcomes) {
+    if (shown.insert(outcome.system.config.model).second) {
+      add_curves(outcomes, outcome.system.config.model, page);
+    }
+  }
 }
 
 void add_alignment(const std::vector<Outcome>& outcomes, Page& page) {

@@ -192,7 +192,7 @@ std::string gnuplot_script(const std::string& name, const GnuplotInput& input) {
   return "# gnuplot " + name + ".gp\nset encoding utf8\n" +
          "set terminal svg noenhanced size 720,480 font 'sans-serif,14' background rgb 'white'\n" +
          "set output '" + name + ".svg'\nDATA = '" + name + ".dat'\n" +
-         "set border lc rgb '#6a6f75'\nset key outside right top samplen 2 noenhanced\n" +
+         "set border lc rgb '#6a6f75'\nset key outside below samplen 2 noenhanced\n" +
          "set linetype 1 lc rgb '#0072b2'\nset linetype 2 lc rgb '#d55e00'\nset linetype 3 lc rgb "
          "'#009e73'\n" +
          "set linetype 4 lc rgb '#cc79a7'\nset linetype 5 lc rgb '#e69f00'\nset linetype 6 lc rgb "
