@@ -1,30 +1,27 @@
 #include "recipes/compare.h"
 
 namespace optotorch::tools {
+namespace {
+
+System system_of(const char* title, const char* rule, const char* note) {
+  System system{.title = title, .config = {.model = "mnist-1024", .rule = rule}, .note = note};
+  system.details = system.measure_alignment = system.config.rule.starts_with("tpfp");
+  return system;
+}
+
+}  // namespace
 
 std::vector<RecipeRow> tpfp_mnist(const RecipeOptions& options, Page& page) {
-  struct Row {
-    const char *title, *rule, *note;
+  const std::vector<System> systems{
+      system_of("BP", "bp", "transports all weights"),
+      system_of("DFA", "dfa", "B fixed random"),
+      system_of("TPFP, single-point", "tpfp", "F fixed random; transports nothing"),
+      system_of("TPFP, multi-point", "tpfp-multi-point",
+                "an extension: enters behind every bank; F fixed random; transports nothing"),
+      system_of("authors' code", "modulated-input-bp",
+                "back-propagation at a modulated input; transports all weights"),
+      system_of("shallow", "shallow", "the first bank stays as it was drawn"),
   };
-  std::vector<System> systems;
-  for (const auto& [title, rule, note] : {
-           Row{"BP", "bp", "transports all weights"},
-           Row{"DFA", "dfa", "B fixed random"},
-           Row{"TPFP, single-point", "tpfp", "F fixed random; transports nothing"},
-           Row{"TPFP, multi-point", "tpfp-multi-point",
-               "an extension: enters behind every bank; F fixed random; transports nothing"},
-           Row{"authors' code", "modulated-input-bp",
-               "back-propagation at a modulated input; transports all weights"},
-           Row{"shallow", "shallow", "the first bank stays as it was drawn"},
-       }) {
-    RunConfig config;
-    config.model = "mnist-1024";
-    config.rule = rule;
-    systems.push_back({title, config});
-    systems.back().note = note;
-    systems.back().measure_alignment = systems.back().config.rule.starts_with("tpfp");
-    systems.back().details = systems.back().config.rule.starts_with("tpfp");
-  }
   page.paragraph(
       "784-1024-10 of microring weight banks with relu between, on MNIST, training images shifted by up to "
       "one "
