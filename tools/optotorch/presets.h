@@ -5,6 +5,7 @@
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,8 @@ struct Preset {
   Readable hidden = Readable::fields;
   int64_t threads = 1;  ///< a small network gains nothing from more than one
   TwoPassForwardOptions two_pass;
-  Entrance multi_point = Entrance::inputs;  ///< of the multi-point variant
-  double multi_point_gain = 1;
+  /// Of the multi-point variant; default: as two_pass, with Entrance::inputs and gain 1.
+  std::optional<TwoPassForwardOptions> multi_point = {};
 };
 
 const std::vector<Preset>& presets();

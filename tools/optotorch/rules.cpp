@@ -53,7 +53,8 @@ const std::vector<Entry>& entries() {
        Readable::fields},
       {{"tpfp-multi-point", "TPFP that enters at every hidden layer"},
        [](Options options, const Preset& preset) {
-         return two_pass(options.entrance(preset.multi_point).gain(preset.multi_point_gain));
+         const auto like_single = TwoPassForwardOptions(options).entrance(Entrance::inputs).gain(1);
+         return two_pass(TwoPassForwardOptions(preset.multi_point.value_or(like_single)).seed(options.seed()));
        }},
       {{"tpfp-mirror", "TPFP with F learnt before training by weight mirroring"},
        [](Options options, const Preset&) { return two_pass(options.feedback(Feedback::mirror)); }},

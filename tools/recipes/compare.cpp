@@ -48,7 +48,7 @@ std::vector<Outcome> plan(const std::vector<System>& systems, const RecipeOption
                     .expected = "letters or digits that no other system has", .got = "'" + system.title + "'",
                     .remedy = "");
     Outcome outcome{system, {}};
-    for (int64_t seed = 0; seed < options.seeds; ++seed) {
+    for (int64_t seed = 0; seed < std::min(options.seeds, system.seeds); ++seed) {
       const std::string folder = options.out + "/" + name + (seed == 0 ? "" : "-seed" + std::to_string(seed));
       outcome.runs.push_back({folder, configure(system, options, seed), {}});
     }

@@ -4,6 +4,7 @@
 
 #include <optotorch/trainers/trainer.h>
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct System {
   bool measure_alignment = false;
   bool details = false;   ///< confusion matrix and phases of the final network of seed 0
   std::string note = {};  ///< what the table can't say
+  int64_t seeds = std::numeric_limits<int64_t>::max();  ///< at most; fewer than asked for what takes long
 };
 
 /// One training.
@@ -38,7 +40,7 @@ struct Outcome {
   double seconds_per_epoch = 0;    ///< of training, mean over all epochs of all runs
 };
 
-/// Trains every system with the seeds 0 ... options.seeds - 1, prints a table and adds to the page: the
+/// Trains every system with the seeds 0 ... options.seeds - 1 (or as many as it allows), prints a table and adds to the page: the
 /// table, curves of seed 0, and what a system asks for.
 ///
 /// options.data_root, epochs (if given) and quick (one epoch of at most 1,000 images) override the systems'.
