@@ -1,19 +1,11 @@
-// What every layer owes to every rule, checked in float64: its pull-back is its derivative, and it clones,
-// saves, converts and complains as a module should.
+// What every layer owes to every rule, checked in float64: its pull-back is its derivative, and it
+// complains as a module should.
 
 #include <gtest/gtest.h>
 #include <optotorch/modules/differentiable.h>
 #include <support/differences.h>
-#include <support/layer_cases.h>
-#include <torch/optim/adagrad.h>
-#include <torch/optim/adam.h>
-#include <torch/optim/adamw.h>
-#include <torch/optim/lbfgs.h>
-#include <torch/optim/rmsprop.h>
-#include <torch/optim/sgd.h>
-#include <torch/serialize.h>
+#include <support/layer_test.h>
 
-#include <map>
 #include <sstream>
 
 namespace optotorch {
@@ -21,86 +13,11 @@ namespace {
 
 using testing::central_differences;
 using testing::expect_close;
-using testing::LayerCase;
+using testing::functional;
 using testing::Takes;
-using Tensors = std::map<std::string, torch::Tensor>;
+using testing::Tensors;
 
-/// Re <w, y>: a real linear functional whose gradient is w.
-torch::Tensor functional(const torch::Tensor& w, const torch::Tensor& y) {
-  return y.is_complex() ? at::real(w.conj() * y).sum() : (w * y).sum();
-}
-
-class LayerContractTest : public ::testing::TestWithParam<LayerCase> {
- protected:
-  LayerContractTest() {
-    torch::manual_seed(3);
-    layer = GetParam().make();
-    layer->to(torch::kFloat64);
-    scramble(*layer);
-    x = testing::random_batch(GetParam(), batch, torch::kFloat64);
-  }
-
-  /// Values that a fresh layer does not have: a bias of 0 or a sigma of 1 would hide mistakes.
-  static void scramble(Layer& layer) {
-    const torch::NoGradGuard no_grad;
-    for (auto& parameter : layer.parameters()) {
-      parameter.mul_(1 + 0.1 * torch::rand_like(parameter));
-    }
-  }
-
-  torch::Tensor weights_for(const torch::Tensor& y) const { return torch::randn_like(y); }
-
-  /// Gradients of all parameters, taken away from them.
-  Tensors take_gradients() const {
-    Tensors gradients;
-    for (auto& item : layer->named_parameters()) {
-      gradients[item.key()] = item.value().grad();
-      item.value().mutable_grad() = torch::Tensor();
-    }
-    return gradients;
-  }
-
-  Tensors gradients_by_pullback(const torch::Tensor& w, torch::Tensor* dL_dx = nullptr) const {
-    take_gradients();
-    const auto signal = layer->pullback(layer->propagate(x), w);
-    if (dL_dx != nullptr) {
-      *dL_dx = signal;
-    }
-    return take_gradients();
-  }
-
-  static Tensors state(torch::nn::Module& module) {
-    Tensors result;
-    for (const auto& item : module.named_parameters()) {
-      result[item.key()] = item.value().detach();
-    }
-    for (const auto& item : module.named_buffers()) {
-      result[item.key()] = item.value().detach();
-    }
-    return result;
-  }
-
-  static Tensors copy(const Tensors& tensors) {
-    Tensors result;
-    for (const auto& [name, tensor] : tensors) {
-      result[name] = tensor.clone();
-    }
-    return result;
-  }
-
-  static void expect_equal(const Tensors& a, const Tensors& b, const std::string& what) {
-    ASSERT_EQ(a.size(), b.size()) << what;
-    for (const auto& [name, tensor] : a) {
-      ASSERT_TRUE(b.count(name)) << what << ": " << name;
-      EXPECT_EQ(tensor.scalar_type(), b.at(name).scalar_type()) << what << ": " << name;
-      EXPECT_TRUE(tensor.equal(b.at(name))) << what << ": " << name;
-    }
-  }
-
-  static constexpr int64_t batch = 3;
-  std::shared_ptr<Layer> layer;
-  torch::Tensor x;
-};
+class LayerContractTest : public testing::LayerTest {};
 
 TEST_P(LayerContractTest, PullbackIsTheDerivative) {
   const auto w = weights_for(layer->propagate(x).output);
@@ -154,80 +71,6 @@ TEST_P(LayerContractTest, AdjointIdentity) {
     const double left = functional(a_x, y).item<double>(), right = functional(x, adjoint_y).item<double>();
     EXPECT_NEAR(left, right, 1e-12 * std::abs(left));
   }
-}
-
-// What `adjoint` gives, as opposed to the pull-back at x: every batch, also of other sizes than the sample's.
-TEST_P(LayerContractTest, AdjointIsThatOfTheLinearMap) {
-  if (!GetParam().affine) {
-    return;  // nonlinear
-  }
-  const auto adjoint = layer->adjoint(x);
-  for (const int64_t samples : {batch, int64_t{1}, int64_t{7}}) {
-    const auto more = testing::random_batch(GetParam(), samples, torch::kFloat64);
-    const auto w_x = layer->propagate(more).output - layer->propagate(at::zeros_like(more)).output;
-    const auto u = weights_for(w_x);
-    const auto back = adjoint.apply(u);
-    ASSERT_EQ(back.sizes(), more.sizes());
-    ASSERT_EQ(back.scalar_type(), more.scalar_type());
-    EXPECT_FALSE(back.requires_grad());
-    if (more.is_complex() && u.is_complex()) {
-      const auto left = at::vdot(w_x.flatten(), u.flatten()),
-                 right = at::vdot(more.flatten(), back.flatten());
-      EXPECT_LE((left - right).abs().item<double>(), 1e-12 * left.abs().item<double>()) << samples;
-    } else {
-      const double left = functional(w_x, u).item<double>();
-      EXPECT_NEAR(left, functional(more, back).item<double>(), 1e-12 * std::abs(left)) << samples;
-    }
-  }
-}
-
-TEST_P(LayerContractTest, AdjointStaysAsItWasAndLeavesTheLayerAlone) {
-  // Values that would be wiped out or added to.
-  for (auto& parameter : layer->parameters()) {
-    parameter.mutable_grad() = torch::full_like(parameter, 0.25);
-  }
-  const auto before = copy(state(*layer));
-  const bool training = layer->is_training();
-  const auto adjoint = layer->adjoint(x);
-  const auto u = weights_for(layer->propagate(x).output);
-  const auto first = adjoint.apply(u).clone();
-  EXPECT_TRUE(adjoint.apply(u).equal(first));
-  EXPECT_EQ(layer->is_training(), training);
-  for (const auto& item : layer->named_parameters()) {
-    EXPECT_TRUE(item.value().equal(before.at(item.key()))) << item.key();
-    EXPECT_TRUE(item.value().grad().equal(torch::full_like(item.value(), 0.25))) << item.key();
-  }
-  {
-    const torch::NoGradGuard no_grad;
-    for (auto& parameter : layer->parameters()) {
-      parameter.mul_(1.3).add_(0.1);
-    }
-  }
-  EXPECT_TRUE(adjoint.apply(u).equal(first)) << "it follows the layer";
-  const auto changed = layer->adjoint(x);
-  if (layer->role() == Layer::Role::component && GetParam().affine) {
-    EXPECT_FALSE(changed.apply(u).equal(first)) << "the layer has changed";
-  }
-  // Its tensors are all there is to it: what a checkpoint keeps.
-  ASSERT_EQ(changed.tensors.size(), adjoint.tensors.size());
-  const torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < adjoint.tensors.size(); ++i) {
-    torch::Tensor to = changed.tensors[i];
-    ASSERT_EQ(to.sizes(), adjoint.tensors[i].sizes());
-    EXPECT_FALSE(to.is_alias_of(adjoint.tensors[i]));
-    to.copy_(adjoint.tensors[i]);
-  }
-  EXPECT_TRUE(changed.apply(u).equal(first)) << "restored";
-}
-
-TEST_P(LayerContractTest, AdjointOfAResponseHandsOn) {
-  if (layer->role() != Layer::Role::response) {
-    return;
-  }
-  layer->eval();
-  const auto dark = layer->propagate(at::zeros_like(x));
-  const auto u = weights_for(dark.output);
-  EXPECT_TRUE(layer->adjoint(x).apply(u).equal(layer->tpfp_update(dark, u, /*to_input=*/true)));
 }
 
 TEST_P(LayerContractTest, WithoutInputTheParametersGetTheSame) {
@@ -348,98 +191,6 @@ TEST_P(LayerContractTest, StridedAndConjugatedInputsAreReadRight) {
   }
 }
 
-TEST_P(LayerContractTest, CloneIsDeepAndEqual) {
-  for (const bool training : {true, false}) {
-    layer->train(training);
-    const auto copy_of_layer = std::dynamic_pointer_cast<Layer>(layer->clone());
-    ASSERT_NE(copy_of_layer, nullptr);
-    expect_equal(state(*copy_of_layer), state(*layer), "clone");
-    for (const auto& module : copy_of_layer->modules(/*include_self=*/false)) {
-      EXPECT_EQ(module->is_training(), training);
-    }
-    if (std::dynamic_pointer_cast<ElectronicBlock>(layer) == nullptr) {
-      EXPECT_EQ(copy_of_layer->is_training(), training);
-    }
-    EXPECT_EQ(copy_of_layer->name(), layer->name());
-    EXPECT_EQ(copy_of_layer->role(), layer->role());
-    if (!training) {
-      EXPECT_TRUE(copy_of_layer->forward(x).equal(layer->forward(x)));
-    }
-    for (auto& parameter : copy_of_layer->parameters()) {
-      EXPECT_FALSE(parameter.grad().defined());
-    }
-    const auto before = copy(state(*layer));
-    const torch::NoGradGuard no_grad;
-    for (auto& [name, tensor] : state(*copy_of_layer)) {
-      tensor.add_(1);
-    }
-    expect_equal(state(*layer), before, "the original after a change of the clone");
-  }
-}
-
-TEST_P(LayerContractTest, SaveAndLoadRoundTrip) {
-  layer->propagate(x);  // running statistics move
-  std::stringstream file;
-  torch::save(layer, file);
-  auto loaded = GetParam().make();
-  loaded->to(torch::kFloat64);
-  const auto leaves = loaded->parameters();
-  torch::load(loaded, file);
-  expect_equal(state(*loaded), state(*layer), "loaded");
-  for (size_t i = 0; i < leaves.size(); ++i) {
-    EXPECT_TRUE(leaves[i].is_same(loaded->parameters()[i]));
-    EXPECT_EQ(leaves[i].requires_grad(), layer->parameters()[i].requires_grad());
-  }
-  layer->eval();
-  loaded->eval();
-  EXPECT_TRUE(loaded->forward(x).equal(layer->forward(x)));
-}
-
-TEST_P(LayerContractTest, LoadOfAnotherShapeOrTypeChangesNothing) {
-  if (layer->parameters().empty()) {
-    return;
-  }
-  const auto before = copy(state(*layer));
-  auto other = GetParam().of_another_shape();
-  other->to(torch::kFloat64);
-  auto single = GetParam().make();
-  single->to(torch::kFloat32);
-  for (const auto& source : {other, single}) {
-    std::stringstream file;
-    torch::save(source, file);
-    EXPECT_THROW(torch::load(layer, file), c10::Error);
-    expect_equal(state(*layer), before, "after a rejected load");
-  }
-  std::stringstream file;
-  torch::save(std::static_pointer_cast<Layer>(std::make_shared<ModulatorImpl>(2)), file);
-  EXPECT_ANY_THROW(torch::load(layer, file));
-  expect_equal(state(*layer), before, "after a load of a file without tensors");
-}
-
-TEST_P(LayerContractTest, BothPrecisions) {
-  const auto w = weights_for(layer->propagate(x).output);
-  torch::Tensor dL_dx;
-  const auto expected = gradients_by_pullback(w, &dL_dx);
-  const auto y = layer->propagate(x).output;
-  layer->to(torch::kFloat32);
-  const auto complex_or_real = [](const torch::Tensor& t) {
-    return t.to(t.is_complex() ? torch::kComplexFloat : torch::kFloat32);
-  };
-  const auto pass = layer->propagate(complex_or_real(x));
-  expect_close(pass.output, complex_or_real(y), 1e-5, "output");
-  // A signal of the other precision is converted.
-  expect_close(layer->pullback(pass, w), complex_or_real(dL_dx), 1e-4, "signal");
-  for (const auto& [name, gradient] : take_gradients()) {
-    expect_close(gradient, complex_or_real(expected.at(name)), 1e-4, name);
-  }
-  if (!layer->parameters().empty()) {
-    EXPECT_THROW(layer->forward(x), c10::Error);
-    EXPECT_THROW(layer->propagate(x), c10::Error);
-    layer->eval();
-    EXPECT_THROW(layer->forward(x), c10::Error);
-  }
-}
-
 TEST_P(LayerContractTest, WrongInputIsRejected) {
   const bool electronic = std::dynamic_pointer_cast<ElectronicBlock>(layer) != nullptr;
   EXPECT_THROW(layer->forward(torch::Tensor()), c10::ValueError);
@@ -538,75 +289,6 @@ TEST(LayerContractTest, AccumulatingLeavesTheSignalAlone) {
   block.pullback(pass, signal);
   EXPECT_TRUE(signal.equal(torch::ones({1, 4})));
   EXPECT_TRUE(block.parameters()[0].grad().equal(torch::full({1, 4}, 2.0)));
-}
-
-// Every optimiser of LibTorch steps a mesh, though its parameters ask for no gradient.
-class LayerContractOptimizerTest : public ::testing::Test {
- protected:
-  LayerContractOptimizerTest() {
-    torch::manual_seed(9);
-    mesh = MziMesh(5);
-    mesh->to(torch::kFloat64);
-    x = torch::randn({8, 5}, torch::kComplexDouble);
-    target = MziMesh(5)->matrix().to(torch::kComplexDouble).matmul(x.t()).t();
-  }
-
-  torch::Tensor loss_and_gradient() {
-    const auto pass = mesh->propagate(x);
-    const auto difference = pass.output - target;
-    mesh->pullback(pass, 2 * difference / 8, /*to_input=*/false);
-    return difference.abs().square().sum() / 8;
-  }
-
-  void lowers(torch::optim::Optimizer& optimizer, int steps = 60) {
-    const double first = loss_and_gradient().item<double>();
-    double last = first;
-    for (int step = 0; step < steps; ++step) {
-      last = optimizer
-                 .step([&] {
-                   optimizer.zero_grad();
-                   return loss_and_gradient();
-                 })
-                 .item<double>();
-    }
-    EXPECT_LT(last, 0.3 * first);
-    for (const auto& parameter : mesh->parameters()) {
-      EXPECT_FALSE(parameter.requires_grad());
-    }
-  }
-
-  MziMesh mesh{nullptr};
-  torch::Tensor x, target;
-};
-
-TEST_F(LayerContractOptimizerTest, Sgd) {
-  torch::optim::SGD optimizer(mesh->parameters(), torch::optim::SGDOptions(0.02).momentum(0.9));
-  lowers(optimizer);
-}
-
-TEST_F(LayerContractOptimizerTest, Adam) {
-  torch::optim::Adam optimizer(mesh->parameters(), torch::optim::AdamOptions(0.05));
-  lowers(optimizer);
-}
-
-TEST_F(LayerContractOptimizerTest, AdamW) {
-  torch::optim::AdamW optimizer(mesh->parameters(), torch::optim::AdamWOptions(0.05).weight_decay(1e-3));
-  lowers(optimizer);
-}
-
-TEST_F(LayerContractOptimizerTest, RMSprop) {
-  torch::optim::RMSprop optimizer(mesh->parameters(), torch::optim::RMSpropOptions(0.02));
-  lowers(optimizer);
-}
-
-TEST_F(LayerContractOptimizerTest, Adagrad) {
-  torch::optim::Adagrad optimizer(mesh->parameters(), torch::optim::AdagradOptions(0.2));
-  lowers(optimizer);
-}
-
-TEST_F(LayerContractOptimizerTest, Lbfgs) {
-  torch::optim::LBFGS optimizer(mesh->parameters(), torch::optim::LBFGSOptions(0.5));
-  lowers(optimizer, 10);
 }
 
 }  // namespace

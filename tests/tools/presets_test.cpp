@@ -24,7 +24,7 @@ const std::set<std::string> electronic = {"mnist-weight-bank", "mnist-1024", "sl
 /// Why a network cannot be trained by a rule; empty if it can.
 std::string obstacle(const std::string& preset, const std::string& rule) {
   const bool delays_light = rule == "quadrature" || rule == "quadrature-twin";
-  const bool reads_fields = rule == "homodyne-random" || rule == "tpfp-field";
+  const bool reads_fields = rule == "homodyne-random" || rule == "tpfp-field" || rule == "tpfp-sloped";
   if (reads_fields && (electronic.count(preset) != 0 || preset == "mnist-in-situ")) {
     return "needs fields";
   }

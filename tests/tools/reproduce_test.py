@@ -1,12 +1,10 @@
-"""`optotorch reproduce`: what it leaves behind, that it goes on where it was stopped, and what it says of trouble.
-Usage: reproduce_test.py PROGRAM DATA_ROOT [unittest arguments]"""
+"""`optotorch reproduce`: what it leaves behind, that it goes on where it was stopped, and what it says of trouble."""
 
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -14,7 +12,7 @@ import xml.etree.ElementTree
 from html.parser import HTMLParser
 from pathlib import Path
 
-from program_test import PROGRAM, run, snapshot, tiny_mnist
+from program import PROGRAM, ProgramTest, main, run, snapshot, tiny_mnist
 
 VOID = {"meta", "img", "br", "hr", "link"}
 RULES = ("bp", "tpfp", "dfa", "shallow")
@@ -63,40 +61,16 @@ def lives(pid):
         return False
 
 
-class ReproduceTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.shared = Path(tempfile.mkdtemp())
-        cls.data = tiny_mnist(cls.shared / "data")
-        cls.finished = cls.shared / "finished"
-        cls.done = run("reproduce", "four-rules", "--data-root", cls.data, "--epochs", 3, "--seeds", 2,
-                       "--out", cls.finished)
-        assert cls.done.returncode == 0, cls.done.stderr
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.shared)
-
-    def setUp(self):
-        self.folder = Path(tempfile.mkdtemp(dir=self.shared))
+class ReproduceTest(ProgramTest):
+    MAKES_FINISHED = ("reproduce", "four-rules", "--epochs", 3, "--seeds", 2)
+    LONGEST_ERROR = 8  # with the end of a training's log
 
     def command(self, out, *arguments, epochs=3, seeds=2):
         return [str(a) for a in ("reproduce", "four-rules", "--data-root", self.data, "--epochs", epochs, "--seeds",
                                  seeds, "--out", out, *arguments)]
 
-    def copy(self):
-        return Path(shutil.copytree(self.finished, self.folder / "copy"))
-
     def rows(self, out):
         return json.loads((out / "four-rules.json").read_text())["rows"]
-
-    def rejected(self, *arguments, say=(), **options):
-        result = run(*arguments, **options)
-        self.assertEqual(result.returncode, 2, result.stdout + result.stderr)
-        for word in say:
-            self.assertIn(word, result.stderr)
-        self.assertNotIn("frame #", result.stderr)
-        return result.stderr
 
     def test_json_agrees_with_the_runs(self):
         result = json.loads((self.finished / "four-rules.json").read_text())
@@ -356,4 +330,4 @@ class SmallRecipesTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=1)
+    main()

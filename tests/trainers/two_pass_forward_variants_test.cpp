@@ -109,17 +109,27 @@ TEST_F(TwoPassForwardVariantsTest, DifferenceIsTheRealPart) {
   EXPECT_EQ(w.size(0), 6);
 }
 
-TEST_F(TwoPassForwardVariantsTest, HomodyneIsExactAndTheBareFieldIsNot) {
+TEST_F(TwoPassForwardVariantsTest, HomodyneIsExactAndTheWrongSignalsAreNot) {
   auto net = optical(Detection::amplitude);
   BackPropagation bp;
   const auto expected = gradients(bp, net);
   TwoPassForward homodyne(exact().signal(Signal::homodyne).strength(0.5));
   TwoPassForward field(exact().signal(Signal::field).strength(0.5));
-  const auto read = gradients(homodyne, net), bare = gradients(field, net);
+  TwoPassForward sloped(exact().signal(Signal::sloped).strength(1e-6));
+  const auto read = gradients(homodyne, net), bare = gradients(field, net), twice = gradients(sloped, net);
   for (size_t i = 0; i < expected.size(); ++i) {
     expect_close(read[i], expected[i], 1e-5);  // the detector reads sqrt(|z|^2 + 1e-8)
   }
   EXPECT_LT(cosine(bare[0], expected[0]), 0.9);
+  // u Re(conj(u) c) instead of u c.
+  EXPECT_LT(cosine(twice[0], expected[0]), 0.99);
+  auto& mesh = dynamic_cast<MziMeshImpl&>(net->layer(1));
+  const auto pass = mesh.propagate(at::complex(x, at::zeros_like(x)));
+  const auto a = net->named_parameters()["3.weight"].detach();
+  const auto y = at::abs(pass.output).matmul(a.t()) + net->named_parameters()["3.bias"].detach();
+  const auto c = (2 * (y - target) / (batch * 3)).matmul(a), u = pass.output / at::abs(pass.output);
+  mesh.pullback(pass, u * at::real(u) * c);
+  expect_close(twice[0], mesh.theta.grad(), 1e-5);
 }
 
 // Every hidden layer's pair, step by step as the header says.
@@ -355,7 +365,7 @@ TEST_F(TwoPassForwardVariantsTest, CombinationsThatMeanNothingAreRejected) {
   EXPECT_THROW(TwoPassForward(TwoPassForwardOptions().signal(Signal::quadrature).entrance(Entrance::outputs)),
                c10::ValueError);
   auto net = electronic();
-  for (const auto signal : {Signal::quadrature, Signal::homodyne, Signal::field}) {
+  for (const auto signal : {Signal::quadrature, Signal::homodyne, Signal::field, Signal::sloped}) {
     TwoPassForward rule(TwoPassForwardOptions().signal(signal));
     EXPECT_THROW(rule.step(*net, x, target, squared), c10::ValueError);
   }

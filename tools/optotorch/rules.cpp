@@ -51,10 +51,14 @@ const std::vector<Entry>& entries() {
       {{"tpfp-field", "TPFP with the difference of the fields: a wrong direction, for comparison"},
        [](Options options, const Preset&) { return two_pass(options.signal(Signal::field)); },
        Readable::fields},
+      {{"tpfp-sloped", "TPFP with the detector's slope counted twice: a wrong direction, for comparison"},
+       [](Options options, const Preset&) { return two_pass(options.signal(Signal::sloped)); },
+       Readable::fields},
       {{"tpfp-multi-point", "TPFP that enters at every hidden layer"},
        [](Options options, const Preset& preset) {
          const auto like_single = TwoPassForwardOptions(options).entrance(Entrance::inputs).gain(1);
-         return two_pass(TwoPassForwardOptions(preset.multi_point.value_or(like_single)).seed(options.seed()));
+         return two_pass(
+             TwoPassForwardOptions(preset.multi_point.value_or(like_single)).seed(options.seed()));
        }},
       {{"tpfp-mirror", "TPFP with F learnt before training by weight mirroring"},
        [](Options options, const Preset&) { return two_pass(options.feedback(Feedback::mirror)); }},

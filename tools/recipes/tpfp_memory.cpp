@@ -248,7 +248,7 @@ std::vector<RecipeRow> tpfp_memory(const RecipeOptions& options, Page& page) {
   const std::vector<int64_t> depths =
       options.quick ? std::vector<int64_t>{4, 16} : std::vector<int64_t>{4, 8, 16, 32, 64, 128, 256};
   const size_t from = options.quick ? 0 : 2, to = depths.size() - 1;
-  const int64_t batch = options.quick ? 512 : 1024;
+  const int64_t batch = options.quick ? 512 : 4096;
   const int64_t checked = options.quick ? 16 : 64;
   check_gradients(checked, batch);
   tell(options,

@@ -228,6 +228,14 @@ void TwoPassForward::update(HybridImpl& model, const Block& block, const std::ve
     case Signal::homodyne:
       signal = z / (z.abs() + 1e-12) * at::real(difference(at, 0));
       break;
+    case Signal::sloped: {
+      const auto delivered = difference(block.end - 1, 0);
+      OPTOTORCH_CHECK(delivered.sizes() == z.sizes(), .where = name(), .argument = "signal",
+                      .expected = "a detector behind every port", .got = describe(delivered),
+                      .remedy = "Use Signal::difference");
+      signal = z / (z.abs() + 1e-12) * delivered;
+      break;
+    }
     default:
       signal = difference(at, 0);
   }

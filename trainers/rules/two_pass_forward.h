@@ -13,6 +13,7 @@ enum class Signal {
                ///< An extension: where c is real (`twin`, `adjoint`) it is u c, back-propagation's signal
   homodyne,    ///< u Re(z - z') / s: the field itself is read against a local oscillator
   field,       ///< (z - z') / s: for comparison. It lacks the detector's slope and is a wrong direction
+  sloped,      ///< u (h - h') / s: for comparison. It has the detector's slope twice, a wrong direction, too
 };
 
 /// The presynaptic activity that enters a hidden component's update.

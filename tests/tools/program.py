@@ -1,0 +1,87 @@
+"""The program under test, small data for it, and what its tests have in common.
+Usage of a test: X_test.py PROGRAM DATA_ROOT [unittest arguments]"""
+
+import gzip
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAM, DATA = sys.argv[1], Path(sys.argv[2])
+
+
+def run(*arguments, **options):
+    return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, **options)
+
+
+def main():
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=1)
+
+
+def idx(path, dims, data, magic=None):
+    """Writes a gzipped idx file; `dims` and `magic` may lie about the data."""
+    head = struct.pack(">I", 0x0800 + len(dims) if magic is None else magic)
+    head += b"".join(struct.pack(">I", d) for d in dims)
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(head + data)
+
+
+def tiny_mnist(folder, train=256, test=64):
+    """A small data set cut from the repository's: the first images."""
+    raw = Path(folder) / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", train), ("t10k", test)):
+        with gzip.open(DATA / "MNIST/raw" / f"{part}-images-idx3-ubyte.gz") as file:
+            images = file.read()[16 : 16 + count * 784]
+        with gzip.open(DATA / "MNIST/raw" / f"{part}-labels-idx1-ubyte.gz") as file:
+            labels = file.read()[8 : 8 + count]
+        idx(raw / f"{part}-images-idx3-ubyte.gz", (count, 28, 28), images)
+        idx(raw / f"{part}-labels-idx1-ubyte.gz", (count,), labels)
+    return Path(folder)
+
+
+def snapshot(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
+
+
+class ProgramTest(unittest.TestCase):
+    MAKES_FINISHED = ("train", "--epochs", 2, "--quiet")  # with the small data
+    LONGEST_ERROR = 3  # lines
+
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = Path(tempfile.mkdtemp())
+        cls.data = tiny_mnist(cls.shared / "data")
+        cls.finished = cls.shared / "finished"
+        cls.done = run(*cls.MAKES_FINISHED, "--data-root", cls.data, "--out", cls.finished)
+        assert cls.done.returncode == 0, cls.done.stderr
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.shared)
+
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(dir=self.shared))
+
+    def copy(self):
+        """Of what is finished."""
+        copy = self.folder / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.finished, copy)
+        return copy
+
+    def rejected(self, *arguments, say=(), **options):
+        """Exit code 2, one error that says every word of `say`, no trace of an internal failure."""
+        result = run(*arguments, **options)
+        self.assertEqual(result.returncode, 2, f"{arguments}: {result.stdout}{result.stderr}")
+        for word in say:
+            self.assertIn(word, result.stderr)
+        self.assertNotIn("frame #", result.stderr)
+        self.assertLessEqual(len(result.stderr.strip().splitlines()), self.LONGEST_ERROR, result.stderr)
+        return result.stderr
+
+    def train(self, out, *arguments, data=None, epochs=2):
+        return ("train", "--data-root", data or self.data, "--epochs", epochs, "--quiet", "--out", out, *arguments)
