@@ -1,6 +1,7 @@
 """Damaged data, checkpoints and configurations: one error, and nothing is changed."""
 
 import json
+import shutil
 import struct
 
 from program import ProgramTest, idx, main, run, snapshot, tiny_mnist

@@ -15,6 +15,7 @@ namespace {
 using testing::random_images;
 using testing::values;
 using testing::whole;
+using testing::WholeEpoch;
 
 TEST(BatchesTest, YieldsTheSetInOrder) {
   const MNIST set(OPTOTORCH_SOURCE_DIR "/data", MNIST::Mode::test);

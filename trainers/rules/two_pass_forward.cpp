@@ -208,34 +208,30 @@ void TwoPassForward::update(HybridImpl& model, const Block& block, const std::ve
   OPTOTORCH_CHECK(z.is_complex() || options_.signal() == Signal::quadrature, .where = name(),
                   .argument = "signal", .expected = "a component that delivers light", .got = describe(z),
                   .remedy = "Use Signal::difference");
+  // What the block's detectors say, at the component's output.
+  const auto read = [&](size_t pass) {
+    auto s = difference(block.end - 1, pass);
+    for (size_t layer = block.end - 1; layer > at; --layer) {
+      OPTOTORCH_CHECK(model.layer(layer).parameters().empty() && !clean[layer].output.is_complex(),
+                      .where = name(), .argument = "signal",
+                      .expected = "a detector without parameters behind the component",
+                      .got = model.layer(layer).name(), .remedy = "Use Signal::difference");
+      s = model.layer(layer).tpfp_update(clean[layer], s, /*to_input=*/true);
+    }
+    return s;
+  };
+  const auto u = [&] { return z / (z.abs() + 1e-12); };
   torch::Tensor signal;
   switch (options_.signal()) {
-    case Signal::quadrature: {
-      const auto carried = [&](size_t pass) {
-        auto s = difference(block.end - 1, pass);
-        for (size_t layer = block.end - 1; layer > at; --layer) {
-          OPTOTORCH_CHECK(model.layer(layer).parameters().empty() && !clean[layer].output.is_complex(),
-                          .where = name(), .argument = "signal",
-                          .expected = "a detector without parameters behind the component",
-                          .got = model.layer(layer).name(), .remedy = "Use Signal::difference");
-          s = model.layer(layer).tpfp_update(clean[layer], s, /*to_input=*/true);
-        }
-        return s;
-      };
-      signal = carried(0) + carried(1) * c10::complex<double>(0, 1);
+    case Signal::quadrature:
+      signal = read(0) + read(1) * c10::complex<double>(0, 1);
       break;
-    }
     case Signal::homodyne:
-      signal = z / (z.abs() + 1e-12) * at::real(difference(at, 0));
+      signal = u() * at::real(difference(at, 0));
       break;
-    case Signal::sloped: {
-      const auto delivered = difference(block.end - 1, 0);
-      OPTOTORCH_CHECK(delivered.sizes() == z.sizes(), .where = name(), .argument = "signal",
-                      .expected = "a detector behind every port", .got = describe(delivered),
-                      .remedy = "Use Signal::difference");
-      signal = z / (z.abs() + 1e-12) * delivered;
+    case Signal::sloped:
+      signal = u() * read(0);
       break;
-    }
     default:
       signal = difference(at, 0);
   }
