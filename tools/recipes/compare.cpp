@@ -246,6 +246,14 @@ void summarise(Outcome& outcome) {
 
 }  // namespace
 
+std::vector<System> systems_of(const std::string& model, const std::vector<RuleRow>& rows) {
+  std::vector<System> systems;
+  for (const auto& [title, rule, note] : rows) {
+    systems.push_back({.title = title, .config = {.model = model, .rule = rule}, .note = note});
+  }
+  return systems;
+}
+
 std::vector<Outcome> compare(const std::vector<System>& systems, const RecipeOptions& options, Page& page) {
   auto outcomes = plan(systems, options);
   Watcher watcher(options, outcomes);

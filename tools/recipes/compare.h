@@ -26,6 +26,12 @@ struct System {
   int64_t seeds = std::numeric_limits<int64_t>::max();  ///< at most; fewer than asked for what takes long
 };
 
+/// Systems of one network, which differ by their rules.
+struct RuleRow {
+  const char *title, *rule, *note;
+};
+std::vector<System> systems_of(const std::string& model, const std::vector<RuleRow>& rows);
+
 /// One training.
 struct SeedRun {
   std::string folder;
@@ -40,8 +46,8 @@ struct Outcome {
   double seconds_per_epoch = 0;    ///< of training, mean over all epochs of all runs
 };
 
-/// Trains every system with the seeds 0 ... options.seeds - 1 (or as many as it allows), prints a table and adds to the page: the
-/// table, curves of seed 0, and what a system asks for.
+/// Trains every system with the seeds 0 ... options.seeds - 1 (or as many as it allows), prints a table and
+/// adds to the page: the table, curves of seed 0, and what a system asks for.
 ///
 /// options.data_root, epochs (if given) and quick (one epoch of at most 1,000 images) override the systems'.
 /// Each training is a process of its own, `optotorch train` with every option explicit, in OUT/TITLE or

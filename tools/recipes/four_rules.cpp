@@ -23,10 +23,8 @@ std::vector<RecipeRow> four_rules(const RecipeOptions& options, Page& page) {
   }
   page.paragraph(
       "One hybrid network (a lens, a mesh of Mach-Zehnder interferometers, detectors and a linear read-out) "
-      "learns "
-      "MNIST by back-propagation (BP), two-pass forward propagation (TPFP), direct feedback alignment (DFA), "
-      "and "
-      "with only its read-out trained (shallow).");
+      "learns MNIST by back-propagation (BP), two-pass forward propagation (TPFP), direct feedback "
+      "alignment (DFA), and with only its read-out trained (shallow).");
   return rows_of(compare(systems, options, page));
 }
 

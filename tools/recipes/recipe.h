@@ -50,6 +50,7 @@ void log_line(const RecipeOptions& options, const std::string& line);
 
 // The recipes themselves.
 std::vector<RecipeRow> four_rules(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> signals(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> slice_network(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_mnist(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page);

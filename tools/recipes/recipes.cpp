@@ -9,6 +9,8 @@ const std::vector<Recipe>& recipes() {
   static const std::vector<Recipe> all = {
       {"four-rules",
        "the default hybrid network on MNIST by BP, TPFP, DFA and with only its read-out trained", four_rules},
+      {"signals", "what differences teach a mesh, right and wrong ones: the default hybrid network on MNIST",
+       signals},
       {"slice-network", "28-port meshes on slices of Fashion-MNIST: the published shape and a better one",
        slice_network},
       {"tpfp-mnist", "784-1024-10 on weight banks, MNIST: BP, DFA, TPFP, multi-point, the authors' code",
