@@ -48,7 +48,7 @@ class SliceLinearImpl : public torch::nn::Cloneable<SliceLinearImpl> {
     // Glorot's: with torch::nn::Linear's bound, narrow relu outputs die at once in one run of three.
     const double bound = std::sqrt(6.0 / static_cast<double>(in_ + out_));
     weight_ = register_parameter("weight", torch::empty({slices_, in_, out_}).uniform_(-bound, bound));
-    bias_ = register_parameter("bias", torch::zeros({slices_, 1, out_}));
+    bias_ = register_parameter("bias", torch::empty({slices_, 1, out_}).uniform_(-bound, bound));
   }
 
   torch::Tensor forward(const torch::Tensor& x) {
