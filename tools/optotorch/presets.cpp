@@ -66,7 +66,7 @@ const std::vector<Preset>& presets() {
        .description = "784-port mesh of 306,936 MZIs on all pixels, detectors, linear read-out",
        .make = mnist_mesh784,
        .input = {1, 28, 28},
-       .epochs = 8,
+       .epochs = 6,
        .batch_size = 128,
        .learning_rate = 3e-3,
        .electronic_rate = 0.5,

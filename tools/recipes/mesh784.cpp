@@ -10,7 +10,7 @@ std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page) {
   auto systems = systems_of(
       "mnist-mesh784",
       {{"BP", "bp", "transports all weights"},
-       {"TPFP difference, F = W^H A^T", "tpfp-adjoint",
+       {"TPFP difference, F = W^H A^T", "tpfp",
         "two passes; transports the read-out's weights, and the mesh's through a twin"},
        {"TPFP quadrature, F = W^H A^T", "quadrature", "an extension, three passes; transports the same"},
        {"TPFP difference, F = W^H R", "tpfp-twin", "R fixed random; needs the mesh's own twin only"},

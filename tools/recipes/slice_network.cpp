@@ -39,7 +39,6 @@ constexpr Row rows[] = {
     {"with patches, BP", "slices-patches", "bp", exact},
     {"with patches, difference", "slices-patches", "tpfp", single_difference},
     {"with patches, quadrature", "slices-patches", "quadrature", quadrature},
-    {"with patches, random F", "slices-patches", "tpfp-random", "transports nothing"},
     {"with patches, shallow", "slices-patches", "shallow", ""},
 };
 
