@@ -22,6 +22,8 @@ class PhysicalSystem {
   virtual ~PhysicalSystem() = default;
   PhysicalSystem(const PhysicalSystem&) = delete;
   PhysicalSystem& operator=(const PhysicalSystem&) = delete;
+  PhysicalSystem(PhysicalSystem&&) = delete;
+  PhysicalSystem& operator=(PhysicalSystem&&) = delete;
 
   const MeshLayout& layout() const { return layout_; }
   int64_t ports() const { return layout_.ports; }

@@ -29,6 +29,8 @@ class KeptBuffers {
   }
   KeptBuffers(const KeptBuffers&) = delete;
   KeptBuffers& operator=(const KeptBuffers&) = delete;
+  KeptBuffers(KeptBuffers&&) = delete;
+  KeptBuffers& operator=(KeptBuffers&&) = delete;
   ~KeptBuffers() {
     const at::NoGradGuard no_grad;
     for (auto& [buffer, value, version] : kept_) {

@@ -5,18 +5,18 @@
 #include <optotorch/trainers/rules/kept_buffers.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace optotorch {
 namespace {
 
+constexpr char where[] = "tpfp";
+
 bool has_dropout(const HybridImpl& model) {
-  for (const auto& module : model.modules(/*include_self=*/false)) {
-    if (module->name().find("Dropout") != std::string::npos) {
-      return true;
-    }
-  }
-  return false;
+  return std::ranges::any_of(model.modules(/*include_self=*/false), [](const auto& module) {
+    return module->name().find("Dropout") != std::string::npos;
+  });
 }
 
 torch::Tensor random_state() {
@@ -34,7 +34,7 @@ torch::Tensor one_sample_like(const torch::Tensor& x) {
 }
 
 void check_factor(const char* argument, double value) {
-  OPTOTORCH_CHECK(std::isfinite(value) && value != 0, .where = "tpfp", .argument = argument,
+  OPTOTORCH_CHECK(std::isfinite(value) && value != 0, .where = where, .argument = argument,
                   .expected = "a finite number other than 0", .got = std::to_string(value), .remedy = "");
 }
 
@@ -47,19 +47,19 @@ struct TwoPassForward::Stretch {
 };
 
 TwoPassForward::TwoPassForward(TwoPassForwardOptions options)
-    : options_(std::move(options)), feedback_(options_.feedback(), options_.gain(), options_.seed()) {
+    : options_(options), feedback_(options_.feedback(), options_.gain(), options_.seed()) {
   check_factor("strength", options_.strength());
   check_factor("gain", options_.gain());
   check_factor("hidden_gain", options_.hidden_gain());
-  OPTOTORCH_CHECK(options_.refresh() >= 1, .where = name(), .argument = "refresh", .expected = "at least 1",
+  OPTOTORCH_CHECK(options_.refresh() >= 1, .where = where, .argument = "refresh", .expected = "at least 1",
                   .got = std::to_string(options_.refresh()), .remedy = "");
   OPTOTORCH_CHECK(!options_.modulated_input_backprop() ||
                       (options_.entrance() == Entrance::single && !options_.recompute()),
-                  .where = name(), .argument = "modulated_input_backprop",
+                  .where = where, .argument = "modulated_input_backprop",
                   .expected = "Entrance::single and no recompute", .got = "another combination",
                   .remedy = "Back-propagation needs the whole pass from one entrance on");
   OPTOTORCH_CHECK(options_.signal() != Signal::quadrature || options_.entrance() != Entrance::outputs,
-                  .where = name(), .argument = "signal", .expected = "light that can be delayed",
+                  .where = where, .argument = "signal", .expected = "light that can be delayed",
                   .got = "quadrature at electronic entrances", .remedy = "Use Entrance::single or inputs");
 }
 
