@@ -45,7 +45,7 @@ class SliceLinearImpl : public torch::nn::Cloneable<SliceLinearImpl> {
   }
 
   void reset() override {
-    // Glorot's: with torch::nn::Linear's bound, narrow relu outputs die at once in one run of three.
+    // Glorot's: with torch::nn::Linear's bound, narrow relu outputs died in one run of five.
     const double bound = std::sqrt(6.0 / static_cast<double>(in_ + out_));
     weight_ = register_parameter("weight", torch::empty({slices_, in_, out_}).uniform_(-bound, bound));
     bias_ = register_parameter("bias", torch::empty({slices_, 1, out_}).uniform_(-bound, bound));
