@@ -7,5 +7,6 @@ namespace optotorch::bench {
 /// The subcommands. Each prints its table and writes its rows to `json` unless that is empty.
 void run_mesh(const std::string& json);
 void run_step(const std::string& json);
+void run_sepn(const std::string& json);
 
 }  // namespace optotorch::bench

@@ -18,6 +18,8 @@ int main(int argc, char** argv) {
   mesh->add_option("--json", json, "write the rows to this file");
   auto* step = app.add_subcommand("step", "a training step by TPFP and DFA, against LibTorch's autograd");
   step->add_option("--json", json, "write the rows to this file");
+  auto* sepn = app.add_subcommand("sepn", "the error-prediction network, against LibTorch's convolutions");
+  sepn->add_option("--json", json, "write the rows to this file");
   CLI11_PARSE(app, argc, argv);
   try {
     if (*mesh) {
@@ -25,6 +27,9 @@ int main(int argc, char** argv) {
     }
     if (*step) {
       optotorch::bench::run_step(json);
+    }
+    if (*sepn) {
+      optotorch::bench::run_sepn(json);
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "optotorch_bench: %s\n", error.what());

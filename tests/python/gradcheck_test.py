@@ -2,7 +2,7 @@
 
 import unittest
 
-from operators import differentiable, elementwise_cases, mesh_case, mesh_cases, ops, stack_cases, torch
+from operators import differentiable, elementwise_cases, mesh_case, mesh_cases, network_cases, ops, stack_cases, torch
 
 
 class Gradients(unittest.TestCase):
@@ -43,6 +43,11 @@ class Gradients(unittest.TestCase):
         for operator, arguments in elementwise_cases():
             with self.subTest(operator=str(operator)):
                 self.check(lambda z, *rest: operator(z.conj(), *rest), arguments)
+
+    def test_networks(self):
+        for operator, arguments in network_cases():
+            with self.subTest(operator=str(operator), shape=arguments[0].shape):
+                self.check(operator, arguments, eps=1e-7)
 
     def test_noise_has_no_slope(self):
         """The pull-back of a noisy reading is that of the noiseless one."""

@@ -1,8 +1,9 @@
 """torch.library.opcheck on every operator: schema, autograd registration, fake tensors, and tracing by AOT autograd."""
 
+import itertools
 import unittest
 
-from operators import differentiable, elementwise_cases, mesh_cases, ops, stack_cases, torch
+from operators import differentiable, elementwise_cases, mesh_cases, network_cases, ops, stack_cases, torch
 
 
 class Opcheck(unittest.TestCase):
@@ -19,7 +20,7 @@ class Opcheck(unittest.TestCase):
                 self.check(ops.mzi_mesh_backward, (torch.randn_like(output), arguments[0], output, *arguments[1:]),
                            keywords)
         for complex_type in (torch.complex64, torch.complex128):
-            for operator, arguments in elementwise_cases(complex_type):
+            for operator, arguments in itertools.chain(elementwise_cases(complex_type), network_cases(complex_type)):
                 with self.subTest(operator=str(operator), type=complex_type):
                     self.check(operator, differentiable(arguments))
                     backward = getattr(ops, str(operator).split(".")[-1] + "_backward")

@@ -86,5 +86,13 @@ def elementwise_cases(complex_type=torch.complex128):
         yield ops.mod_relu, (z, bias)
 
 
+def network_cases(complex_type=torch.complex128):
+    """The same for networks of one operator."""
+    generator = torch.Generator().manual_seed(2)
+    for ports, features, parameters in ((5, (1, 2, 1), 271), (9, (2, 1, 3), 475)):
+        weights = .4 * torch.randn(parameters, 2, dtype=complex_type.to_real(), generator=generator)
+        yield ops.sepn, (torch.randn(2, ports, dtype=complex_type, generator=generator), weights, list(features))
+
+
 def differentiable(arguments):
     return tuple(a.clone().requires_grad_() if isinstance(a, torch.Tensor) else a for a in arguments)
