@@ -4,47 +4,14 @@
 
 #include <c10/util/Exception.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
+#include <support/temporary_folder.h>
 #include <zlib.h>
 
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 namespace optotorch::testing {
-
-using Bytes = std::vector<uint8_t>;
-
-/// A folder of the running test, removed when the test is over.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::temp_directory_path() /
-            ("optotorch-" + std::string(test->name()) + "-" + std::to_string(getpid()));
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-
-  std::string path() const { return path_.string(); }
-
-  /// Writes a file, making the folders above it, and returns its path.
-  std::string write(const std::string& name, const Bytes& bytes) const {
-    const auto file = path_ / name;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    return file.string();
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline Bytes idx_header(uint8_t type_code, const std::vector<uint32_t>& sizes) {
   Bytes bytes = {0, 0, type_code, static_cast<uint8_t>(sizes.size())};

@@ -16,7 +16,7 @@
 #include <optotorch/modules/mzi_mesh.h>
 #include <optotorch/modules/phase_screen.h>
 #include <optotorch/modules/photodetector.h>
-#include <optotorch/modules/physical_mesh.h>
+#include <optotorch/modules/physical_network.h>
 #include <optotorch/modules/saturable_absorber.h>
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/weight_bank.h>
@@ -49,6 +49,7 @@ struct LayerCase {
   bool affine = false;           ///< f(x) - f(0) is linear over the reals
   bool mixes_samples = false;    ///< a sample's output depends on the batch
   bool rounds = false;           ///< the parameters' slope is not that of the output (straight-through)
+  int64_t meshes = 1;            ///< in a row behind one system
   bool measures = false;  ///< a physical system and its detectors: no deployment, tpfp_update at the field
 };
 
@@ -71,12 +72,14 @@ inline MakeLayer imperfect_mesh(const MziMeshOptions& options) {
   };
 }
 
-/// A perfect chip: the numerical model is then the truth, and the pull-back the derivative.
-inline MakeLayer physical_mesh(const PhysicalMeshOptions& options) {
+/// Perfect chips: the numerical model is then the truth, and the pull-back the derivative.
+inline MakeLayer physical_network(const PhysicalNetworkOptions& options) {
   return [options] {
     const Chip chip(options.mesh().layout(), Imperfections(), 1);
-    return std::static_pointer_cast<Layer>(
-        std::make_shared<PhysicalMeshImpl>(std::make_shared<SimulatedSystem>(chip), options));
+    const auto system = std::make_shared<SimulatedSystem>(
+        std::vector<Chip>(static_cast<size_t>(options.meshes()), chip),
+        SimulatedSystemOptions().activation(options.activation()).taps(true));
+    return std::static_pointer_cast<Layer>(std::make_shared<PhysicalNetworkImpl>(system, options));
   };
 }
 
@@ -147,11 +150,12 @@ inline std::vector<LayerCase> layer_cases() {
                      .sample = {6},
                      .affine = detection == Detection::coherent};
   };
-  const auto physical = [](const std::string& name, const PhysicalMeshOptions& options) {
+  const auto physical = [](const std::string& name, const PhysicalNetworkOptions& options) {
     return LayerCase{.name = name,
-                     .make = physical_mesh(options),
+                     .make = physical_network(options),
                      .sample = {options.mesh().ports()},
-                     .of_another_shape = physical_mesh(PhysicalMeshOptions(options.mesh().ports() + 2)),
+                     .of_another_shape = physical_network(PhysicalNetworkOptions(options.mesh().ports() + 2)),
+                     .meshes = options.meshes(),
                      .measures = true};
   };
   const auto side_by_side = [](const std::string& name, const MakeLayer& make, int64_t values,
@@ -205,10 +209,15 @@ inline std::vector<LayerCase> layer_cases() {
              imperfect_mesh(MziMeshOptions(3).meshes(2).grid(MeshGrid::triangular)), {2, 2, 3}),
       imperfect_row,
       imperfect_triangle,
-      physical("PhysicalMesh", 5),
-      physical("PhysicalMeshIntensityPhiInputWithoutScreen",
-               PhysicalMeshOptions(MziMeshOptions(4).columns(3).phi_arm(PhiArm::input).screen(false))
+      physical("PhysicalNetwork", 5),
+      physical("PhysicalNetworkIntensityPhiInputWithoutScreen",
+               PhysicalNetworkOptions(MziMeshOptions(4).columns(3).phi_arm(PhiArm::input).screen(false))
                    .detection(Detection::intensity)),
+      physical("PhysicalNetworkOfThreeMeshes", PhysicalNetworkOptions(4)
+                                                   .meshes(3)
+                                                   .activation(std::make_shared<ElectroOpticActivationImpl>(
+                                                       ElectroOpticActivationOptions().gain(1.3).bias(0.7)))
+                                                   .detection(Detection::intensity)),
       linear("MziLinearWide", {2, 5}),
       linear("MziLinearTall", {5, 3}),
       linear("MziLinearOneIn", {1, 4}),

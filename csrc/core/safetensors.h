@@ -3,7 +3,7 @@
 // Named tensors in a file: the safetensors format (an 8-byte little-endian header length, a JSON header, raw
 // little-endian data), which Python's `safetensors` reads too. Nothing in such a file is executed.
 
-#include <torch/types.h>
+#include <ATen/core/Tensor.h>
 
 #include <map>
 #include <string>
@@ -12,7 +12,7 @@ namespace optotorch {
 
 /// What a safetensors file holds.
 struct SafeTensors {
-  std::map<std::string, torch::Tensor> tensors;  ///< contiguous, on the CPU
+  std::map<std::string, at::Tensor> tensors;  ///< contiguous, on the CPU
   std::map<std::string, std::string> metadata;
 };
 

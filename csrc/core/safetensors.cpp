@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
-#include <optotorch/trainers/safetensors.h>
+#include <optotorch/core/safetensors.h>
 
 #include <algorithm>
 #include <array>
@@ -22,17 +22,17 @@ using json = nlohmann::json;
 
 constexpr uint64_t largest_header = 100'000'000;  // the limit that the format's own library sets
 
-constexpr std::array<std::pair<torch::ScalarType, const char*>, 11> types{{{torch::kFloat64, "F64"},
-                                                                           {torch::kFloat32, "F32"},
-                                                                           {torch::kFloat16, "F16"},
-                                                                           {torch::kBFloat16, "BF16"},
-                                                                           {torch::kInt64, "I64"},
-                                                                           {torch::kInt32, "I32"},
-                                                                           {torch::kInt16, "I16"},
-                                                                           {torch::kInt8, "I8"},
-                                                                           {torch::kUInt8, "U8"},
-                                                                           {torch::kBool, "BOOL"},
-                                                                           {torch::kComplexFloat, "C64"}}};
+constexpr std::array<std::pair<at::ScalarType, const char*>, 11> types{{{at::kDouble, "F64"},
+                                                                        {at::kFloat, "F32"},
+                                                                        {at::kHalf, "F16"},
+                                                                        {at::kBFloat16, "BF16"},
+                                                                        {at::kLong, "I64"},
+                                                                        {at::kInt, "I32"},
+                                                                        {at::kShort, "I16"},
+                                                                        {at::kChar, "I8"},
+                                                                        {at::kByte, "U8"},
+                                                                        {at::kBool, "BOOL"},
+                                                                        {at::kComplexFloat, "C64"}}};
 
 [[noreturn]] void reject_file(const std::string& path, const std::string& expected, const std::string& got) {
   reject({.where = "load_safetensors",
@@ -42,7 +42,7 @@ constexpr std::array<std::pair<torch::ScalarType, const char*>, 11> types{{{torc
           .remedy = "The file is damaged or is no safetensors file"});
 }
 
-const char* name_of(torch::ScalarType type) {
+const char* name_of(at::ScalarType type) {
   const auto known =
       std::find_if(types.begin(), types.end(), [&](const auto& pair) { return pair.first == type; });
   OPTOTORCH_CHECK(known != types.end(), .where = "save_safetensors", .argument = "tensor type",
@@ -52,7 +52,7 @@ const char* name_of(torch::ScalarType type) {
 
 struct Entry {
   std::string name;
-  torch::ScalarType type;
+  at::ScalarType type;
   std::vector<int64_t> shape;
   uint64_t begin, end;
 };
@@ -104,7 +104,7 @@ void save_safetensors(const std::string& path, const SafeTensors& content) {
   if (!content.metadata.empty()) {
     header["__metadata__"] = content.metadata;
   }
-  std::vector<torch::Tensor> data;
+  std::vector<at::Tensor> data;
   uint64_t offset = 0;
   for (const auto& [name, tensor] : content.tensors) {
     data.push_back(tensor.detach().cpu().resolve_conj().resolve_neg().contiguous());
@@ -186,7 +186,7 @@ SafeTensors load_safetensors(const std::string& path) {
     reject_file(path, std::to_string(covered) + " bytes of data", std::to_string(data_size));
   }
   for (const auto& entry : entries) {
-    auto tensor = torch::empty(entry.shape, entry.type);
+    auto tensor = at::empty(entry.shape, entry.type);
     file.read(static_cast<char*>(tensor.mutable_data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
     if (!file) {
       reject_file(path, "the data of '" + entry.name + "'", "a shorter file");
