@@ -3,6 +3,8 @@
 #include <optotorch/core/check.h>
 #include <optotorch/core/random.h>
 #include <optotorch/modules/chip.h>
+#include <optotorch/modules/drift.h>
+#include <optotorch/modules/heaters.h>
 
 #include <cmath>
 
@@ -12,7 +14,7 @@ namespace {
 constexpr char where[] = "Chip";
 
 /// Streams of the seed; the counter is the number of the MZI, or of the reading.
-enum Stream : uint64_t { splitters, phases, readings };
+enum Stream : uint64_t { splitters, phases, readings, drift };
 
 /// Row n holds the standard normal pair number first + n, float64 [count, 2].
 at::Tensor normal_pairs(int64_t seed, Stream stream, int64_t first, int64_t count) {
@@ -27,19 +29,6 @@ at::Tensor normal_pairs(int64_t seed, Stream stream, int64_t first, int64_t coun
     }
   });
   return pairs;
-}
-
-void check_range(const char* argument, double value, double most) {
-  OPTOTORCH_CHECK(value >= 0 && value <= most, .where = where, .argument = argument,
-                  .expected = c10::str("0 to ", most), .got = c10::str(value), .remedy = "");
-}
-
-void check(const Imperfections& imperfections) {
-  check_range("splitter_error", imperfections.splitter_error(), 1);
-  check_range("phase_error", imperfections.phase_error(), 100);
-  check_range("loss_db", imperfections.loss_db(), 100);
-  check_range("relative_noise", imperfections.relative_noise(), 1e6);
-  check_range("additive_noise", imperfections.additive_noise(), 1e6);
 }
 
 void check(const char* argument, const at::Tensor& tensor, at::IntArrayRef shape) {
@@ -66,7 +55,7 @@ ChipTensors copy(const ChipTensors& tensors) {
 Chip::Chip(const MeshLayout& layout, const Imperfections& imperfections, int64_t seed)
     : layout_(layout), imperfections_(imperfections), seed_(seed) {
   layout.check(where);
-  check(imperfections);
+  check_imperfections(where, imperfections);
   const int64_t mzis = layout.mzis();
   const auto offsets = normal_pairs(seed, Stream::phases, 0, mzis) * imperfections.phase_error();
   tensors_.theta_offset = offsets.select(1, 0).contiguous();
@@ -76,10 +65,11 @@ Chip::Chip(const MeshLayout& layout, const Imperfections& imperfections, int64_t
   tensors_.transmission = at::full({mzis, 2}, std::pow(10.0, -imperfections.loss_db() / 20), at::kDouble);
 }
 
-Chip::Chip(const MeshLayout& layout, const ChipTensors& tensors, const Imperfections& imperfections)
-    : layout_(layout), imperfections_(imperfections) {
+Chip::Chip(const MeshLayout& layout, const ChipTensors& tensors, const Imperfections& imperfections,
+           int64_t seed)
+    : layout_(layout), imperfections_(imperfections), seed_(seed) {
   layout.check(where);
-  check(imperfections);
+  check_imperfections(where, imperfections);
   const int64_t mzis = layout.mzis();
   check("theta_offset", tensors.theta_offset, {mzis});
   check("phi_offset", tensors.phi_offset, {mzis});
@@ -92,6 +82,18 @@ Chip::Chip(const MeshLayout& layout, const ChipTensors& tensors, const Imperfect
   tensors_ = copy(tensors);
 }
 
+Chip Chip::at(double hours) const {
+  OPTOTORCH_CHECK(hours >= 0 && hours <= longest_drift_hours, .where = "Chip::at", .argument = "hours",
+                  .expected = c10::str("0 to ", longest_drift_hours), .got = c10::str(hours), .remedy = "");
+  Chip later = *this;
+  later.hours_ = hours;
+  later.drift_ = at::Tensor();
+  if (hours > 0 && imperfections_.drift() > 0) {
+    later.drift_ = wiener_pairs(seed_, Stream::drift, hours, layout_.mzis()).mul_(imperfections_.drift());
+  }
+  return later;
+}
+
 ChipTensors Chip::tensors() const {
   return copy(tensors_);
 }
@@ -102,8 +104,16 @@ ops::MeshTensors Chip::realise(const ops::MeshTensors& commanded) const {
   const auto unless = [&options](const at::Tensor& tensor, double ideal) {
     return tensor.eq(ideal).all().item<bool>() ? std::nullopt : std::optional<at::Tensor>(tensor.to(options));
   };
-  return {(commanded.theta + tensors_.theta_offset.to(commanded.theta.device())).to(options),
-          (commanded.phi + tensors_.phi_offset.to(commanded.phi.device())).to(options), commanded.screen,
+  const auto delivered = [&](const at::Tensor& phases, const at::Tensor& offset, int64_t which,
+                             double period) {
+    auto sum = heater_phases(phases, layout_, imperfections_, period) + offset.to(phases.device());
+    if (drift_.defined()) {
+      sum = sum + drift_.select(1, which).to(phases.device());
+    }
+    return sum.to(options);
+  };
+  return {delivered(commanded.theta, tensors_.theta_offset, 0, theta_period),
+          delivered(commanded.phi, tensors_.phi_offset, 1, phi_period), commanded.screen,
           unless(tensors_.splitter_error, 0), unless(tensors_.transmission, 1)};
 }
 

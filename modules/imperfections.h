@@ -2,13 +2,18 @@
 
 #include <torch/arg.h>
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 namespace optotorch {
 
 /// How large the imperfections of a fabricated mesh are:
 /// `Imperfections().splitter_error(.04).phase_error(.04)`. With a seed it makes a Chip (chip.h). The defaults
 /// are a perfect chip.
 ///
-/// Static errors, the model of Zheng et al., arXiv 2212.06141:
+/// Splitter and phase errors are the model of Zheng et al., arXiv 2212.06141. The phase screen gamma has no
+/// imperfection of any kind.
 struct Imperfections {
   /// Standard deviation of the splitter errors e_l, e_r (ops/mzi_mesh.h): 0 to 1.
   TORCH_ARG(double, splitter_error) = 0;
@@ -16,6 +21,18 @@ struct Imperfections {
   TORCH_ARG(double, phase_error) = 0;
   /// Loss of power in each inner arm of each MZI, in decibels: 0 to 100.
   TORCH_ARG(double, loss_db) = 0;
+
+  // What becomes of the commanded phases (heaters.h).
+
+  /// Part of a heater's phase that leaks to the MZI above and to the one below in its column, theta to theta
+  /// and phi to phi: phase_i += crosstalk sum_{neighbours j} phase_j. 0 to 0.5.
+  TORCH_ARG(double, crosstalk) = 0;
+  /// n: the driver knows the phases 2 pi k / 2^n, of phi k < 2^n, of theta k < 2^(n + 1), and takes the
+  /// nearest. 0: any phase. 0 to 24.
+  TORCH_ARG(int64_t, phase_bits) = 0;
+  /// Every theta and phi wanders from where it was at hour 0: drift W(hours), W a Wiener process (drift.h).
+  /// Radians per square root of an hour: 0 to 100.
+  TORCH_ARG(double, drift) = 0;
 
   // What every reading of an intensity I meets: I (1 + relative_noise xi_1) + additive_noise xi_2, with
   // xi ~ N(0, 1). A reading may be negative.
@@ -25,5 +42,18 @@ struct Imperfections {
   /// Standard deviation in units of intensity: 0 to 1e6.
   TORCH_ARG(double, additive_noise) = 0;
 };
+
+/// An imperfection that is a real number, for whoever goes through all of them by name.
+struct ImperfectionField {
+  const char* name;
+  double& (Imperfections::*value)() noexcept;
+  double most;  ///< the least is 0
+};
+
+/// All but phase_bits.
+const std::vector<ImperfectionField>& imperfection_fields();
+
+/// Throws c10::ValueError, in the name of `where`, for a value out of its range above.
+void check_imperfections(const std::string& where, Imperfections imperfections);
 
 }  // namespace optotorch

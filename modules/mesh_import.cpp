@@ -1,0 +1,145 @@
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/core/npy.h>
+#include <optotorch/modules/mesh_import.h>
+
+#include <array>
+#include <filesystem>
+#include <utility>
+
+namespace optotorch {
+namespace {
+
+/// Two files that come together.
+using Kind = std::array<const char*, 2>;
+constexpr Kind splitters = {"splitter_left", "splitter_right"}, phases = {"theta", "phi"};
+
+std::string file_name(const std::string& folder, int64_t mesh, const char* what) {
+  return folder + "/" + c10::str("mesh", mesh, "_", what, ".npy");
+}
+
+bool exists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+at::Tensor read_slots(const char* where, const std::string& path, const MeshLayout& layout) {
+  const auto slots = load_npy(path);
+  OPTOTORCH_CHECK(slots.sizes() == at::IntArrayRef({layout.columns, layout.ports / 2}), .where = where,
+                  .argument = path, .expected = c10::str("[", layout.columns, ", ", layout.ports / 2, "]"),
+                  .got = describe(slots), .remedy = "Is this the right layout?");
+  const auto values = in_mesh_order(slots, layout).to(at::kDouble);
+  check_finite(where, path, values);
+  return values;
+}
+
+/// Whether the folder holds errors of this kind, of any of the meshes or of one more.
+bool holds(const std::string& folder, const Kind& kind, size_t meshes) {
+  for (size_t mesh = 0; mesh <= meshes; ++mesh) {
+    for (const char* what : kind) {
+      if (exists(file_name(folder, static_cast<int64_t>(mesh), what))) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+/// The folder with errors of this kind; empty: none.
+std::string folder_of(const std::vector<std::string>& folders, const Kind& kind, size_t meshes) {
+  std::string found;
+  for (const auto& folder : folders) {
+    if (!holds(folder, kind, meshes)) {
+      continue;
+    }
+    OPTOTORCH_CHECK(found.empty(), .where = "import_chips", .argument = "folders",
+                    .expected = c10::str("one folder with ", kind[0], " and ", kind[1]),
+                    .got = "'" + found + "' and '" + folder + "'", .remedy = "");
+    found = folder;
+    for (const char* what : kind) {
+      const auto beyond = file_name(folder, static_cast<int64_t>(meshes), what);
+      OPTOTORCH_CHECK(!exists(beyond), .where = "import_chips", .argument = "layouts",
+                      .expected = "one for every mesh", .got = c10::str(meshes, ", and there is ", beyond),
+                      .remedy = "");
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+at::Tensor in_mesh_order(const at::Tensor& slots, const MeshLayout& layout) {
+  constexpr char where[] = "in_mesh_order";
+  layout.check(where);
+  OPTOTORCH_CHECK(slots.defined() && slots.sizes() == at::IntArrayRef({layout.columns, layout.ports / 2}),
+                  .where = where, .argument = "slots",
+                  .expected = c10::str("[", layout.columns, ", ", layout.ports / 2, "]"),
+                  .got = describe(slots), .remedy = "");
+  std::vector<at::Tensor> columns;
+  for (int64_t column = 0; column < layout.columns; ++column) {
+    columns.push_back(slots[column].narrow(0, 0, layout.pairs(column)));
+  }
+  return at::cat(columns);
+}
+
+MeshPhases import_phases(const std::string& folder, const MeshLayout& layout, int64_t number) {
+  constexpr char where[] = "import_phases";
+  layout.check(where);
+  MeshPhases read{.theta = read_slots(where, file_name(folder, number, "theta"), layout),
+                  .phi = read_slots(where, file_name(folder, number, "phi"), layout),
+                  .gamma = {}};
+  const auto path = file_name(folder, number, "gamma");
+  if (exists(path)) {
+    const auto gamma = load_npy(path);
+    OPTOTORCH_CHECK(gamma.sizes() == at::IntArrayRef({layout.ports}) ||
+                        gamma.sizes() == at::IntArrayRef({1, layout.ports}),
+                    .where = where, .argument = path,
+                    .expected = c10::str("[", layout.ports, "] or [1, ", layout.ports, "]"),
+                    .got = describe(gamma), .remedy = "Is this the right layout?");
+    check_finite(where, path, gamma);
+    read.gamma = gamma.flatten().to(at::kDouble);
+  }
+  return read;
+}
+
+std::vector<Chip> import_chips(const std::vector<std::string>& folders,
+                               const std::vector<MeshLayout>& layouts, const Imperfections& imperfections,
+                               int64_t seed) {
+  constexpr char where[] = "import_chips";
+  OPTOTORCH_CHECK(!layouts.empty(), .where = where, .argument = "layouts", .expected = "one for every mesh",
+                  .got = "none", .remedy = "");
+  for (const auto& folder : folders) {
+    OPTOTORCH_CHECK(holds(folder, splitters, layouts.size()) || holds(folder, phases, layouts.size()),
+                    .where = where, .argument = folder,
+                    .expected = "a folder with mesh0_splitter_left.npy or mesh0_theta.npy", .got = "neither",
+                    .remedy = "Check the path");
+  }
+  const auto splitter_folder = folder_of(folders, splitters, layouts.size()),
+             phase_folder = folder_of(folders, phases, layouts.size());
+  std::vector<Chip> chips;
+  for (size_t k = 0; k < layouts.size(); ++k) {
+    const auto& layout = layouts[k];
+    const auto mesh = static_cast<int64_t>(k);
+    layout.check(where);
+    const auto read = [&](const std::string& folder, const char* what) {
+      return folder.empty() ? at::zeros({layout.mzis()}, at::kDouble)
+                            : read_slots(where, file_name(folder, mesh, what), layout);
+    };
+    const auto splitter = [&](const char* what) {
+      const auto e = read(splitter_folder, what);
+      OPTOTORCH_CHECK(e.abs().le(1).all().item<bool>(), .where = where,
+                      .argument = file_name(splitter_folder, mesh, what), .expected = "values in [-1, 1]",
+                      .got = c10::str(e.min().item<double>(), " to ", e.max().item<double>()), .remedy = "");
+      return e;
+    };
+    const ChipTensors tensors{
+        .theta_offset = read(phase_folder, phases[0]),
+        .phi_offset = read(phase_folder, phases[1]),
+        .splitter_error = at::stack({splitter(splitters[0]), splitter(splitters[1])}, 1),
+        .transmission = at::ones({layout.mzis(), 2}, at::kDouble)};
+    chips.emplace_back(layout, tensors, imperfections, static_cast<int64_t>(static_cast<uint64_t>(seed) + k));
+  }
+  return chips;
+}
+
+}  // namespace optotorch
