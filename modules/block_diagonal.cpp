@@ -178,6 +178,7 @@ Adjoint BlockDiagonalImpl::adjoint(const torch::Tensor& x) const {
   }
   all.apply = [parts](const torch::Tensor& u) {
     std::vector<torch::Tensor> results;
+    results.reserve(parts.size());
     int64_t from = 0;
     for (const auto& part : parts) {
       results.push_back(part.adjoint.apply(take_part(u, part.output, from)).flatten(1));
@@ -203,6 +204,7 @@ Deployment BlockDiagonalImpl::deploy() {
   }
   deployment.forward = [parts](const torch::Tensor& x) {
     std::vector<torch::Tensor> outputs;
+    outputs.reserve(parts.size());
     int64_t begin = 0;
     for (const auto& part : parts) {
       outputs.push_back(part.forward(take_part(x, part.sample, begin)).flatten(1));

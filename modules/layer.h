@@ -101,6 +101,9 @@ class Layer : public torch::nn::Module {
   /// (torch::load by itself resizes tensors to whatever the file says).
   void load(torch::serialize::InputArchive& archive) override;
 
+  /// parameter.grad += dL_dparameter, or = if there is none yet.
+  static void accumulate(torch::Tensor& parameter, const torch::Tensor& dL_dparameter);
+
  protected:
   /// Throws unless x fits this layer.
   virtual void check_input(const torch::Tensor& x) const = 0;
@@ -114,9 +117,6 @@ class Layer : public torch::nn::Module {
 
   /// The pull-back, by `accumulate` for the parameters; may return an undefined tensor unless `to_input`.
   virtual torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) = 0;
-
-  /// parameter.grad += dL_dparameter, or = if there is none yet.
-  static void accumulate(torch::Tensor& parameter, const torch::Tensor& dL_dparameter);
 
   /// Registers a real tensor that optimisers step and autograd ignores.
   torch::Tensor& register_phases(const std::string& name, torch::Tensor tensor);

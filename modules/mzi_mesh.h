@@ -61,6 +61,9 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
   /// every matrix is unitary.
   void set_matrix(const torch::Tensor& unitary);
 
+  /// The operator's arguments.
+  ops::MeshTensors tensors() const;
+
   MziMeshOptions options;
   torch::Tensor theta, phi, gamma;
   torch::Tensor splitter_error, transmission;  ///< undefined unless options.imperfect()
@@ -71,7 +74,6 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 
  private:
-  ops::MeshTensors tensors() const;
   /// The field as the operator takes it: all leading dimensions flattened to one batch.
   torch::Tensor flat(const torch::Tensor& field) const;
 

@@ -1,6 +1,10 @@
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/physical_system.h>
+
+#include <algorithm>
+#include <utility>
 
 namespace optotorch {
 namespace {
@@ -8,7 +12,7 @@ namespace {
 constexpr char where[] = "PhysicalSystem";
 
 /// What is sent: a copy that no optimiser steps.
-at::Tensor checked_copy(const char* argument, const at::Tensor& phases, int64_t count) {
+at::Tensor checked_copy(const std::string& argument, const at::Tensor& phases, int64_t count) {
   OPTOTORCH_CHECK(phases.defined() && phases.dim() == 1 && phases.size(0) == count &&
                       (phases.scalar_type() == at::kFloat || phases.scalar_type() == at::kDouble),
                   .where = where, .argument = argument,
@@ -23,29 +27,55 @@ bool same(const at::Tensor& a, const at::Tensor& b) {
   return a.defined() == b.defined() && (!a.defined() || a.equal(b));
 }
 
-}  // namespace
-
-PhysicalSystem::PhysicalSystem(const MeshLayout& layout) : layout_(layout) {
-  layout.check(where);
+bool same(const MeshPhases& a, const MeshPhases& b) {
+  return same(a.theta, b.theta) && same(a.phi, b.phi) && same(a.gamma, b.gamma);
 }
 
-void PhysicalSystem::set_phases(const at::Tensor& theta, const at::Tensor& phi, const at::Tensor& gamma) {
-  const int64_t mzis = layout_.mzis();
-  const auto new_theta = checked_copy("theta", theta, mzis), new_phi = checked_copy("phi", phi, mzis);
-  const auto new_gamma = gamma.defined() ? checked_copy("gamma", gamma, ports()) : at::Tensor();
-  if (theta_.defined() && same(theta_, new_theta) && same(phi_, new_phi) && same(gamma_, new_gamma)) {
+MeshPhases copy(const MeshPhases& phases) {
+  return {phases.theta.clone(), phases.phi.clone(),
+          phases.gamma.defined() ? phases.gamma.clone() : at::Tensor()};
+}
+
+}  // namespace
+
+PhysicalSystem::PhysicalSystem(std::vector<MeshLayout> layouts, bool taps)
+    : layouts_(std::move(layouts)), taps_(taps) {
+  OPTOTORCH_CHECK(!layouts_.empty(), .where = where, .argument = "layouts", .expected = "at least one mesh",
+                  .got = "none", .remedy = "");
+  for (const auto& layout : layouts_) {
+    layout.check(where);
+    OPTOTORCH_CHECK(layout.ports == ports(), .where = where, .argument = "layouts",
+                    .expected = c10::str("meshes of ", ports(), " ports, as the first"),
+                    .got = std::to_string(layout.ports), .remedy = "");
+  }
+}
+
+void PhysicalSystem::set_phases(const std::vector<MeshPhases>& phases) {
+  OPTOTORCH_CHECK(phases.size() == layouts_.size(), .where = where, .argument = "phases",
+                  .expected = c10::str("those of ", layouts_.size(), " meshes"),
+                  .got = std::to_string(phases.size()), .remedy = "");
+  std::vector<MeshPhases> next;
+  for (size_t m = 0; m < phases.size(); ++m) {
+    const auto of = phases.size() == 1 ? std::string() : c10::str(" of mesh ", m);
+    const int64_t mzis = layouts_[m].mzis();
+    next.push_back(
+        {checked_copy("theta" + of, phases[m].theta, mzis), checked_copy("phi" + of, phases[m].phi, mzis),
+         phases[m].gamma.defined() ? checked_copy("gamma" + of, phases[m].gamma, ports()) : at::Tensor()});
+  }
+  const auto equal = [](const MeshPhases& a, const MeshPhases& b) { return same(a, b); };
+  if (std::equal(phases_.begin(), phases_.end(), next.begin(), next.end(), equal)) {
     return;
   }
-  theta_ = at::Tensor();  // a command that fails leaves the phases unknown: the next one is sent in any case
-  command(new_theta.clone(), new_phi.clone(), new_gamma.defined() ? new_gamma.clone() : new_gamma);
-  theta_ = new_theta;
-  phi_ = new_phi;
-  gamma_ = new_gamma;
+  phases_.clear();  // a command that fails leaves the phases unknown: the next one is sent in any case
+  std::vector<MeshPhases> sent;
+  std::transform(next.begin(), next.end(), std::back_inserter(sent), copy);
+  command(sent);
+  phases_ = std::move(next);
   ++commands_;
 }
 
-at::Tensor PhysicalSystem::measure(const at::Tensor& x) {
-  OPTOTORCH_CHECK(theta_.defined(), .where = where, .argument = "phases", .expected = "phases that are set",
+Readings PhysicalSystem::measure(const at::Tensor& x) {
+  OPTOTORCH_CHECK(!phases_.empty(), .where = where, .argument = "phases", .expected = "phases that are set",
                   .got = "none", .remedy = "Call set_phases first");
   OPTOTORCH_CHECK(x.defined() && x.dim() == 2 && x.size(1) == ports() &&
                       (x.scalar_type() == at::kComplexFloat || x.scalar_type() == at::kComplexDouble),
@@ -54,13 +84,25 @@ at::Tensor PhysicalSystem::measure(const at::Tensor& x) {
                   .got = describe(x), .remedy = "A Modulator turns real values into a field");
   check_finite(where, "x", x);
   const at::NoGradGuard no_grad;
-  const auto intensity = read(x.detach());
-  OPTOTORCH_CHECK(intensity.defined() && intensity.is_floating_point() && intensity.sizes() == x.sizes(),
-                  .where = where, .argument = "reading", .expected = c10::str("real ", x.sizes()),
-                  .got = describe(intensity), .remedy = "The implementation of the system is wrong");
-  check_finite(where, "reading", intensity);
+  auto sent = std::exchange(phases_, {});  // as with a command: a reading that fails leaves them unknown
+  const auto read_out = read(x.detach());
+  phases_ = std::move(sent);
+  const size_t expected = taps_ ? layouts_.size() : 1;
+  OPTOTORCH_CHECK(read_out.size() == expected, .where = where, .argument = "readings",
+                  .expected = std::to_string(expected), .got = std::to_string(read_out.size()),
+                  .remedy = "The implementation of the system is wrong");
+  Readings readings{std::vector<at::Tensor>(layouts_.size())};
+  for (size_t i = 0; i < expected; ++i) {
+    const auto& intensity = read_out[i];
+    OPTOTORCH_CHECK(intensity.defined() && intensity.is_floating_point() && intensity.sizes() == x.sizes(),
+                    .where = where, .argument = "reading", .expected = c10::str("real ", x.sizes()),
+                    .got = describe(intensity), .remedy = "The implementation of the system is wrong");
+    check_finite(where, "reading", intensity);
+    readings.behind[layouts_.size() - expected + i] =
+        intensity.to(x.options().dtype(c10::toRealValueType(x.scalar_type())));
+  }
   measurements_ += x.size(0);
-  return intensity.to(x.options().dtype(c10::toRealValueType(x.scalar_type())));
+  return readings;
 }
 
 }  // namespace optotorch
