@@ -1,0 +1,126 @@
+"""An instrument in Python, written from docs/instrument.md: perfect rectangular meshes with the electro-optic
+nonlinearity between them. In a laboratory, `command` and `measure` drive the hardware instead.
+
+    python3 instrument.py --listen unix:/tmp/instrument --ports 64 --meshes 3"""
+
+import argparse
+import socket
+import struct
+
+import numpy as np
+
+GREETING, PHASES, FIELDS, DONE, READINGS, FAILURE = range(1, 7)
+SAMPLES = 4096  # the most in one message
+
+
+class Meshes:
+    """docs/conventions.md, the default layout: phi on the output arms, cross at zero, wires at the edges."""
+
+    def __init__(self, ports, meshes):
+        self.ports, self.meshes = ports, meshes
+        self.columns = 1 if ports == 2 else ports
+        self.uppers = [np.arange(c % 2, ports - 1, 2) for c in range(self.columns)]
+        self.mzis = sum(map(len, self.uppers))
+        self.matrices = None
+
+    def command(self, phases):
+        self.matrices = [self.matrix(*mesh) for mesh in phases]
+
+    def matrix(self, theta, phi, gamma):
+        u, first = np.diag(np.exp(1j * gamma)), 0
+        for upper in self.uppers:
+            t, p = theta[first : first + len(upper), None] / 2, np.exp(1j * phi[first : first + len(upper), None])
+            a, b = u[upper], u[upper + 1]
+            u[upper], u[upper + 1] = 1j * p * (np.sin(t) * a + np.cos(t) * b), 1j * (np.cos(t) * a - np.sin(t) * b)
+            first += len(upper)
+        return u
+
+    def measure(self, x):
+        readings = []
+        for number, matrix in enumerate(self.matrices):
+            if number > 0:
+                p = (0.05 * np.pi * np.abs(x) ** 2 + np.pi) / 2
+                x = np.sqrt(0.9) * np.cos(p) * np.exp(-1j * p) * x
+            x = x @ matrix.T
+            readings.append(np.abs(x) ** 2)
+        return readings
+
+
+def receive(client, size):
+    data = bytearray()
+    while len(data) < size:
+        part = client.recv(min(size - len(data), 1 << 20))
+        if not part:
+            raise ConnectionError("the client is gone")
+        data += part
+    return bytes(data)
+
+
+def send(client, kind, payload=b""):
+    client.sendall(struct.pack("<IQ", kind, len(payload)) + payload)
+
+
+def read_phases(system, data):
+    phases = []
+    for _ in range(system.meshes):
+        screen, data = struct.unpack("<I", data[:4])[0], data[4:]
+        lengths = (system.mzis, system.mzis, system.ports if screen else 0)
+        values = np.frombuffer(data[: 8 * sum(lengths)], "<f8")
+        theta, phi, gamma = np.split(values, np.cumsum(lengths)[:2])
+        phases.append((theta, phi, gamma if screen else np.zeros(system.ports)))
+        data = data[8 * sum(lengths) :]
+    if data or not all(np.isfinite(values).all() for mesh in phases for values in mesh):
+        raise ValueError("phases: of other meshes, or not finite")
+    return phases
+
+
+def answer(system, kind, data):
+    if kind == PHASES:
+        system.command(read_phases(system, data))
+        return DONE, b""
+    size, one, samples, ports = struct.unpack("<4I", data[:16])
+    if system.matrices is None or size not in (8, 16) or (one, ports) != (1, system.ports):
+        raise ValueError("fields: before phases, or of another type or shape")
+    x = np.frombuffer(data[16:], f"<c{size}").reshape(samples, ports)
+    readings = np.stack(system.measure(x)).astype(f"<f{size // 2}")
+    return READINGS, struct.pack("<4I", size // 2, system.meshes, samples, ports) + readings.tobytes()
+
+
+def attend(client, system):
+    layout = struct.pack("<II4B", system.ports, system.columns, 0, 1, 0, 0)
+    client.sendall(b"optoinst" + struct.pack("<I", 1))
+    send(client, GREETING, struct.pack("<III", SAMPLES, 1, system.meshes) + system.meshes * layout)
+    longest = {PHASES: system.meshes * (4 + 8 * (2 * system.mzis + system.ports)),
+               FIELDS: 16 + 16 * SAMPLES * system.ports}
+    system.matrices = None
+    while True:
+        kind, length = struct.unpack("<IQ", receive(client, 12))
+        if length > longest.get(kind, -1):
+            raise ConnectionError(f"a message of kind {kind} with {length} bytes")
+        data = receive(client, length)
+        try:
+            send(client, *answer(system, kind, data))
+        except (ValueError, struct.error) as error:
+            system.matrices = None
+            send(client, FAILURE, str(error).encode())
+
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--listen", required=True, help="unix:PATH or tcp:HOST:PORT")
+parser.add_argument("--ports", type=int, default=64)
+parser.add_argument("--meshes", type=int, default=3)
+arguments = parser.parse_args()
+family, _, place = arguments.listen.partition(":")
+if family == "unix":
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(place)
+else:
+    host, _, port = place.rpartition(":")
+    listener = socket.create_server((host, int(port)))
+listener.listen()
+while True:
+    with listener.accept()[0] as client:
+        try:
+            attend(client, Meshes(arguments.ports, arguments.meshes))
+        except OSError as error:
+            print(error, flush=True)

@@ -1,0 +1,71 @@
+#pragma once
+
+// Stream sockets by address, none of which blocks: every wait has an end.
+//
+// Addresses are "unix:PATH" and "tcp:HOST:PORT" (a HOST with colons in brackets: "tcp:[::1]:7000").
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace optotorch {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+/// Throws c10::ValueError unless seconds are above 0 and at most 1e6.
+void check_timeout(const std::string& where, double seconds);
+Deadline deadline_after(double seconds);
+
+/// Asked several times a second while something is awaited; true ends the wait.
+using Stopped = std::function<bool()>;
+
+/// Owns a descriptor.
+class Socket {
+ public:
+  explicit Socket(int descriptor = -1) : descriptor_(descriptor) {}
+  ~Socket();
+  Socket(Socket&& other) noexcept;
+  Socket& operator=(Socket&& other) noexcept;
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  int descriptor() const { return descriptor_; }
+
+  /// Waits for POLLIN or POLLOUT (an error or the other side's end counts too); false: the time has passed,
+  /// or the wait was stopped.
+  bool wait(int16_t events, Deadline deadline, const Stopped& stopped = {}) const;
+
+ private:
+  int descriptor_;
+};
+
+/// Throws c10::ValueError, in the name of `where`, for a malformed address and if nobody listens there.
+Socket connect_socket(const std::string& where, const std::string& address, Deadline deadline);
+
+/// A socket that listens. The file of a "unix:" address is removed with it; one that an ended process left
+/// behind is replaced.
+class Listener {
+ public:
+  /// Port 0: the system chooses one. Throws c10::ValueError for a malformed address and for one that is in
+  /// use or not to be had.
+  Listener(std::string where, const std::string& address);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  Listener(Listener&&) = delete;
+  Listener& operator=(Listener&&) = delete;
+
+  /// Where clients connect: with the port that was chosen.
+  const std::string& address() const { return address_; }
+
+  /// The next client; nothing when `stopped`.
+  std::optional<Socket> accept(const Stopped& stopped) const;
+
+ private:
+  std::string address_, file_;
+  Socket socket_;
+};
+
+}  // namespace optotorch
