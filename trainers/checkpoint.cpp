@@ -1,9 +1,9 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <optotorch/core/check.h>
+#include <optotorch/core/safetensors.h>
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/optimizer_state.h>
-#include <optotorch/trainers/safetensors.h>
 
 namespace optotorch {
 namespace {
@@ -130,6 +130,10 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
     }
   }
   return checkpoint;
+}
+
+Tensors load_checkpoint_rule(const std::string& path) {
+  return take(read(path).tensors, "rule/");
 }
 
 void load_checkpoint_weights(const std::string& path, HybridImpl& model, bool best) {

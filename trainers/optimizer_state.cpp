@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <unordered_map>
+#include <utility>
 
 namespace optotorch {
 namespace {
@@ -204,7 +205,15 @@ void load_optimizer_state(torch::optim::Optimizer& optimizer, const OptimizerSta
     const std::string bytes = stream.str();
     torch::serialize::InputArchive input;
     input.load_from(bytes.data(), bytes.size());
-    optimizer.load(input);
+    // LibTorch's load adds to what is there: of parameters that the state does not name, their own would
+    // stay.
+    auto before = std::exchange(optimizer.state(), {});
+    try {
+      optimizer.load(input);
+    } catch (...) {
+      optimizer.state() = std::move(before);
+      throw;
+    }
   } catch (const nlohmann::json::exception& error) {
     reject_state("numbers, strings, tensors and lists of them", error.what());
   }

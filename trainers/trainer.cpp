@@ -37,6 +37,9 @@ json as_json(const EpochReport& report) {
       cosines.push_back(std::isfinite(cosine) ? json(cosine) : json(nullptr));
     }
   }
+  for (const auto& [name, value] : report.measures) {
+    line["measures"][name] = std::isfinite(value) ? json(value) : json(nullptr);
+  }
   return line;
 }
 
@@ -50,10 +53,16 @@ EpochReport report_of(const json& line) {
                      optional(line.at("validation_accuracy")),
                      optional(line.at("test_accuracy")),
                      line.at("seconds").get<double>(),
+                     {},
                      {}};
   if (line.contains("alignment")) {
     for (const auto& cosine : line["alignment"]) {
       report.alignment.push_back(cosine.is_null() ? std::nan("") : cosine.get<double>());
+    }
+  }
+  if (line.contains("measures")) {
+    for (const auto& [name, value] : line["measures"].items()) {
+      report.measures[name] = value.is_null() ? std::nan("") : value.get<double>();
     }
   }
   return report;
@@ -88,6 +97,7 @@ struct Trainer::Position {
   double loss_sum = 0, accuracy_sum = 0, seconds = 0;
   int64_t samples = 0;
   std::vector<double> alignment;
+  std::map<std::string, double> measure_sums;
   FitResult result;
 };
 
@@ -132,7 +142,7 @@ FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, 
         const auto start = std::chrono::steady_clock::now();
         const auto batch = train.batch(position.epoch, position.batch);
         if (options_.alignment() && position.batch == 0) {
-          position.alignment = alignment(*rule_, *model_, batch.data, batch.target, loss_);
+          position.alignment = alignment(*rule_, *model_, batch.data, batch.target, loss_, options_.truth());
         }
         train_step(batch, position.epoch * per_epoch + position.batch, options_.epochs() * per_epoch,
                    position);
@@ -162,7 +172,11 @@ FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, 
                        {},
                        {},
                        position.seconds,
-                       position.alignment};
+                       position.alignment,
+                       {}};
+    for (const auto& [name, sum] : position.measure_sums) {
+      report.measures[name] = sum / static_cast<double>(position.samples);
+    }
     if (validation != nullptr) {
       report.validation_accuracy = evaluate(*model_, *validation, options_.metric());
       double best = -1;
@@ -207,6 +221,9 @@ void Trainer::train_step(const Batch& batch, int64_t step, int64_t total, Positi
   const int64_t samples = batch.target.size(0);
   position.loss_sum += result.loss.item<double>() * static_cast<double>(samples);
   position.accuracy_sum += options_.metric()(result.output, batch.target) * static_cast<double>(samples);
+  for (const auto& [name, value] : rule_->measures()) {
+    position.measure_sums[name] += value * static_cast<double>(samples);
+  }
   position.samples += samples;
 }
 
@@ -218,10 +235,15 @@ void Trainer::save(const Position& position) const {
   for (const auto& report : position.result.epochs) {
     epochs.push_back(as_json(report));
   }
-  const json state{{"epoch", position.epoch},         {"batch", position.batch},
-                   {"loss_sum", position.loss_sum},   {"accuracy_sum", position.accuracy_sum},
-                   {"seconds", position.seconds},     {"samples", position.samples},
-                   {"alignment", position.alignment}, {"epochs", epochs}};
+  const json state{{"epoch", position.epoch},
+                   {"batch", position.batch},
+                   {"loss_sum", position.loss_sum},
+                   {"accuracy_sum", position.accuracy_sum},
+                   {"seconds", position.seconds},
+                   {"samples", position.samples},
+                   {"alignment", position.alignment},
+                   {"measure_sums", position.measure_sums},
+                   {"epochs", epochs}};
   save_checkpoint(options_.folder() + "/checkpoint.safetensors", *model_, *optimizer_, *rule_,
                   {{{"trainer", state.dump()}}, position.result.best_weights});
 }
@@ -242,6 +264,11 @@ bool Trainer::load(Position& position) {
     position.samples = state.at("samples").get<int64_t>();
     for (const auto& cosine : state.at("alignment")) {
       position.alignment.push_back(cosine.is_null() ? std::nan("") : cosine.get<double>());
+    }
+    if (state.contains("measure_sums")) {  // older runs have none
+      for (const auto& [name, sum] : state["measure_sums"].items()) {
+        position.measure_sums[name] = sum.is_null() ? std::nan("") : sum.get<double>();
+      }
     }
     for (const auto& line : state.at("epochs")) {
       position.result.epochs.push_back(report_of(line));

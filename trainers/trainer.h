@@ -36,6 +36,8 @@ struct TrainerOptions {
   TORCH_ARG(bool, progress) = true;
   /// Log the cosine between the rule's update and the true gradient on each epoch's first batch.
   TORCH_ARG(bool, alignment) = false;
+  /// Where that comes from, if not from back-propagation through the network itself.
+  TORCH_ARG(std::optional<TrueGradient>, truth) = std::nullopt;
 };
 
 /// What one epoch brought. Training figures are means over its steps, as they were taken.
@@ -43,8 +45,9 @@ struct EpochReport {
   int64_t epoch = 0;  ///< counted from 1
   double train_loss = 0, train_accuracy = 0;
   std::optional<double> validation_accuracy, test_accuracy;
-  double seconds = 0;             ///< of training; evaluation is not counted
-  std::vector<double> alignment;  ///< per block with parameters; empty unless asked for
+  double seconds = 0;                           ///< of training; evaluation is not counted
+  std::vector<double> alignment;                ///< per block with parameters; empty unless asked for
+  std::map<std::string, double> measures = {};  ///< what the rule says of its steps: means (Rule::measures)
 
   /// One line of metrics.jsonl.
   std::string to_json() const;

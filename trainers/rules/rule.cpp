@@ -24,6 +24,18 @@ LossAt loss_at(const std::string& rule, const torch::Tensor& output, const torch
   return {value.detach(), torch::autograd::grad({value}, {y})[0]};
 }
 
+void load_same(std::vector<torch::Tensor> to, const std::vector<torch::Tensor>& from) {
+  const torch::NoGradGuard no_grad;
+  OPTOTORCH_CHECK(to.size() == from.size(), .where = "alignment", .argument = "truth",
+                  .expected = c10::str("a network of ", from.size(), " parameters"),
+                  .got = std::to_string(to.size()), .remedy = "");
+  for (size_t i = 0; i < to.size(); ++i) {
+    OPTOTORCH_CHECK(to[i].sizes() == from[i].sizes(), .where = "alignment", .argument = "truth",
+                    .expected = describe(from[i]), .got = describe(to[i]), .remedy = "");
+    to[i].copy_(from[i]);
+  }
+}
+
 }  // namespace
 
 std::vector<Pass> Rule::first_pass(HybridImpl& model, const torch::Tensor& input) {
@@ -34,6 +46,7 @@ StepResult Rule::step(HybridImpl& model, const torch::Tensor& input, const torch
                       const Loss& loss) {
   OPTOTORCH_CHECK(!model.trainable_blocks().empty(), .where = name(), .argument = "model",
                   .expected = "a network with parameters", .got = "one without", .remedy = "");
+  meet(model);
   const auto passes = first_pass(model, input);
   const auto [value, dL_dy] = loss_at(name(), passes.back().output, target, loss);
   const torch::NoGradGuard no_grad;
@@ -60,22 +73,25 @@ void Rule::teach_head(HybridImpl& model, const std::vector<Pass>& passes, const 
   model.update(head, passes, signal, &Layer::pullback);
 }
 
-void Rule::teach_backwards(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) {
+void Rule::teach_backwards(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy,
+                           Hook hook) {
   const auto& blocks = model.blocks();
   const size_t first = model.trainable_blocks().front().begin;
   torch::Tensor signal = dL_dy;
   for (auto block = blocks.rbegin(); block != blocks.rend() && block->begin >= first; ++block) {
-    signal = model.update(*block, passes, signal, &Layer::pullback, /*to_input=*/block->begin > first);
+    signal = model.update(*block, passes, signal, hook, /*to_input=*/block->begin > first);
   }
 }
 
 std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,
-                              const torch::Tensor& target, const Loss& loss) {
+                              const torch::Tensor& target, const Loss& loss,
+                              const std::optional<TrueGradient>& truth) {
   auto parameters = model.parameters();
   std::vector<torch::Tensor> before;
   for (auto& parameter : parameters) {
     before.push_back(parameter.grad());
   }
+  rule.meet(model);
   const auto saved_state = rule.state();
   const KeptBuffers kept(model);
   const auto restore = c10::make_scope_exit([&] {
@@ -84,16 +100,16 @@ std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor
       parameters[i].mutable_grad() = before[i];
     }
   });
-  const auto gradients_by = [&](Rule& source) {
-    for (auto& parameter : parameters) {
+  const auto gradients_by = [&](Rule& source, HybridImpl& network) {
+    for (auto& parameter : network.parameters()) {
       parameter.mutable_grad() = torch::Tensor();
     }
-    source.step(model, input, target, loss);
+    source.step(network, input, target, loss);
     std::vector<torch::Tensor> per_block;
-    for (const auto& block : model.trainable_blocks()) {
+    for (const auto& block : network.trainable_blocks()) {
       std::vector<torch::Tensor> flat;
       for (size_t index = block.begin; index < block.end; ++index) {
-        for (const auto& parameter : model.layer(index).parameters()) {
+        for (const auto& parameter : network.layer(index).parameters()) {
           flat.push_back(
               (parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter)).flatten());
         }
@@ -102,9 +118,15 @@ std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor
     }
     return per_block;
   };
-  const auto updates = gradients_by(rule);
-  BackPropagation exact;
-  const auto gradients = gradients_by(exact);
+  const auto updates = gradients_by(rule, model);
+  std::vector<torch::Tensor> gradients;
+  if (truth) {
+    load_same(truth->model->parameters(), parameters);
+    gradients = gradients_by(*truth->rule, *truth->model);
+  } else {
+    BackPropagation exact;
+    gradients = gradients_by(exact, model);
+  }
   std::vector<double> cosines;
   for (size_t i = 0; i < updates.size(); ++i) {
     cosines.push_back(

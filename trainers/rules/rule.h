@@ -7,6 +7,8 @@
 
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +47,13 @@ class Rule {
   StepResult step(HybridImpl& model, const torch::Tensor& input, const torch::Tensor& target,
                   const Loss& loss);
 
+  /// Takes what it needs of the network before its first step; by default nothing. `step` calls it.
+  virtual void meet(HybridImpl& model) {}
+
+  /// What the rule has to say of its last step beyond the loss, by name; a trainer logs the means of an
+  /// epoch.
+  virtual std::map<std::string, double> measures() const { return {}; }
+
   /// What the rule must remember for a run to continue as if it had never stopped; by default nothing.
   virtual std::map<std::string, torch::Tensor> state() const { return {}; }
   /// Throws c10::ValueError, with nothing changed, if the state is another rule's.
@@ -64,14 +73,25 @@ class Rule {
   /// Trains the head (the last block with parameters) by the exact local gradient, which needs no transport.
   static void teach_head(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy);
 
-  /// Trains every block by the exact gradient, from the last down to the first that has parameters.
-  static void teach_backwards(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy);
+  /// Trains every block by the exact gradient, from the last down to the first that has parameters; the
+  /// signal enters by `hook`.
+  static void teach_backwards(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy,
+                              Hook hook = &Layer::pullback);
+};
+
+/// Where the true gradient comes from if not from back-propagation through the network itself: a rule and a
+/// network with the same parameters, e.g. one that knows a physical system's errors.
+struct TrueGradient {
+  std::shared_ptr<HybridImpl> model;
+  std::shared_ptr<Rule> rule;
 };
 
 /// Cosine between the rule's update and the true gradient, one per block with parameters, in order. NaN where
 /// an update or gradient is exactly zero. The rule, the model's buffers and `.grad` of all parameters are as
-/// before, also if a step throws.
+/// before, also if a step throws. The network of `truth` gets the model's parameters. Throws c10::ValueError
+/// if its parameters have other shapes.
 std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,
-                              const torch::Tensor& target, const Loss& loss);
+                              const torch::Tensor& target, const Loss& loss,
+                              const std::optional<TrueGradient>& truth = std::nullopt);
 
 }  // namespace optotorch
