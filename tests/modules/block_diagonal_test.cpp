@@ -8,7 +8,7 @@
 #include <optotorch/modules/mzi_linear.h>
 #include <optotorch/modules/mzi_mesh.h>
 #include <optotorch/modules/photodetector.h>
-#include <optotorch/modules/physical_mesh.h>
+#include <optotorch/modules/physical_network.h>
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/weight_bank.h>
 #include <support/differences.h>
@@ -309,9 +309,9 @@ TEST(BlockDiagonalTest, AskingForTheAdjointMovesNothing) {
 
 TEST(BlockDiagonalTest, MeasuresWhereABlockMeasures) {
   torch::manual_seed(6);
-  const PhysicalMeshOptions options(3);
+  const PhysicalNetworkOptions options(3);
   const Chip chip(options.mesh().layout(), Imperfections(), 1);
-  auto mesh = PhysicalMesh(std::make_shared<SimulatedSystem>(chip), options);
+  auto mesh = PhysicalNetwork(std::make_shared<SimulatedSystem>(chip), options);
   BlockDiagonal layer(std::vector<DiagonalBlock>{{mesh.ptr(), {3}}});
   const auto x = torch::randn({4, 3}, torch::kComplexFloat);
   const auto expected = mesh->forward(x);

@@ -156,17 +156,34 @@ TEST(ChipTest, NoiseBelongsToTheSample) {
   EXPECT_FALSE(Chip(layout, chip.imperfections(), 4).read_out(intensity, 100).equal(together));
 }
 
+TEST(ChipTest, AChipOfKnownErrorsHasASeed) {
+  const auto noise = Imperfections(both).relative_noise(0.05).additive_noise(0.02);
+  const Chip drawn(layout, noise, 3), known(layout, drawn.tensors(), noise, 3);
+  const auto intensity = at::rand({7, 64}, at::kDouble);
+  EXPECT_EQ(known.seed(), 3);
+  EXPECT_TRUE(known.read_out(intensity, 100).equal(drawn.read_out(intensity, 100)));
+  EXPECT_FALSE(
+      Chip(layout, drawn.tensors(), noise).read_out(intensity, 100).equal(drawn.read_out(intensity, 100)));
+}
+
 TEST(ChipTest, BadImperfectionsAreRejected) {
   const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
   for (const double bad : {-1e-9, nan, inf, 1e7}) {
-    expect_complaint({"Chip", "splitter_error"},
-                     [&] { Chip(layout, Imperfections().splitter_error(bad), 0); });
-    expect_complaint({"Chip", "phase_error"}, [&] { Chip(layout, Imperfections().phase_error(bad), 0); });
-    expect_complaint({"Chip", "loss_db"}, [&] { Chip(layout, Imperfections().loss_db(bad), 0); });
-    expect_complaint({"Chip", "relative_noise"},
-                     [&] { Chip(layout, Imperfections().relative_noise(bad), 0); });
-    expect_complaint({"Chip", "additive_noise"},
-                     [&] { Chip(layout, Imperfections().additive_noise(bad), 0); });
+    for (const auto& field : imperfection_fields()) {
+      Imperfections imperfections;
+      (imperfections.*field.value)() = bad;
+      expect_complaint({"Chip", field.name, "0 to"}, [&] { Chip(layout, imperfections, 0); });
+    }
+  }
+  for (const auto& field : imperfection_fields()) {
+    Imperfections imperfections;
+    (imperfections.*field.value)() = field.most;
+    EXPECT_EQ(complaint([&] { Chip(layout, imperfections, 0); }), "");
+    (imperfections.*field.value)() = std::nextafter(field.most, inf);
+    expect_complaint({"Chip", field.name}, [&] { Chip(layout, imperfections, 0); });
+  }
+  for (const int64_t bad : {-1L, 25L, std::numeric_limits<int64_t>::max()}) {
+    expect_complaint({"Chip", "phase_bits"}, [&] { Chip(layout, Imperfections().phase_bits(bad), 0); });
   }
   auto wrong = layout;
   wrong.ports = 1;
@@ -189,8 +206,11 @@ TEST(ChipTest, BadKnownErrorsAreRejected) {
   rejects("transmission", [](auto& t) { t.transmission[3][1] = 0; });
   rejects("transmission", [](auto& t) { t.transmission[3][1] = 1.01; });
   EXPECT_EQ(complaint([&] { Chip(layout, good); }), "");
-  expect_complaint({"Chip", "relative_noise"},
-                   [&] { Chip(layout, good, Imperfections().relative_noise(-1)); });
+  for (const auto& field : imperfection_fields()) {
+    Imperfections imperfections;
+    (imperfections.*field.value)() = -1;
+    expect_complaint({"Chip", field.name}, [&] { Chip(layout, good, imperfections); });
+  }
 }
 
 }  // namespace

@@ -36,6 +36,10 @@ TEST_P(LayerAdjointTest, AdjointIsThatOfTheLinearMap) {
 }
 
 TEST_P(LayerAdjointTest, AdjointStaysAsItWasAndLeavesTheLayerAlone) {
+  if (GetParam().meshes > 1) {
+    EXPECT_THROW(layer->adjoint(x), c10::ValueError);  // not linear, and not seen from behind
+    return;
+  }
   // Values that would be wiped out or added to.
   for (auto& parameter : layer->parameters()) {
     parameter.mutable_grad() = torch::full_like(parameter, 0.25);

@@ -84,7 +84,7 @@ TEST_P(LayerContractTest, WithoutInputTheParametersGetTheSame) {
       continue;  // nothing to train, and nothing is pulled back
     }
     if (hook == &Layer::tpfp_update && GetParam().measures) {
-      continue;  // the signal stands elsewhere: physical_mesh_test.cpp
+      continue;  // the signal stands elsewhere: physical_network_test.cpp
     }
     (layer.get()->*hook)(pass, w, /*to_input=*/false);
     expect_equal(take_gradients(), expected, "to_input=false");
@@ -94,7 +94,7 @@ TEST_P(LayerContractTest, WithoutInputTheParametersGetTheSame) {
 // A difference of two passes already carries the slope of a response: it is handed on, not pulled back again.
 TEST_P(LayerContractTest, ResponsesHandATwoPassDifferenceOn) {
   if (GetParam().measures) {
-    return;  // a component with its detector in one: physical_mesh_test.cpp
+    return;  // a component with its detector in one: physical_network_test.cpp
   }
   const auto pass = layer->propagate(x);
   if (layer->role() != Layer::Role::response) {

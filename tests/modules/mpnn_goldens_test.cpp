@@ -6,21 +6,24 @@
 #include <optotorch/modules/electro_optic_activation.h>
 #include <optotorch/modules/fourier_lens.h>
 #include <optotorch/modules/hybrid.h>
+#include <optotorch/modules/mesh_import.h>
 #include <optotorch/modules/mzi_mesh.h>
 #include <optotorch/modules/photodetector.h>
 #include <optotorch/trainers/datasets/mnist.h>
-#include <support/npy.h>
 
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace optotorch {
 namespace {
 
 const std::string shared = OPTOTORCH_SOURCE_DIR "/../shared";
 const std::string goldens = shared + "/goldens/dat_mpnn";
-constexpr int64_t ports = 64, meshes = 3;
+constexpr int64_t ports = 64;
+constexpr size_t meshes = 3;
 
 struct Golden {
   std::string weights;
@@ -49,17 +52,7 @@ const std::vector<Golden>& rows() {
   return all;
 }
 
-/// [64 columns, 32 slots] in the order of a mesh, [2016]: odd columns do not use their last slot.
-torch::Tensor in_mesh_order(const torch::Tensor& slots, const MeshLayout& layout) {
-  TORCH_CHECK(slots.sizes() == (at::IntArrayRef{layout.columns, ports / 2}), slots.sizes());
-  std::vector<torch::Tensor> columns;
-  for (int64_t column = 0; column < layout.columns; ++column) {
-    columns.push_back(slots[column].narrow(0, 0, layout.pairs(column)));
-  }
-  return at::cat(columns);
-}
-
-MziMesh read_mesh(int64_t number, const Golden& golden) {
+MziMesh read_mesh(size_t number, const Golden& golden) {
   MziMesh mesh(MziMeshOptions(ports)
                    .grid(MeshGrid::rectangular)
                    .columns(64)
@@ -68,30 +61,28 @@ MziMesh read_mesh(int64_t number, const Golden& golden) {
                    .idle_port(IdlePort::bar)
                    .imperfect(true));
   mesh->to(torch::kFloat64);
-  const auto read = [&](const std::string& folder, const std::string& what) {
-    return testing::read_npy(goldens + "/" + folder + "/mesh" + std::to_string(number) + "_" + what + ".npy");
-  };
-  const auto slots = [&](const std::string& folder, const std::string& what) {
-    return in_mesh_order(read(folder, what), mesh->layout());
-  };
-  mesh->theta.copy_(slots("weights/" + golden.weights, "theta"));
-  mesh->phi.copy_(slots("weights/" + golden.weights, "phi"));
-  mesh->gamma.copy_(read("weights/" + golden.weights, "gamma").view({ports}));
-  if (!golden.phases.empty()) {
-    mesh->theta.add_(slots("errors/" + golden.phases, "theta"));
-    mesh->phi.add_(slots("errors/" + golden.phases, "phi"));
+  std::vector<std::string> folders;
+  for (const auto& folder : {golden.splitters, golden.phases}) {
+    if (!folder.empty()) {
+      folders.push_back(goldens + "/errors/" + folder);
+    }
   }
-  if (!golden.splitters.empty()) {
-    const std::string folder = "errors/" + golden.splitters;
-    mesh->splitter_error.copy_(
-        at::stack({slots(folder, "splitter_left"), slots(folder, "splitter_right")}, 1));
+  const auto chips = import_chips(folders, std::vector<MeshLayout>(meshes, mesh->layout()));
+  const auto weights =
+      import_phases(goldens + "/weights/" + golden.weights, mesh->layout(), static_cast<int64_t>(number));
+  const auto realised = chips[number].realise({weights.theta, weights.phi, weights.gamma});
+  mesh->theta.copy_(realised.theta);
+  mesh->phi.copy_(realised.phi);
+  mesh->gamma.copy_(*realised.screen);
+  if (realised.splitter_error) {
+    mesh->splitter_error.copy_(*realised.splitter_error);
   }
   return mesh;
 }
 
 Hybrid read_network(const Golden& golden) {
   Hybrid net{FourierLens(8)};
-  for (int64_t number = 0; number < meshes; ++number) {
+  for (size_t number = 0; number < meshes; ++number) {
     net->push_back(read_mesh(number, golden));
     if (number + 1 < meshes) {
       net->push_back(ElectroOpticActivation());

@@ -5,7 +5,6 @@
 #include <optotorch/trainers/optimizer_state.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
-#include <optotorch/trainers/safetensors.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim.h>
@@ -144,31 +143,6 @@ TEST_F(CheckpointTest, RefusesWhatDoesNotFitAndChangesNothing) {
   for (const auto& [name, tensor] : weights_of(*same)) {
     EXPECT_TRUE(tensor.equal(same_before.at(name))) << name;
   }
-}
-
-TEST_F(CheckpointTest, SafetensorsRoundTripEveryType) {
-  SafeTensors content;
-  for (const auto type :
-       {torch::kFloat64, torch::kFloat32, torch::kFloat16, torch::kBFloat16, torch::kInt64, torch::kInt32,
-        torch::kInt16, torch::kInt8, torch::kUInt8, torch::kBool, torch::kComplexFloat}) {
-    content.tensors[c10::toString(type)] = torch::randint(0, 2, {3, 1, 2}).to(type);
-  }
-  content.tensors["empty"] = torch::empty({0, 7});
-  content.tensors["scalar"] = torch::tensor(3.5);
-  content.tensors["view"] = torch::arange(12).reshape({3, 4}).t();
-  content.metadata["text"] = "line\n\"quoted\" \xc3\xa9";
-  save_safetensors(path(), content);
-  const auto read = load_safetensors(path());
-  EXPECT_EQ(read.metadata, content.metadata);
-  ASSERT_EQ(read.tensors.size(), content.tensors.size());
-  for (const auto& [name, tensor] : content.tensors) {
-    EXPECT_EQ(read.tensors.at(name).scalar_type(), tensor.scalar_type()) << name;
-    EXPECT_TRUE(read.tensors.at(name).equal(tensor)) << name;
-  }
-  EXPECT_THROW(save_safetensors(path(), {{{"x", torch::zeros(2, torch::kComplexDouble)}}, {}}),
-               c10::ValueError);
-  EXPECT_EQ(load_safetensors(path()).tensors.size(), content.tensors.size())
-      << "a failed write must not touch the file";
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ struct RuleCase {
   std::string name;
   std::function<std::unique_ptr<Rule>()> make;
   bool head_only = false;
+  bool two_pass = false;
 };
 
 void PrintTo(const RuleCase& rule, std::ostream* stream) {
@@ -28,10 +29,12 @@ void PrintTo(const RuleCase& rule, std::ostream* stream) {
 }
 
 RuleCase two_pass(const std::string& name, Feedback feedback, Presynaptic presynaptic, double strength = 1) {
-  return {name, [=] {
+  return {name,
+          [=] {
             return std::make_unique<TwoPassForward>(
                 TwoPassForwardOptions().feedback(feedback).presynaptic(presynaptic).strength(strength));
-          }};
+          },
+          /*head_only=*/false, /*two_pass=*/true};
 }
 
 std::vector<RuleCase> rule_cases() {
@@ -101,6 +104,11 @@ TEST_P(RuleLayerTableTest, OneStepTrainsExactlyWhatItShould) {
   const auto target = torch::randn({batch, outputs});
   const Loss loss = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
   const auto rule = rule_case.make();
+  if (rule_case.two_pass && row.meshes > 1) {
+    // Two passes give a signal at the last mesh only: what stands at the others nobody can tell.
+    EXPECT_THROW(rule->step(*net, input, target, loss), c10::ValueError);
+    return;
+  }
 
   const auto result = rule->step(*net, input, target, loss);
   EXPECT_EQ(result.output.sizes(), (at::IntArrayRef{batch, outputs}));

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <optotorch/modules/export/torchscript.h>
 #include <optotorch/modules/hybrid.h>
-#include <optotorch/modules/physical_mesh.h>
+#include <optotorch/modules/physical_network.h>
 #include <optotorch/modules/simulated_system.h>
 #include <support/differences.h>
 #include <support/mesh_cases.h>
@@ -27,16 +27,16 @@ std::shared_ptr<PhysicalSystem> simulated(const Imperfections& imperfections, in
 
 /// Counts what is asked of it, and fails the test if it is asked for anything while it is `closed`.
 struct Spy : PhysicalSystem {
-  explicit Spy(const Chip& chip_) : PhysicalSystem(chip_.layout()), chip(chip_) {}
-  void command(const at::Tensor& theta, const at::Tensor& phi, const at::Tensor& gamma) override {
+  explicit Spy(const Chip& chip_) : PhysicalSystem({chip_.layout()}), chip(chip_) {}
+  void command(const std::vector<MeshPhases>& phases) override {
     EXPECT_FALSE(closed) << "a command";
     ++commanded;
-    set = chip.realise({theta, phi, gamma});
+    set = chip.realise({phases[0].theta, phases[0].phi, phases[0].gamma});
   }
-  at::Tensor read(const at::Tensor& x) override {
+  std::vector<at::Tensor> read(const at::Tensor& x) override {
     EXPECT_FALSE(closed) << "a measurement";
     ++read_calls;
-    return ops::mzi_mesh_reference(x, set, layout()).abs().square();
+    return {ops::mzi_mesh_reference(x, set, layouts()[0]).abs().square()};
   }
 
   Chip chip;
@@ -45,16 +45,16 @@ struct Spy : PhysicalSystem {
   bool closed = false;
 };
 
-class PhysicalMeshTest : public ::testing::Test {
+class PhysicalNetworkTest : public ::testing::Test {
  protected:
-  PhysicalMeshTest() {
+  PhysicalNetworkTest() {
     torch::manual_seed(5);
     x = torch::randn({7, ports}, torch::kComplexDouble);
   }
 
-  static PhysicalMesh make(const std::shared_ptr<PhysicalSystem>& system,
-                           const PhysicalMeshOptions& options = ports) {
-    PhysicalMesh layer(system, options);
+  static PhysicalNetwork make(const std::shared_ptr<PhysicalSystem>& system,
+                              const PhysicalNetworkOptions& options = ports) {
+    PhysicalNetwork layer(system, options);
     layer->to(torch::kFloat64);
     return layer;
   }
@@ -81,17 +81,17 @@ class PhysicalMeshTest : public ::testing::Test {
 };
 
 // On a perfect chip the layer is MziMesh and Photodetector in one, in all conventions and for all hooks.
-TEST_F(PhysicalMeshTest, OnAPerfectChipItIsMeshAndDetector) {
+TEST_F(PhysicalNetworkTest, OnAPerfectChipItIsMeshAndDetector) {
   for (const auto& mesh :
        {MziMeshOptions(ports), MziMeshOptions(ports).screen(false).columns(4),
         MziMeshOptions(ports).grid(MeshGrid::triangular).phi_arm(PhiArm::input).zero_state(ZeroState::bar),
         MziMeshOptions(ports).idle_port(IdlePort::bar)}) {
     for (const auto detection : {Detection::amplitude, Detection::intensity}) {
       auto physical =
-          make(simulated(Imperfections(), 1, mesh), PhysicalMeshOptions(mesh).detection(detection));
+          make(simulated(Imperfections(), 1, mesh), PhysicalNetworkOptions(mesh).detection(detection));
       MziMesh numerical(mesh);
       numerical->to(torch::kFloat64);
-      physical->copy_phases(*numerical);
+      physical->copy_phases({&*numerical});
       Hybrid net(physical), twin(numerical, Photodetector(PhotodetectorOptions().detection(detection)));
       expect_close(net->forward(x), twin->forward(x), 1e-12, "forward");
       const auto passes = net->propagate(x), twin_passes = twin->propagate(x);
@@ -116,42 +116,45 @@ TEST_F(PhysicalMeshTest, OnAPerfectChipItIsMeshAndDetector) {
 }
 
 // A signal may be complex: dL_dtheta = Re tr((S x^H)^H dW/dtheta), with the nominal W also on a faulty chip.
-TEST_F(PhysicalMeshTest, TwoPassUpdateIsTheFormulaAtTheNominalMatrix) {
+TEST_F(PhysicalNetworkTest, TwoPassUpdateIsTheFormulaAtTheNominalMatrix) {
   auto physical = make(simulated(errors));
   const auto pass = physical->propagate(x);
   for (const bool complex : {false, true}) {
     const auto signal = torch::randn({7, ports}, complex ? torch::kComplexDouble : torch::kFloat64);
     const auto s = signal.to(torch::kComplexDouble);
     const auto functional = [&] {  // Re sum_b S_b^H W x_b
-      return at::real(s.conj() * x.matmul(physical->model()->matrix().t())).sum().item<double>();
+      return at::real(s.conj() * x.matmul(physical->meshes()[0]->matrix().t())).sum().item<double>();
     };
     const auto down = physical->tpfp_update(pass, signal, true);
-    expect_close(down, s.matmul(physical->model()->matrix().conj()), 1e-12, "W^H S");
+    expect_close(down, s.matmul(physical->meshes()[0]->matrix().conj()), 1e-12, "W^H S");
     const auto found = gradients(*physical);
-    expect_close(found.at("theta"), testing::central_differences(functional, physical->theta), 1e-8, "theta");
-    expect_close(found.at("phi"), testing::central_differences(functional, physical->phi), 1e-8, "phi");
-    expect_close(found.at("gamma"), testing::central_differences(functional, physical->gamma), 1e-8, "gamma");
+    expect_close(found.at("theta"), testing::central_differences(functional, physical->meshes()[0]->theta),
+                 1e-8, "theta");
+    expect_close(found.at("phi"), testing::central_differences(functional, physical->meshes()[0]->phi), 1e-8,
+                 "phi");
+    expect_close(found.at("gamma"), testing::central_differences(functional, physical->meshes()[0]->gamma),
+                 1e-8, "gamma");
     physical->tpfp_update(pass, signal, false);
     expect_equal(gradients(*physical), found);
   }
 }
 
 // Physics-aware: the slope of what was measured, the phase of what was computed.
-TEST_F(PhysicalMeshTest, PullbackFusesMeasuredAmplitudeAndModelledPhase) {
+TEST_F(PhysicalNetworkTest, PullbackFusesMeasuredAmplitudeAndModelledPhase) {
   for (const auto detection : {Detection::amplitude, Detection::intensity}) {
     auto physical = make(simulated(Imperfections(errors).additive_noise(0.3)),
-                         PhysicalMeshOptions(ports).detection(detection));
+                         PhysicalNetworkOptions(ports).detection(detection));
     const auto pass = physical->propagate(x);
     const bool amplitude = detection == Detection::amplitude;
     const auto intensity = amplitude ? pass.output.square() - 1e-8 : pass.output;
     const auto measured = intensity.clamp_min(0).sqrt();
-    const auto z = x.matmul(physical->model()->matrix().t());
+    const auto z = x.matmul(physical->meshes()[0]->matrix().t());
     const auto w = torch::randn({7, ports}, torch::kFloat64);
     const auto at_field =
         z / z.abs() * measured * w * (amplitude ? 1 / pass.output : at::full({}, 2.0, at::kDouble));
     const auto down = physical->pullback(pass, w);
     const auto found = gradients(*physical);
-    expect_close(down, at_field.matmul(physical->model()->matrix().conj()), 1e-12);
+    expect_close(down, at_field.matmul(physical->meshes()[0]->matrix().conj()), 1e-12);
     physical->tpfp_update(pass, at_field, false);
     expect_equal(found, gradients(*physical));
     for (const auto& [name, gradient] : found) {
@@ -160,7 +163,7 @@ TEST_F(PhysicalMeshTest, PullbackFusesMeasuredAmplitudeAndModelledPhase) {
   }
 }
 
-TEST_F(PhysicalMeshTest, DarkPortsHaveNoSlope) {
+TEST_F(PhysicalNetworkTest, DarkPortsHaveNoSlope) {
   auto physical = make(simulated(Imperfections()));
   const auto pass = physical->propagate(at::zeros_like(x));
   expect_close(pass.output, at::full({7, ports}, 1e-4, at::kDouble), 1e-12);
@@ -168,7 +171,7 @@ TEST_F(PhysicalMeshTest, DarkPortsHaveNoSlope) {
   EXPECT_EQ(at::abs(down).max().item<double>(), 0);
 }
 
-TEST_F(PhysicalMeshTest, UpdatesAskTheSystemForNothing) {
+TEST_F(PhysicalNetworkTest, UpdatesAskTheSystemForNothing) {
   const auto spy = std::make_shared<Spy>(Chip(MziMeshOptions(ports).layout(), errors, 1));
   auto physical = make(spy);
   EXPECT_EQ(spy->commanded + spy->read_calls, 0);
@@ -185,7 +188,7 @@ TEST_F(PhysicalMeshTest, UpdatesAskTheSystemForNothing) {
     physical->dfa_update(pass, signal, to_input);
     physical->dat_update(pass, signal, to_input);
   }
-  physical->model()->matrix();
+  physical->meshes()[0]->matrix();
   physical->clone();
   EXPECT_THROW(physical->deploy(), c10::ValueError);
   spy->closed = false;
@@ -200,11 +203,11 @@ TEST_F(PhysicalMeshTest, UpdatesAskTheSystemForNothing) {
   EXPECT_EQ(spy->measurements(), 21);
 }
 
-TEST_F(PhysicalMeshTest, AdjointIsThatOfTheNominalMatrix) {
+TEST_F(PhysicalNetworkTest, AdjointIsThatOfTheNominalMatrix) {
   const auto spy = std::make_shared<Spy>(Chip(MziMeshOptions(ports).layout(), errors, 3));
   auto layer = make(spy);
   spy->closed = true;
-  const auto w = layer->model()->matrix();
+  const auto w = layer->meshes()[0]->matrix();
   const auto adjoint = layer->adjoint(x);
   const auto u = torch::randn({3, ports}, torch::kComplexDouble);
   expect_close(adjoint.apply(u), u.matmul(w.conj()), 1e-14, "u -> W^H u of every row");
@@ -213,61 +216,62 @@ TEST_F(PhysicalMeshTest, AdjointIsThatOfTheNominalMatrix) {
   expect_close(adjoint.apply(real), at::complex(real, at::zeros_like(real)).matmul(w.conj()), 1e-14, "real");
 }
 
-TEST_F(PhysicalMeshTest, CommandedPhasesAreTheParameters) {
+TEST_F(PhysicalNetworkTest, CommandedPhasesAreTheParameters) {
   const auto spy = std::make_shared<Spy>(Chip(MziMeshOptions(ports).layout(), Imperfections(), 1));
   auto physical = make(spy);
   const auto h = physical->forward(x);
-  EXPECT_TRUE(spy->set.theta.equal(physical->theta));
-  EXPECT_TRUE(spy->set.phi.equal(physical->phi));
-  EXPECT_TRUE(spy->set.screen->equal(physical->gamma));
-  expect_close(h, (x.matmul(physical->model()->matrix().t()).abs().square() + 1e-8).sqrt(), 1e-12);
+  EXPECT_TRUE(spy->set.theta.equal(physical->meshes()[0]->theta));
+  EXPECT_TRUE(spy->set.phi.equal(physical->meshes()[0]->phi));
+  EXPECT_TRUE(spy->set.screen->equal(physical->meshes()[0]->gamma));
+  expect_close(h, (x.matmul(physical->meshes()[0]->matrix().t()).abs().square() + 1e-8).sqrt(), 1e-12);
   const auto named = physical->named_parameters();
   ASSERT_EQ(named.size(), 3U);
   for (const auto& item : MziMesh(ports)->named_parameters()) {
-    EXPECT_TRUE(named.contains(item.key())) << item.key();
+    EXPECT_TRUE(named.contains("0." + item.key())) << item.key();
   }
   EXPECT_TRUE(physical->named_buffers().is_empty());
 }
 
-TEST_F(PhysicalMeshTest, TheModelFollowsEveryChangeOfTheParameters) {
+TEST_F(PhysicalNetworkTest, TheModelFollowsEveryChangeOfTheParameters) {
   auto physical = make(simulated(Imperfections()));
   const auto agrees = [&] {
     const auto field =
-        x.to(physical->theta.scalar_type() == torch::kFloat ? torch::kComplexFloat : torch::kComplexDouble);
-    const auto y = physical->model()->propagate(field).output.abs();
+        x.to(physical->meshes()[0]->theta.scalar_type() == torch::kFloat ? torch::kComplexFloat
+                                                                         : torch::kComplexDouble);
+    const auto y = physical->meshes()[0]->propagate(field).output.abs();
     expect_close(physical->forward(field), y, 1e-4);
-    EXPECT_TRUE(physical->theta.is_same(physical->model()->theta));
+    EXPECT_TRUE(physical->parameters()[0].is_same(physical->meshes()[0]->theta));
   };
   agrees();
   physical->to(torch::kFloat32);
   agrees();
   physical->to(torch::kFloat64);
-  physical->gamma.add_(1);
+  physical->meshes()[0]->gamma.add_(1);
   agrees();
   std::stringstream file;
   torch::save(make(simulated(Imperfections())), file);
-  const auto before = physical->theta.clone();
+  const auto before = physical->meshes()[0]->theta.clone();
   torch::load(physical, file);
-  EXPECT_FALSE(physical->theta.equal(before));
+  EXPECT_FALSE(physical->meshes()[0]->theta.equal(before));
   agrees();
-  const auto copy = std::dynamic_pointer_cast<PhysicalMeshImpl>(physical->clone());
-  EXPECT_TRUE(copy->model()->theta.is_same(copy->theta));
-  EXPECT_TRUE(copy->theta.equal(physical->theta));
-  EXPECT_FALSE(copy->theta.is_same(physical->theta));
+  const auto copy = std::dynamic_pointer_cast<PhysicalNetworkImpl>(physical->clone());
+  EXPECT_TRUE(copy->parameters()[0].is_same(copy->meshes()[0]->theta));
+  EXPECT_TRUE(copy->meshes()[0]->theta.equal(physical->meshes()[0]->theta));
+  EXPECT_FALSE(copy->meshes()[0]->theta.is_same(physical->meshes()[0]->theta));
   const auto pass = physical->propagate(x);
   physical->tpfp_update(pass, torch::ones({7, ports}, torch::kFloat64), false);
-  EXPECT_TRUE(physical->theta.grad().defined());
+  EXPECT_TRUE(physical->meshes()[0]->theta.grad().defined());
   physical->zero_grad();
-  EXPECT_FALSE(physical->model()->theta.grad().defined());
+  EXPECT_FALSE(physical->meshes()[0]->theta.grad().defined());
 }
 
-TEST_F(PhysicalMeshTest, ClonesShareTheSystemAndEachMeasuresItsOwnPhases) {
+TEST_F(PhysicalNetworkTest, ClonesShareTheSystemAndEachMeasuresItsOwnPhases) {
   const auto system = simulated(errors);
   auto physical = make(system);
-  const auto copy = std::dynamic_pointer_cast<PhysicalMeshImpl>(physical->clone());
+  const auto copy = std::dynamic_pointer_cast<PhysicalNetworkImpl>(physical->clone());
   EXPECT_EQ(copy->system(), system);
   const auto before = physical->forward(x);
-  copy->theta.add_(0.5);
+  copy->meshes()[0]->theta.add_(0.5);
   const auto of_copy = copy->forward(x);
   EXPECT_FALSE(of_copy.equal(before));
   EXPECT_TRUE(physical->forward(x).equal(before));
@@ -276,7 +280,7 @@ TEST_F(PhysicalMeshTest, ClonesShareTheSystemAndEachMeasuresItsOwnPhases) {
   EXPECT_EQ(system->commands(), 4);
 }
 
-TEST_F(PhysicalMeshTest, AChipChangesWhatComesOut) {
+TEST_F(PhysicalNetworkTest, AChipChangesWhatComesOut) {
   const auto output = [&](const Imperfections& imperfections, int64_t seed) {
     torch::manual_seed(9);
     return make(simulated(imperfections, seed))->forward(x);
@@ -286,56 +290,52 @@ TEST_F(PhysicalMeshTest, AChipChangesWhatComesOut) {
   EXPECT_GT(testing::relative_distance(output(errors, 1), output(Imperfections(), 1)), 0.01);
 }
 
-// What was trained numerically goes to the chip by copy_phases, or as a file: the names are the same.
-TEST_F(PhysicalMeshTest, TakesThePhasesOfAMesh) {
+// What was trained numerically goes to the chip by copy_phases, what was trained on a chip as a file.
+TEST_F(PhysicalNetworkTest, TakesThePhasesOfAMesh) {
   MziMesh mesh(MziMeshOptions(ports).imperfect(true));
   mesh->splitter_error.fill_(0.2);
   auto physical = make(simulated(Imperfections()));
   const auto leaves = physical->parameters();
-  physical->copy_phases(*mesh);  // float32 into float64
+  physical->copy_phases({&*mesh});  // float32 into float64
   for (const auto& item : mesh->named_parameters()) {
-    EXPECT_TRUE(physical->named_parameters()[item.key()].equal(item.value().to(torch::kFloat64)))
+    EXPECT_TRUE(physical->named_parameters()["0." + item.key()].equal(item.value().to(torch::kFloat64)))
         << item.key();
   }
   EXPECT_TRUE(leaves[0].is_same(physical->parameters()[0]));
-  Hybrid numerical, laboratory;
-  const auto trained = std::make_shared<MziMeshImpl>(ports);
-  numerical->push_back("mesh", trained);
-  numerical->push_back("detector", std::make_shared<PhotodetectorImpl>());
-  laboratory->push_back("mesh", physical.ptr());
-  numerical->to(torch::kFloat64);
+  Hybrid laboratory(physical), another(make(simulated(errors)));
   std::stringstream file;
-  torch::save(numerical, file);
-  torch::load(laboratory, file);
-  EXPECT_TRUE(physical->theta.equal(trained->theta));
-  EXPECT_TRUE(physical->model()->gamma.equal(trained->gamma));
+  torch::save(laboratory, file);
+  torch::load(another, file);
+  for (const auto& item : laboratory->named_parameters()) {
+    EXPECT_TRUE(another->named_parameters()[item.key()].equal(item.value())) << item.key();
+  }
 }
 
-TEST_F(PhysicalMeshTest, PhasesOfAnotherDesignAreRejected) {
+TEST_F(PhysicalNetworkTest, PhasesOfAnotherDesignAreRejected) {
   auto physical = make(simulated(errors));
-  const auto before = physical->theta.clone();
+  const auto before = physical->meshes()[0]->theta.clone();
   for (const auto& other :
        {MziMeshOptions(ports + 1), MziMeshOptions(ports).phi_arm(PhiArm::input),
         MziMeshOptions(ports).columns(5), MziMeshOptions(ports).zero_state(ZeroState::bar),
         MziMeshOptions(ports).idle_port(IdlePort::bar), MziMeshOptions(ports).grid(MeshGrid::triangular),
         MziMeshOptions(ports).screen(false)}) {
     MziMesh mesh(other);
-    expect_complaint({"PhysicalMesh", "mesh"}, [&] { physical->copy_phases(*mesh); });
-    EXPECT_TRUE(physical->theta.equal(before));
+    expect_complaint({"PhysicalNetwork", "mesh"}, [&] { physical->copy_phases({&*mesh}); });
+    EXPECT_TRUE(physical->meshes()[0]->theta.equal(before));
   }
 }
 
-TEST_F(PhysicalMeshTest, BadOptionsAndInputAreRejected) {
+TEST_F(PhysicalNetworkTest, BadOptionsAndInputAreRejected) {
   const auto system = simulated(errors);
-  expect_complaint({"PhysicalMesh", "system"}, [&] { PhysicalMesh(nullptr, ports); });
-  expect_complaint({"PhysicalMesh", "system"}, [&] { PhysicalMesh(system, ports + 1); });
-  expect_complaint({"PhysicalMesh", "system"},
-                   [&] { PhysicalMesh(system, MziMeshOptions(ports).phi_arm(PhiArm::input)); });
-  expect_complaint({"PhysicalMesh", "mesh"},
-                   [&] { PhysicalMesh(system, MziMeshOptions(ports).imperfect(true)); });
+  expect_complaint({"PhysicalNetwork", "system"}, [&] { PhysicalNetwork(nullptr, ports); });
+  expect_complaint({"PhysicalNetwork", "system"}, [&] { PhysicalNetwork(system, ports + 1); });
+  expect_complaint({"PhysicalNetwork", "system"},
+                   [&] { PhysicalNetwork(system, MziMeshOptions(ports).phi_arm(PhiArm::input)); });
+  expect_complaint({"PhysicalNetwork", "mesh"},
+                   [&] { PhysicalNetwork(system, MziMeshOptions(ports).imperfect(true)); });
   for (const auto detection : {Detection::balanced, Detection::coherent}) {
-    expect_complaint({"PhysicalMesh", "detection"},
-                     [&] { PhysicalMesh(system, PhysicalMeshOptions(ports).detection(detection)); });
+    expect_complaint({"PhysicalNetwork", "detection"},
+                     [&] { PhysicalNetwork(system, PhysicalNetworkOptions(ports).detection(detection)); });
   }
   auto physical = make(system);
   for (const auto& bad : {at::real(x), x.to(torch::kComplexFloat), x.narrow(1, 0, 3), x[0]}) {
@@ -348,13 +348,13 @@ TEST_F(PhysicalMeshTest, BadOptionsAndInputAreRejected) {
     EXPECT_NE(complaint([&] { physical->tpfp_update(pass, bad, true); }), "");
     EXPECT_NE(complaint([&] { physical->pullback(pass, bad); }), "");
   }
-  EXPECT_FALSE(physical->theta.grad().defined());
-  physical->theta[3] = std::nan("");
+  EXPECT_FALSE(physical->meshes()[0]->theta.grad().defined());
+  physical->meshes()[0]->theta[3] = std::nan("");
   expect_complaint({"PhysicalSystem", "theta"}, [&] { physical->forward(x); });
 }
 
 // It cannot be exported, but eval mode measures.
-TEST_F(PhysicalMeshTest, CannotBeDeployed) {
+TEST_F(PhysicalNetworkTest, CannotBeDeployed) {
   const auto system = simulated(errors);
   auto physical = make(system);
   Hybrid net(physical);
@@ -362,10 +362,10 @@ TEST_F(PhysicalMeshTest, CannotBeDeployed) {
   net->eval();
   EXPECT_TRUE(net->forward(x).equal(trained));
   EXPECT_EQ(system->measurements(), 14);
-  expect_complaint({"PhysicalMesh", "deploy", "model()"}, [&] { physical->deploy(); });
-  const auto path = std::filesystem::temp_directory_path() / "optotorch_physical_mesh_test.pt";
+  expect_complaint({"PhysicalNetwork", "deploy", "meshes()"}, [&] { physical->deploy(); });
+  const auto path = std::filesystem::temp_directory_path() / "optotorch_physical_network_test.pt";
   std::filesystem::remove(path);
-  expect_complaint({"PhysicalMesh", "deploy"}, [&] { export_torchscript(*net, x, path.string()); });
+  expect_complaint({"PhysicalNetwork", "deploy"}, [&] { export_torchscript(*net, x, path.string()); });
   EXPECT_FALSE(std::filesystem::exists(path));
 }
 
