@@ -11,6 +11,7 @@ void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_export(CLI::App& app);
 void add_info(CLI::App& app);
+void add_instrument(CLI::App& app);
 void add_reproduce(CLI::App& app);
 
 /// The program's exit code after a signal asked for an end, as shells expect it of Ctrl-C.

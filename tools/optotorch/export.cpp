@@ -1,6 +1,6 @@
 #include <ATen/Parallel.h>
+#include <optotorch/core/safetensors.h>
 #include <optotorch/modules/export/torchscript.h>
-#include <optotorch/trainers/safetensors.h>
 
 #include <cstdio>
 #include <memory>

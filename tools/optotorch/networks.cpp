@@ -2,12 +2,13 @@
 
 #include <ATen/ATen.h>
 #include <optotorch/modules/block_diagonal.h>
+#include <optotorch/modules/electro_optic_activation.h>
 #include <optotorch/modules/fourier_lens.h>
 #include <optotorch/modules/image_slices.h>
 #include <optotorch/modules/modulator.h>
 #include <optotorch/modules/mzi_mesh.h>
 #include <optotorch/modules/photodetector.h>
-#include <optotorch/modules/physical_mesh.h>
+#include <optotorch/modules/physical_network.h>
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/weight_bank.h>
 #include <torch/nn/cloneable.h>
@@ -62,6 +63,15 @@ class SliceLinearImpl : public torch::nn::Cloneable<SliceLinearImpl> {
 };
 TORCH_MODULE(SliceLinear);
 
+constexpr int64_t mpnn_window = 8;
+
+/// I_k / || I ||_2 of the first ports: the classes' scores.
+torch::nn::Functional normalised_scores(int64_t classes) {
+  return torch::nn::Functional([classes](const torch::Tensor& intensity) {
+    return (intensity / intensity.norm(2, 1, true)).narrow(1, 0, classes);
+  });
+}
+
 /// Every step-th of the values: the detectors that are there.
 torch::nn::Functional every(int64_t step) {
   return torch::nn::Functional([step](const torch::Tensor& x) {
@@ -93,8 +103,36 @@ Hybrid mnist_in_situ(int64_t classes) {
   const auto seed = torch::randint(std::numeric_limits<int32_t>::max(), {1}).item<int64_t>();
   const auto errors = Imperfections().splitter_error(0.04).phase_error(0.04);
   const auto system = std::make_shared<SimulatedSystem>(Chip(MziMeshOptions(ports).layout(), errors, seed));
-  return Hybrid(FourierLens(window), PhysicalMesh(system, PhysicalMeshOptions(ports)),
+  return Hybrid(FourierLens(window), PhysicalNetwork(system, PhysicalNetworkOptions(ports)),
                 zero_head(ports, classes));
+}
+
+MziMeshOptions mpnn_mesh() {
+  return MziMeshOptions(mpnn_window * mpnn_window).idle_port(IdlePort::bar);
+}
+
+Hybrid mpnn(int64_t classes) {
+  Hybrid net{FourierLens(mpnn_window)};
+  for (int64_t n = 0; n < mpnn_meshes; ++n) {
+    net->push_back(MziMesh(mpnn_mesh()));
+    if (n + 1 < mpnn_meshes) {
+      net->push_back(ElectroOpticActivation());
+    }
+  }
+  net->push_back(Photodetector());
+  net->push_back(normalised_scores(classes));
+  return net;
+}
+
+Hybrid mpnn_in_situ(int64_t classes, std::shared_ptr<PhysicalSystem> system, bool taps, Fusion fusion) {
+  return Hybrid(FourierLens(mpnn_window),
+                PhysicalNetwork(std::move(system), PhysicalNetworkOptions(mpnn_mesh())
+                                                       .meshes(mpnn_meshes)
+                                                       .activation(ElectroOpticActivation().ptr())
+                                                       .detection(Detection::intensity)
+                                                       .internal_states(taps)
+                                                       .fusion(fusion)),
+                normalised_scores(classes));
 }
 
 Hybrid mnist_weight_bank(int64_t classes) {

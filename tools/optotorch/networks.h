@@ -4,15 +4,26 @@
 // starts at zero: the first steps then depend on the optics, not on a random read-out.
 
 #include <optotorch/modules/hybrid.h>
+#include <optotorch/modules/physical_network.h>
 
 namespace optotorch::tools {
 
 /// Lens (the 10 x 10 lowest frequencies), 100-port mesh, amplitude detectors, linear read-out.
 Hybrid mnist_hybrid(int64_t classes);
 
-/// The same with the mesh and its detectors in the laboratory: a simulated chip with splitter and phase errors
-/// of .04, another one for every state of the generator. It cannot be exported.
+/// The same with the mesh and its detectors in the laboratory: a simulated chip with splitter and phase
+/// errors of .04, another one for every state of the generator. It cannot be exported.
 Hybrid mnist_in_situ(int64_t classes);
+
+/// The network of arXiv 2212.06141: lens (the 8 x 8 lowest frequencies), three 64-port meshes with
+/// electro-optic activations between, intensities of the first `classes` ports, I_k / || I ||_2, as scores.
+Hybrid mpnn(int64_t classes);
+/// The same with the meshes and activations in the laboratory. Without `taps` the readings behind the first
+/// two meshes stay unused.
+Hybrid mpnn_in_situ(int64_t classes, std::shared_ptr<PhysicalSystem> system, bool taps, Fusion fusion);
+/// The design of its meshes.
+MziMeshOptions mpnn_mesh();
+constexpr int64_t mpnn_meshes = 3;
 
 /// 784-256 bank of microring weights, tanh, linear read-out.
 Hybrid mnist_weight_bank(int64_t classes);

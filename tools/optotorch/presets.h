@@ -4,10 +4,13 @@
 
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
+#include <optotorch/trainers/schedule.h>
 
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "optotorch/laboratory.h"
 
 namespace optotorch::tools {
 
@@ -18,24 +21,36 @@ enum class Readable {
   fields,       ///< light itself
 };
 
+/// Learning rates over the steps of a run.
+using MakeSchedule = Schedule (*)(int64_t epochs, int64_t steps);
+/// A warm-up over the first 2.5 % of the steps, then a cosine to 0.
+Schedule warm_cosine(int64_t epochs, int64_t steps);
+
 /// A network and how it is trained unless the user says otherwise.
 struct Preset {
   std::string name;
   std::string description;
-  Hybrid (*make)(int64_t classes);  ///< for images [batch, 1, 28, 28]; drawn by LibTorch's generator
-  std::vector<int64_t> input;       ///< shape of one sample
-  int64_t epochs, batch_size;
-  double learning_rate;        ///< of Adam; warm-up over the first 2.5 % of the steps, then a cosine to 0
+  /// For images [batch, 1, 28, 28]; drawn by LibTorch's generator. nullptr: in a laboratory alone.
+  Hybrid (*make)(int64_t classes) = nullptr;
+  std::vector<int64_t> input;  ///< shape of one sample
+  int64_t epochs = 1, batch_size = 1;
+  double learning_rate = 0;    ///< of Adam
   bool deployable = true;      ///< can be exported
   double electronic_rate = 1;  ///< learning rate of the electronic parameters, as a multiple
-  bool constant_rate = false;  ///< no warm-up and no cosine
-  int64_t shift = 0;           ///< random shifts of training images, in pixels
-  bool flip = false;           ///< random mirror images
+  MakeSchedule schedule = warm_cosine;
+  double beta2 = 0.999;  ///< Adam's second: how long a gradient's size is remembered
+  int64_t shift = 0;     ///< random shifts of training images, in pixels
+  bool flip = false;     ///< random mirror images
   Readable hidden = Readable::fields;
-  int64_t threads = 1;  ///< a small network gains nothing from more than one
+  std::vector<std::string> rules = {};  ///< the only ones that suit it; empty: all that can read it
+  int64_t threads = 1;                  ///< a small network gains nothing from more than one
   TwoPassForwardOptions two_pass;
   /// Of the multi-point variant; default: as two_pass, with Entrance::inputs and gain 1.
   std::optional<TwoPassForwardOptions> multi_point = {};
+  /// In a laboratory: the same network there, and how its model is corrected unless the user says otherwise.
+  Hybrid (*make_in)(int64_t classes, std::shared_ptr<PhysicalSystem> system, bool taps,
+                    Fusion fusion) = nullptr;
+  Laboratory laboratory = {};
 };
 
 const std::vector<Preset>& presets();

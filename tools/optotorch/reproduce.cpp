@@ -44,7 +44,8 @@ const Recipe& find_recipe(const std::string& name) {
 json to_json(const RecipeRow& row) {
   return {{"system", row.system},     {"published", row.published ? json(*row.published) : json(nullptr)},
           {"measured", row.measured}, {"spread", row.spread},
-          {"seeds", row.seeds},       {"selection", row.selection}};
+          {"seeds", row.seeds},       {"selection", row.selection},
+          {"agrees", row.agrees}};
 }
 
 /// The folder, made if absent, with its log open and locked while this lives: one recipe at a time works in
@@ -93,6 +94,17 @@ class OutputFolder {
   int file_ = -1;
 };
 
+/// " --dataset mnist ...": what was said of the recipe's own options.
+std::string own_options(const Recipe& recipe, const RecipeOptions& options) {
+  std::string text;
+  for (const auto& option : recipe.options) {
+    if (const auto& value = options.own.at(option.name); value != option.usual) {
+      text += " --" + option.name + " " + value;
+    }
+  }
+  return text;
+}
+
 /// Hours may lie between this and the writing.
 void check_writable(const std::string& json_file) {
   auto folder = fs::path(json_file).parent_path();
@@ -104,7 +116,8 @@ void check_writable(const std::string& json_file) {
                   .remedy = "Choose another place");
 }
 
-void reproduce(const Recipe& recipe, const RecipeOptions& options) {
+/// Whether every figure that must be met is.
+bool reproduce(const Recipe& recipe, const RecipeOptions& options) {
   const OutputFolder folder(recipe, options.out);
   const std::string path =
       options.json_file.empty() ? options.out + "/" + recipe.name + ".json" : options.json_file;
@@ -112,28 +125,31 @@ void reproduce(const Recipe& recipe, const RecipeOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   Page page(options.out, recipe.name + ": " + recipe.description);
   json rows = json::array();
+  bool agrees = true;
   for (const auto& row : recipe.run(options, page)) {
     rows.push_back(to_json(row));
+    agrees = agrees && row.agrees;
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const json made_with = versions();
   const json result{{"recipe", recipe.name}, {"rows", rows}, {"seconds", seconds}, {"versions", made_with}};
   write_text_atomically(path, result.dump(2) + "\n");
   page.heading("How this was made");
-  page.paragraph(c10::str("optotorch reproduce ", recipe.name, " --seeds ", options.seeds,
-                          options.epochs > 0 ? c10::str(" --epochs ", options.epochs) : "",
-                          options.quick ? " --quick (a smoke run: its figures mean nothing)" : "",
-                          ", with OptoTorch ", made_with.at("optotorch").get<std::string>(), ", LibTorch ",
-                          made_with.at("libtorch").get<std::string>(), ", SIMD ",
-                          made_with.at("simd").get<std::string>(), ". The figures are in ",
-                          fs::path(path).filename().string(),
-                          "; each training has its configuration, log and "
-                          "weights in a folder beside this page."));
+  page.paragraph(c10::str(
+      "optotorch reproduce ", recipe.name, " --seeds ", options.seeds,
+      options.epochs > 0 ? c10::str(" --epochs ", options.epochs) : "", own_options(recipe, options),
+      options.quick ? " --quick (a smoke run: its figures mean nothing)" : "", ", with OptoTorch ",
+      made_with.at("optotorch").get<std::string>(), ", LibTorch ",
+      made_with.at("libtorch").get<std::string>(), ", SIMD ", made_with.at("simd").get<std::string>(),
+      ". The figures are in ", fs::path(path).filename().string(),
+      "; each training has its configuration, log and "
+      "weights in a folder beside this page."));
   page.write();
   const std::string end =
       c10::str(std::lround(seconds), " s in all; runs in ", options.out, ", results in ", path);
   log_line(options, end);
   std::printf("%s\npage: %s/index.html\n", end.c_str(), options.out.c_str());
+  return agrees;
 }
 
 }  // namespace
@@ -159,7 +175,17 @@ void add_reproduce(CLI::App& app) {
                       "Folder for page, runs and results; the same one again continues");
   command->add_option("--json", options->json_file, "Results (default: OUT/NAME.json)");
   command->add_flag("--quick", options->quick, "A smoke run of one epoch each");
-  command->callback([options, name, list] {
+  auto own = std::make_shared<std::map<std::string, std::string>>();
+  for (const auto& recipe : recipes()) {
+    for (const auto& option : recipe.options) {
+      if (own->count(option.name) == 0) {
+        const std::string usual = option.usual.empty() ? "" : " (default: " + option.usual + ")";
+        command->add_option("--" + option.name, (*own)[option.name], option.description + usual)
+            ->group("Of '" + recipe.name + "'");
+      }
+    }
+  }
+  command->callback([options, name, list, own] {
     if (*list || name->empty()) {
       for (const auto& recipe : recipes()) {
         std::printf("%-16s %s\n", recipe.name.c_str(), recipe.description.c_str());
@@ -170,7 +196,18 @@ void add_reproduce(CLI::App& app) {
     if (options->seeds == 0) {
       options->seeds = options->quick ? 1 : recipe.seeds;
     }
-    reproduce(recipe, *options);
+    for (const auto& option : recipe.options) {
+      const auto& given = own->at(option.name);
+      options->own[option.name] = given.empty() ? option.usual : given;
+    }
+    for (const auto& [option, value] : *own) {
+      OPTOTORCH_CHECK(value.empty() || options->own.count(option) != 0, .where = "optotorch",
+                      .argument = "--" + option, .expected = "none for '" + recipe.name + "'", .got = value,
+                      .remedy = "");
+    }
+    if (!reproduce(recipe, *options)) {
+      throw CLI::RuntimeError(1);
+    }
   });
 }
 

@@ -1,9 +1,14 @@
 #include "optotorch/rules.h"
 
 #include <optotorch/core/check.h>
+#include <optotorch/trainers/rules/adaptive_training.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/direct_feedback.h>
+#include <optotorch/trainers/rules/dual_adaptive.h>
+#include <optotorch/trainers/rules/physics_aware.h>
 #include <optotorch/trainers/rules/shallow.h>
+
+#include <algorithm>
 
 namespace optotorch::tools {
 namespace {
@@ -12,6 +17,13 @@ struct Entry {
   RuleName rule;
   std::shared_ptr<Rule> (*make)(TwoPassForwardOptions two_pass, const Preset& preset);
   Readable needs = Readable::values;  ///< at a hidden component
+};
+
+/// A rule for a laboratory.
+struct LaboratoryEntry {
+  RuleName rule;
+  std::shared_ptr<Rule> (*make)(const RuleContext& context, const Preset& preset);
+  bool taps = true;
 };
 
 std::shared_ptr<Rule> two_pass(const TwoPassForwardOptions& options) {
@@ -65,7 +77,8 @@ const std::vector<Entry>& entries() {
       {{"modulated-input-bp",
         "what the code of arXiv 2408.08337 does: back-propagation at a modulated input"},
        [](Options options, const Preset&) {
-         return two_pass(options.entrance(Entrance::single).modulated_input_backprop(true));
+         return two_pass(
+             options.entrance(Entrance::single).modulated_input_backprop(true).strength(-1).gain(1));
        }},
       {{"dfa", "direct feedback alignment"},
        [](Options options, const Preset&) -> std::shared_ptr<Rule> {
@@ -73,6 +86,56 @@ const std::vector<Entry>& entries() {
        }},
       {{"shallow", "only the read-out"},
        [](Options, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<Shallow>(); }},
+  };
+  return all;
+}
+
+std::shared_ptr<Rule> dual_adaptive(Similarity similarity, const RuleContext& context, const Preset& preset) {
+  const auto& [seed, epochs, steps, laboratory] = context;
+  OPTOTORCH_CHECK(laboratory.correction != "none", .where = "optotorch", .argument = "--correction",
+                  .expected = "one that learns, for dual adaptive training", .got = "'none'",
+                  .remedy = "Use 'white-box', or the rule 'pat'");
+  return std::make_shared<DualAdaptive>(DualAdaptiveOptions()
+                                            .similarity(similarity)
+                                            .compared_ports(laboratory.compared_ports)
+                                            .rate(laboratory.correction_rate)
+                                            .steps(epochs * steps)
+                                            .schedule(preset.schedule(epochs, epochs * steps))
+                                            .calibration_steps(laboratory.calibration * steps)
+                                            .warm_up_steps(laboratory.warm_up * steps)
+                                            .similarity_to_phases(laboratory.similarity_to_phases));
+}
+
+const std::vector<LaboratoryEntry>& laboratory_entries() {
+  using Context = const RuleContext&;
+  static const std::vector<LaboratoryEntry> all = {
+      {{"in-silico",
+        "back-propagation through the numerical model, which may be corrected; nothing is measured"},
+       [](Context, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<InSilico>(); }},
+      {{"pat", "physics-aware training, layer-wise"},
+       [](Context, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<PhysicsAware>(); }},
+      {{"pat-output", "physics-aware training that knows the measured output alone"},
+       [](Context, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<PhysicsAware>(); },
+       /*taps=*/false},
+      {{"at", "adaptive training: meshes are frozen one by one, those behind learn in silico"},
+       [](Context context, const Preset&) -> std::shared_ptr<Rule> {
+         constexpr int64_t stages = 2;  // of three meshes
+         return std::make_shared<AdaptiveTraining>(
+             std::max<int64_t>(1, context.epochs * context.steps_per_epoch / stages));
+       }},
+      {{"dat-output", "dual adaptive training without internal states"},
+       [](Context context, const Preset& preset) {
+         return dual_adaptive(Similarity::output, context, preset);
+       },
+       /*taps=*/false},
+      {{"dat-unitary", "dual adaptive training with internal states"},
+       [](Context context, const Preset& preset) {
+         return dual_adaptive(Similarity::unitary, context, preset);
+       }},
+      {{"dat-separable", "the same, every correction by itself"},
+       [](Context context, const Preset& preset) {
+         return dual_adaptive(Similarity::separable, context, preset);
+       }},
   };
   return all;
 }
@@ -95,26 +158,56 @@ std::vector<RuleName> rule_descriptions() {
   for (const auto& entry : entries()) {
     descriptions.push_back(entry.rule);
   }
+  for (const auto& entry : laboratory_entries()) {
+    descriptions.push_back(entry.rule);
+  }
   return descriptions;
 }
 
 std::vector<std::string> rule_names() {
   std::vector<std::string> names;
-  for (const auto& entry : entries()) {
-    names.push_back(entry.rule.name);
+  for (const auto& rule : rule_descriptions()) {
+    names.push_back(rule.name);
   }
   return names;
 }
 
-std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, int64_t seed) {
+bool reads_taps(const std::string& rule) {
+  for (const auto& entry : laboratory_entries()) {
+    if (entry.rule.name == rule) {
+      return entry.taps;
+    }
+  }
+  return true;
+}
+
+std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, const RuleContext& context) {
+  for (const auto& entry : laboratory_entries()) {
+    if (entry.rule.name == name) {
+      OPTOTORCH_CHECK(preset.make_in != nullptr, .where = "optotorch", .argument = "--rule",
+                      .expected = "a rule for a network that is simulated as a whole",
+                      .got = "'" + name + "', which is for a laboratory",
+                      .remedy = "Use 'bp', or the network 'mpnn-in-situ'");
+      return entry.make(context, preset);
+    }
+  }
   for (const auto& entry : entries()) {
     if (entry.rule.name == name) {
+      OPTOTORCH_CHECK(preset.make_in == nullptr, .where = "optotorch", .argument = "--rule",
+                      .expected = "a rule for a laboratory, as 'pat' or 'dat-unitary'",
+                      .got = "'" + name + "', which teaches component by component",
+                      .remedy = "Meshes in a row behind one detector are one component");
+      const auto& suited = preset.rules;
+      OPTOTORCH_CHECK(suited.empty() || std::find(suited.begin(), suited.end(), name) != suited.end(),
+                      .where = "optotorch", .argument = "--rule",
+                      .expected = "one of '" + c10::Join("', '", suited) + "' for '" + preset.name + "'",
+                      .got = "'" + name + "'", .remedy = "");
       OPTOTORCH_CHECK(entry.needs <= preset.hidden, .where = "optotorch", .argument = "--rule",
                       .expected = "a rule for " + in_words(preset.hidden) + ", all that '" + preset.name +
                                   "' lets one read",
                       .got = "'" + name + "', which needs " + in_words(entry.needs),
                       .remedy = "Use 'tpfp', or another network");
-      return entry.make(TwoPassForwardOptions(preset.two_pass).seed(seed), preset);
+      return entry.make(TwoPassForwardOptions(preset.two_pass).seed(context.seed), preset);
     }
   }
   reject({.where = "optotorch",

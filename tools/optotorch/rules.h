@@ -21,7 +21,17 @@ struct RuleName {
 std::vector<RuleName> rule_descriptions();
 std::vector<std::string> rule_names();
 
+/// What a rule may want to know of a run beyond its preset.
+struct RuleContext {
+  int64_t seed = 0;
+  int64_t epochs = 1, steps_per_epoch = 1;
+  Laboratory laboratory = {};  ///< complete: nothing is left to the preset
+};
+
 /// Throws c10::ValueError that names the nearest rule, and for a rule that reads more than the preset shows.
-std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, int64_t seed);
+std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, const RuleContext& context);
+
+/// Whether a rule looks at the readings behind every mesh of a laboratory.
+bool reads_taps(const std::string& rule);
 
 }  // namespace optotorch::tools

@@ -22,9 +22,11 @@ struct RunConfig {
   double learning_rate = 0;            ///< 0: the preset's
   double validation = 0.05;            ///< fraction (below 1) or number of training images held back; 0: none
   int64_t seed = 0;
-  int64_t threads = 0;  ///< 0: the preset's
-  int64_t classes = 0;  ///< of the data set; filled in by train_run
-  int64_t samples = 0;  ///< train on the first so many images at most; 0: all
+  int64_t threads = 0;     ///< 0: the preset's
+  int64_t classes = 0;     ///< of the data set; filled in by train_run
+  int64_t samples = 0;     ///< train on the first so many images at most; 0: all
+  std::string start = {};  ///< a run or a folder of .npy whose meshes' phases it begins with
+  Laboratory laboratory = {};
 };
 
 /// What happens on the way, without a say in the result.
@@ -46,7 +48,8 @@ nlohmann::ordered_json to_json(const RunConfig& config);
 /// Throws c10::ValueError, naming the file, if it is missing or damaged.
 RunConfig load_config(const std::string& folder);
 
-/// What `optotorch train` is told to train just that: every option, none left to a default.
+/// What `optotorch train` is told to train just that: every option, but for those of a
+/// laboratory that nobody changed.
 std::vector<std::string> train_arguments(const RunConfig& config);
 
 /// Throws c10::ValueError, naming the first difference, if the run in `folder` has another configuration.
@@ -63,6 +66,10 @@ nlohmann::ordered_json versions();
 /// model.pt to the folder. Throws c10::ValueError if the folder holds something (but log.txt) and `resume` is
 /// false, or holds another run.
 FitResult train_run(RunConfig config, const RunOptions& options);
+
+/// The network that a resolved configuration says, as it is before training: in a laboratory with its
+/// corrections.
+Hybrid make_network(const RunConfig& config);
 
 /// The network of a run, with the weights of its last step (or of its best epoch on the validation set).
 Hybrid load_model(const RunConfig& config, const std::string& folder, bool best = false);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "optotorch/command.h"
+#include "optotorch/laboratory_options.h"
 #include "optotorch/rules.h"
 #include "optotorch/run.h"
 
@@ -28,8 +29,8 @@ void add_train(CLI::App& app) {
   command
       ->add_option(
           "--rule", config->rule,
-          "Update rule: back-propagation, two-pass forward propagation, direct feedback alignment, or "
-          "only the read-out")
+          "Update rule: back-propagation, two-pass forward propagation, direct feedback alignment, only "
+          "the read-out; for a physical system physics-aware, adaptive or dual adaptive training")
       ->check(one_of(rule_names()))
       ->capture_default_str();
   command->add_option("--epochs", config->epochs, "Times through the training set (default: the network's)")
@@ -50,6 +51,19 @@ void add_train(CLI::App& app) {
   command->add_option("--seed", config->seed, "Of initial weights, order, shifts and random matrices")
       ->capture_default_str();
   command->add_option("--threads", config->threads, "Default: the network's")->check(CLI::PositiveNumber);
+  command->add_option("--start", config->start,
+                      "Begin with the phases of another RUN's meshes, or of a folder of .npy");
+  const std::string system = "The physical system (networks mpnn-in-situ, mpnn-published)";
+  command
+      ->add_option("--instrument", config->laboratory.instrument,
+                   "Measure this running instrument, unix:PATH or tcp:HOST:PORT, instead of simulated chips")
+      ->group(system);
+  add_chip_options(*command, config->laboratory, system);
+  command->add_option("--chip-seed", config->laboratory.chip_seed, "Of the drawn errors (default: --seed)")
+      ->check(CLI::NonNegativeNumber)
+      ->group(system);
+  add_model_options(*command, config->laboratory,
+                    "Its numerical model (rules dat-..., in-silico; defaults: the network's)");
   command->add_option("--out", options->folder, "RUN folder; must be new, or continued with --resume")
       ->required();
   command->add_flag("--resume", options->resume, "Continue the run in --out from its checkpoint");
@@ -57,10 +71,12 @@ void add_train(CLI::App& app) {
                     "Log, each epoch, the cosine between the rule's update and the true gradient");
   command
       ->add_option("--checkpoint-seconds", options->checkpoint_seconds, "Between checkpoints within an epoch")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command
       ->add_option("--checkpoint-steps", options->checkpoint_steps,
                    "Steps between checkpoints; 0: by time only")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_flag_callback(
       "--quiet", [options] { options->progress = false; }, "No progress on standard error");

@@ -1,0 +1,71 @@
+#include <optotorch/modules/electro_optic_activation.h>
+#include <optotorch/modules/instrument_server.h>
+#include <optotorch/modules/simulated_system.h>
+#include <optotorch/trainers/interrupt.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "optotorch/command.h"
+#include "optotorch/laboratory_options.h"
+
+namespace optotorch::tools {
+namespace {
+
+struct InstrumentConfig {
+  std::string listen;
+  int64_t ports = 64, meshes = 3, seed = 0;
+  std::string idle_ports = "wire";
+  Laboratory laboratory;
+  bool taps = true;
+};
+
+void print_line(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);  // whoever started this in the background waits for it
+}
+
+void serve(const InstrumentConfig& config) {
+  const InterruptGuard guard;
+  const MeshLayout layout{.ports = config.ports,
+                          .columns = MeshLayout::universal_columns(MeshGrid::rectangular, config.ports),
+                          .idle_port = idle_port(config.idle_ports)};
+  SimulatedSystem system(
+      make_chips(config.laboratory, layout, config.meshes, config.seed),
+      SimulatedSystemOptions().activation(std::make_shared<ElectroOpticActivationImpl>()).taps(config.taps));
+  InstrumentServer server(system, config.listen, InstrumentServerOptions().log(print_line));
+  print_line(c10::str(server.address(), " serves ", config.meshes, config.meshes == 1 ? " mesh" : " meshes",
+                      " of ", config.ports, " ports, ", config.taps ? "with taps" : "without taps"));
+  server.serve(InterruptGuard::requested);
+}
+
+}  // namespace
+
+void add_instrument(CLI::App& app) {
+  auto* command = app.add_subcommand("instrument", "Serve simulated chips to RemoteSystem until Ctrl-C");
+  auto config = std::make_shared<InstrumentConfig>();
+  command
+      ->add_option("--listen", config->listen,
+                   "unix:PATH or tcp:HOST:PORT (port 0: any that is free). Whoever reaches it may use it")
+      ->required();
+  command->add_option("--ports", config->ports, "Of every mesh")
+      ->check(CLI::Range(2, 4096))
+      ->capture_default_str();
+  command
+      ->add_option("--meshes", config->meshes, "In a row, with the electro-optic nonlinearity between them")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_option("--idle-ports", config->idle_ports, "The meshes' ports without an MZI in a column")
+      ->check(one_of({"wire", "bar"}))
+      ->capture_default_str();
+  add_chip_options(*command, config->laboratory, "Errors of the chips");
+  command->add_option("--seed", config->seed, "Of errors and noise, as --chip-seed of train")
+      ->capture_default_str();
+  command->add_flag_callback(
+      "--no-taps", [config] { config->taps = false; }, "Only the intensities behind the last mesh are read");
+  command->callback([config] { serve(*config); });
+}
+
+}  // namespace optotorch::tools

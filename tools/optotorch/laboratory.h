@@ -1,0 +1,63 @@
+#pragma once
+
+// What stands on the table of a laboratory: the system that is measured, and what corrects its model.
+
+#include <optotorch/modules/chip.h>
+#include <optotorch/modules/hybrid.h>
+#include <optotorch/modules/physical_network.h>
+#include <optotorch/trainers/rules/similarity_learner.h>
+
+#include <string>
+
+namespace optotorch::tools {
+
+/// Settings of a run in a laboratory. Numbers below zero and empty texts: the preset's.
+struct Laboratory {
+  // The system: an instrument elsewhere, or simulated chips.
+  std::string instrument;  ///< address of a running instrument (remote_system.h)
+  std::string errors;      ///< folders of .npy with known errors, separated by commas
+  double splitter = 0, phase = 0, loss_db = 0, crosstalk = 0;  ///< see modules/imperfections.h
+  int64_t phase_bits = 0;
+  double relative_noise = 0, additive_noise = 0;
+  double drift = 0;        ///< of recipes that let time pass: no option, a run takes none
+  int64_t chip_seed = -1;  ///< below zero: the run's
+
+  // The numerical model.
+  std::string correction;       ///< one of correction_names()
+  double correction_rate = -1;  ///< Adam's; below zero: the correction's usual one
+  int64_t calibration = -1;     ///< epochs in which the corrections learn alone
+  int64_t warm_up = -1;         ///< epochs, after those, with uncorrected models
+  int64_t compared_ports = -1;  ///< behind the last mesh; 0: all
+  std::string fusion;           ///< propagate, in-place
+  double similarity_to_phases = 0;
+  int64_t identify = 0;  ///< batches that are measured before training, and none after (rule in-silico)
+};
+
+/// none, unet-10k, unet-4k, linear, white-box, white-box-phases, exact.
+std::vector<std::string> correction_names();
+
+/// The learning rate that suits a correction. Throws c10::ValueError for an unknown name.
+double usual_rate(const std::string& correction);
+
+/// Throws c10::ValueError for unknown names and for values out of their ranges.
+void check(const Laboratory& laboratory);
+
+/// What is measured: `meshes` meshes of one layout, the activation between them. `seed` is the run's.
+std::shared_ptr<PhysicalSystem> make_system(const Laboratory& laboratory, const MeshLayout& layout,
+                                            int64_t meshes, const std::shared_ptr<Layer>& activation,
+                                            int64_t seed);
+
+/// The simulated chips by themselves. Throws c10::ValueError for an instrument elsewhere: nobody knows its
+/// errors.
+std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& layout, int64_t meshes,
+                             int64_t seed);
+
+/// Gives the network of a laboratory its corrections, by name; "none" takes them away. "exact" knows the
+/// errors of the simulated chips: an oracle.
+void correct(PhysicalNetworkImpl& network, const Laboratory& laboratory, int64_t seed);
+
+/// Every mesh in a model takes the phases of the meshes in `start`: the folder of a run, or one of .npy
+/// (mesh0_theta.npy ...). Throws c10::ValueError if they are others in number or layout.
+void start_from(HybridImpl& model, const std::string& start);
+
+}  // namespace optotorch::tools
