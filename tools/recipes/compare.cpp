@@ -30,6 +30,9 @@ RunConfig configure(const System& system, const RecipeOptions& options, int64_t 
   RunConfig config = system.config;
   config.data_root = options.data_root;
   config.seed = seed;
+  if (system.adjust != nullptr) {
+    system.adjust(config, seed);
+  }
   config.threads = std::max<int64_t>(config.threads, 1);
   config.epochs = options.epochs > 0 ? options.epochs : config.epochs;
   if (options.quick) {
@@ -254,7 +257,7 @@ std::vector<System> systems_of(const std::string& model, const std::vector<RuleR
   return systems;
 }
 
-std::vector<Outcome> compare(const std::vector<System>& systems, const RecipeOptions& options, Page& page) {
+std::vector<Outcome> train_systems(const std::vector<System>& systems, const RecipeOptions& options) {
   auto outcomes = plan(systems, options);
   Watcher watcher(options, outcomes);
   watcher.begin();
@@ -281,6 +284,11 @@ std::vector<Outcome> compare(const std::vector<System>& systems, const RecipeOpt
     }
     summarise(outcome);
   }
+  return outcomes;
+}
+
+std::vector<Outcome> compare(const std::vector<System>& systems, const RecipeOptions& options, Page& page) {
+  auto outcomes = train_systems(systems, options);
   print_table(outcomes);
   show(outcomes, page);
   return outcomes;

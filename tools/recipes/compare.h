@@ -24,6 +24,7 @@ struct System {
   bool details = false;   ///< confusion matrix and phases of the final network of seed 0
   std::string note = {};  ///< what the table can't say
   int64_t seeds = std::numeric_limits<int64_t>::max();  ///< at most; fewer than asked for what takes long
+  void (*adjust)(RunConfig& config, int64_t seed) = nullptr;  ///< what a seed changes beyond itself
 };
 
 /// Systems of one network, which differ by their rules.
@@ -46,8 +47,7 @@ struct Outcome {
   double seconds_per_epoch = 0;    ///< of training, mean over all epochs of all runs
 };
 
-/// Trains every system with the seeds 0 ... options.seeds - 1 (or as many as it allows), prints a table and
-/// adds to the page: the table, curves of seed 0, and what a system asks for.
+/// Trains every system with the seeds 0 ... options.seeds - 1 (or as many as it allows).
 ///
 /// options.data_root, epochs (if given) and quick (one epoch of at most 1,000 images) override the systems'.
 /// Each training is a process of its own, `optotorch train` with every option explicit, in OUT/TITLE or
@@ -58,6 +58,9 @@ struct Outcome {
 /// Throws c10::ValueError, with nothing started, if a title names no folder of its own or a folder in OUT
 /// holds another run; and, after the other trainings were asked to stop, if one fails. After Ctrl-C the
 /// trainings leave checkpoints, and CLI::RuntimeError carries the exit code.
+std::vector<Outcome> train_systems(const std::vector<System>& systems, const RecipeOptions& options);
+
+/// Does so, prints a table and adds to the page: the table, curves of seed 0, and what a system asks for.
 std::vector<Outcome> compare(const std::vector<System>& systems, const RecipeOptions& options, Page& page);
 
 /// What goes into the recipe's JSON.

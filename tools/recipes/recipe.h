@@ -3,6 +3,7 @@
 // A recipe repeats one experiment and puts what was published beside what is measured.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,16 +21,23 @@ struct RecipeOptions {
   std::string out;        ///< folder for runs and results; exists, and may hold an earlier attempt
   std::string json_file;  ///< empty: OUT/NAME.json
   bool quick = false;     ///< a smoke run: a few steps of everything
+  std::map<std::string, std::string> own = {};  ///< the recipe's own options, all of them, by name
 };
 
 /// One line of a recipe's result.
 struct RecipeRow {
   std::string system;
-  std::optional<double> published;
+  std::optional<double> published = {};
   double measured = 0;  ///< mean over seeds
   double spread = 0;    ///< largest minus smallest
   int64_t seeds = 1;
   std::string selection = "last epoch";  ///< or "validation"
+  bool agrees = true;                    ///< false: a figure that must be met is not
+};
+
+/// An option that a recipe has beyond those of all: --NAME VALUE.
+struct RecipeOption {
+  std::string name, description, usual;
 };
 
 struct Recipe {
@@ -38,6 +46,7 @@ struct Recipe {
   /// Adds what there is to see to the page, which the caller writes.
   std::vector<RecipeRow> (*run)(const RecipeOptions& options, Page& page);
   int64_t seeds = 1;  ///< where none are asked for; a smoke run has one
+  std::vector<RecipeOption> options = {};
 };
 
 /// All recipes. A new one is a file in this folder and a line in recipes.cpp.
@@ -49,6 +58,13 @@ void tell(const RecipeOptions& options, const std::string& line);
 void log_line(const RecipeOptions& options, const std::string& line);
 
 // The recipes themselves.
+std::vector<RecipeRow> dat(const RecipeOptions& options, Page& page);
+std::vector<RecipeOption> dat_options();
+std::vector<RecipeRow> dat_errors(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> dat_mismatch(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> dat_choices(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> dat_drift(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> dat_goldens(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> four_rules(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> signals(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> slice_network(const RecipeOptions& options, Page& page);

@@ -1,5 +1,5 @@
 #include <optotorch/core/check.h>
-#include <optotorch/modules/physical_mesh.h>
+#include <optotorch/modules/physical_network.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/metrics.h>
@@ -19,8 +19,8 @@ double transferred_accuracy(const SeedRun& run) {
   auto chip = find_preset("mnist-in-situ").make(run.config.classes);
   const torch::NoGradGuard no_grad;
   for (size_t i = 0; i < chip->size(); ++i) {
-    if (auto* physical = dynamic_cast<PhysicalMeshImpl*>(&chip->layer(i))) {
-      physical->copy_phases(dynamic_cast<const MziMeshImpl&>(ideal->layer(i)));
+    if (auto* physical = dynamic_cast<PhysicalNetworkImpl*>(&chip->layer(i))) {
+      physical->copy_phases({dynamic_cast<const MziMeshImpl*>(&ideal->layer(i))});
     }
   }
   auto from = ideal->layer(ideal->size() - 1).parameters();
