@@ -8,49 +8,56 @@ import subprocess
 import sys
 import time
 
-from program import PROGRAM, ProgramTest, main, run
+from program import PROGRAM, Instrument, ProgramTest, main, run, snapshot, tensors
 
 
 class InterruptionTest(ProgramTest):
-    ARGUMENTS = ("--rule", "tpfp", "--seed", 3, "--batch-size", 16, "--checkpoint-steps", 3)
+    def start(self, out, *arguments, epochs=6):
+        command = self.train(out, "--resume", "--seed", 3, "--batch-size", 16, *arguments, epochs=epochs)
+        return subprocess.Popen([PROGRAM, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
 
-    def start(self, out):
-        return subprocess.Popen([PROGRAM, *map(str, self.train(out, "--resume", *self.ARGUMENTS, epochs=6))],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def weights(self, out):
-        return run("info", out).stdout.split("sha256")[1]
+    def finish(self, out, *arguments, **options):
+        process = self.start(out, *arguments, **options)
+        _, errors = process.communicate()
+        self.assertEqual(process.returncode, 0, errors)
 
     def log(self, out):
         lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
         return [{k: v for k, v in line.items() if k != "seconds"} for line in lines]
 
-    def test_kill_at_random_instants_then_resume(self):
+    def ends_like(self, out, whole):
+        """Weights, moments, what the rule remembers, the generator and the log: bit by bit."""
+        return (tensors(out / "checkpoint.safetensors") == tensors(whole / "checkpoint.safetensors") and
+                self.log(out) == self.log(whole))
+
+    def kill_and_resume(self, times, *arguments):
         whole = self.folder / "whole"
         begin = time.monotonic()
-        process = self.start(whole)
-        process.communicate()
+        self.finish(whole, *arguments)
         duration = time.monotonic() - begin
-        self.assertEqual(process.returncode, 0)
         generator = random.Random(1)
         equal = kills = 0
-        for number in range(20):
+        for number in range(times):
             out = self.folder / str(number)
-            process = self.start(out)
+            process = self.start(out, *arguments)
             try:
                 process.communicate(timeout=generator.uniform(0.05, 0.95) * duration)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
                 kills += 1
-            process = self.start(out)
-            _, errors = process.communicate()
-            self.assertEqual(process.returncode, 0, errors)
-            equal += self.weights(out) == self.weights(whole) and self.log(out) == self.log(whole)
+            self.finish(out, *arguments)
+            equal += self.ends_like(out, whole)
             shutil.rmtree(out)
-        print(f"kill -9 at {kills} random instants of 20, then resume: {equal} of 20 bit-identical", file=sys.stderr)
-        self.assertEqual(equal, 20)
-        self.assertGreater(kills, 10)
+        print(f"kill -9 at {kills} random instants of {times}, then resume: {equal} of {times} bit-identical",
+              file=sys.stderr)
+        self.assertEqual(equal, times)
+        self.assertGreater(kills, times / 2)
+        return whole
+
+    def test_kill_at_random_instants_then_resume(self):
+        self.kill_and_resume(20, "--rule", "tpfp", "--checkpoint-steps", 3)
 
     def test_interrupt_leaves_a_checkpoint(self):
         out = self.folder / "run"
@@ -66,6 +73,62 @@ class InterruptionTest(ProgramTest):
         self.assertIn("--resume", output)
         self.assertEqual(run("evaluate", out).returncode, 0)
         self.assertFalse([p for p in out.iterdir() if ".part" in p.name])
+
+
+class LaboratoryInterruptionTest(InterruptionTest):
+    """The same in a laboratory, where corrections learn as well."""
+
+    IN_SITU = ("--model", "mpnn-in-situ", "--rule", "dat-unitary", "--calibration", 1, "--checkpoint-steps", 3)
+    CHIPS = ("--splitter", 0.06, "--phase", 0.06)
+    INSTRUMENT = ("--ports", 64, "--meshes", 3, "--idle-ports", "bar", *CHIPS, "--seed", 3)
+
+    test_interrupt_leaves_a_checkpoint = None  # as it stands above
+
+    def test_kill_at_random_instants_then_resume(self):
+        whole = self.kill_and_resume(6, *self.IN_SITU, *self.CHIPS, "--correction", "white-box")
+        held = tensors(whole / "checkpoint.safetensors")
+        for n in range(3):  # or there was nothing to compare
+            for name in ("theta_offset", "phi_offset", "splitter_error"):
+                self.assertTrue(any(held[f"rule/correction.{n}.{name}"][2]), (n, name))
+
+    def test_kill_with_a_network_as_correction(self):
+        self.kill_and_resume(3, *self.IN_SITU, *self.CHIPS, "--correction", "unet-4k")
+
+    def test_kill_with_an_instrument_elsewhere(self):
+        local = self.folder / "local"
+        self.finish(local, *self.IN_SITU, *self.CHIPS, "--chip-seed", 3)
+        with Instrument(self.folder / "instrument", *self.INSTRUMENT) as instrument:
+            whole = self.kill_and_resume(4, *self.IN_SITU, "--instrument", instrument.address)
+        self.assertTrue(self.ends_like(whole, local), "a remote chip is another than a local one of the same seed")
+
+    def test_the_instrument_dies(self):
+        epochs, out = 20, self.folder / "run"
+        local = self.folder / "local"
+        self.finish(local, *self.IN_SITU, *self.CHIPS, "--chip-seed", 3, epochs=epochs)
+        checkpoint = out / "checkpoint.safetensors"
+        with Instrument(self.folder / "instrument", *self.INSTRUMENT) as instrument:
+            arguments = (*self.IN_SITU, "--instrument", instrument.address)
+            process = self.start(out, *arguments, epochs=epochs)
+            while not (out / "metrics.jsonl").exists():
+                self.assertIsNone(process.poll(), "ended before its first epoch")
+                time.sleep(0.01)
+            instrument.kill()
+            _, errors = process.communicate(timeout=100)
+        self.assertEqual(process.returncode, 2, errors)
+        self.assertIn("RemoteSystem", errors)
+        self.assertIn(instrument.address, errors)
+        self.assertEqual(len(errors.strip().splitlines()), 1, errors)
+        self.assertNotIn("frame #", errors)
+        self.assertLess(len(self.log(out)), epochs)
+        # Nobody is there: nothing is lost by trying.
+        before = snapshot(out)
+        self.assertIn("RemoteSystem", self.rejected(*self.train(out, "--resume", "--seed", 3, "--batch-size", 16,
+                                                                *arguments, epochs=epochs)))
+        self.assertEqual(snapshot(out), before)
+        self.assertTrue(checkpoint.exists())
+        with Instrument(self.folder / "instrument", *self.INSTRUMENT):
+            self.finish(out, *arguments, epochs=epochs)
+        self.assertTrue(self.ends_like(out, local))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 Usage of a test: X_test.py PROGRAM DATA_ROOT [unittest arguments]"""
 
 import gzip
+import json
 import shutil
 import struct
 import subprocess
@@ -29,6 +30,24 @@ def idx(path, dims, data, magic=None):
         file.write(head + data)
 
 
+def npy(path, shape, values):
+    """Writes a NumPy file of float64."""
+    head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() +
+                     struct.pack(f"<{len(values)}d", *values))
+
+
+def tensors(path):
+    """Everything that a safetensors file holds, but for its notes."""
+    data = Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    head = json.loads(data[8 : 8 + length])
+    return {name: (entry["dtype"], entry["shape"],
+                   data[8 + length + entry["data_offsets"][0] : 8 + length + entry["data_offsets"][1]])
+            for name, entry in head.items() if name != "__metadata__"}
+
+
 def tiny_mnist(folder, train=256, test=64):
     """A small data set cut from the repository's: the first images."""
     raw = Path(folder) / "MNIST" / "raw"
@@ -45,6 +64,26 @@ def tiny_mnist(folder, train=256, test=64):
 
 def snapshot(folder):
     return {p.relative_to(folder): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
+
+
+class Instrument:
+    """`optotorch instrument` at work, as a context."""
+
+    def __init__(self, file, *arguments):
+        self.address = f"unix:{file}"
+        self.process = subprocess.Popen([PROGRAM, "instrument", "--listen", self.address, *map(str, arguments)],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.says = self.process.stdout.readline().strip()
+
+    def kill(self):
+        self.process.kill()
+        self.process.communicate()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
 
 
 class ProgramTest(unittest.TestCase):

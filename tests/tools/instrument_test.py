@@ -1,0 +1,200 @@
+"""optotorch instrument, and examples/instrument.py, as a client meets them that was written from docs/instrument.md."""
+
+import importlib.util
+import random
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from program import PROGRAM, main, run
+
+ROOT = Path(__file__).resolve().parents[2]
+PHASES, FIELDS, DONE, READINGS, FAILURE = range(2, 7)
+
+
+class Client:
+    def __init__(self, address):
+        family, _, place = address.partition(":")
+        if family == "unix":
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(30)
+            self.socket.connect(place)
+        else:
+            host, _, port = place.rpartition(":")
+            self.socket = socket.create_connection((host, int(port)), timeout=30)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def receive(self, size):
+        data = b""
+        while len(data) < size:
+            part = self.socket.recv(size - len(data))
+            if not part:
+                raise ConnectionError(f"{len(data)} of {size} bytes")
+            data += part
+        return data
+
+    def message(self):
+        kind, length = struct.unpack("<IQ", self.receive(12))
+        return kind, self.receive(length)
+
+    def greeting(self):
+        opening = self.receive(12)
+        return opening, *self.message()
+
+    def ask(self, kind, payload):
+        self.socket.sendall(struct.pack("<IQ", kind, len(payload)) + payload)
+        return self.message()
+
+
+class InstrumentTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp())
+        self.file = self.folder / "instrument"
+        self.address = f"unix:{self.file}"
+        self.processes = []
+
+    def tearDown(self):
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+        shutil.rmtree(self.folder)
+
+    def start(self, *command):
+        process = subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return process
+
+    def serve(self, *arguments, listen=None):
+        """The process and its first line."""
+        process = self.start(PROGRAM, "instrument", "--listen", listen or self.address, *arguments)
+        return process, process.stdout.readline().strip()
+
+    def test_says_what_it_serves_and_ends_when_told_to(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process, line = self.serve("--ports", 6, "--meshes", 3)
+            self.assertEqual(line, f"{self.address} serves 3 meshes of 6 ports, with taps")
+            for _ in range(2):
+                with Client(self.address) as client:
+                    opening, kind, payload = client.greeting()
+                self.assertEqual((opening, kind, len(payload)), (b"optoinst\1\0\0\0", 1, 12 + 3 * 12))
+                self.assertEqual(process.stdout.readline(), "connected\n")
+                self.assertTrue(process.stdout.readline().startswith("disconnected"))
+            self.assertTrue(self.file.exists())
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=30)
+            self.assertEqual((process.returncode, errors), (0, ""))
+            self.assertFalse(self.file.exists())
+
+    def test_a_chosen_port_is_told(self):
+        _, line = self.serve("--ports", 2, "--meshes", 1, "--no-taps", listen="tcp:127.0.0.1:0")
+        address, _, words = line.partition(" ")
+        self.assertNotEqual(address, "tcp:127.0.0.1:0")
+        self.assertEqual(words, "serves 1 mesh of 2 ports, without taps")
+        with Client(address) as client:
+            self.assertEqual(client.greeting()[2][4:8], struct.pack("<I", 0))
+
+    def test_wrong_words(self):
+        (self.folder / "file").write_text("mine")
+        for listen, say in (("instrument", "unix:PATH"), ("tcp:localhost", "tcp:HOST:PORT"),
+                            (f"unix:{self.folder}/missing/x", "missing/x"), (f"unix:{self.folder}/file", "file"),
+                            ("unix:" + 200 * "x", "bytes")):
+            result = run("instrument", "--listen", listen)
+            self.assertEqual((result.returncode, result.stdout), (2, ""))
+            self.assertIn(say, result.stderr)
+            self.assertNotIn("frame #", result.stderr)
+        self.assertEqual((self.folder / "file").read_text(), "mine")
+        for words in ((), ("--ports", 1), ("--meshes", 0), ("--splitter", 2), ("--phase", "nan")):
+            listen = ("--listen", self.address) if words else ()
+            self.assertEqual(run("instrument", *listen, *words).returncode, 2, words)
+            self.assertFalse(self.file.exists())
+        self.serve()
+        self.assertIn(self.address, run("instrument", "--listen", self.address).stderr)
+        self.assertTrue(self.file.exists())
+
+    def test_a_client_that_is_not_one(self):
+        process, _ = self.serve()
+        with Client(self.address) as client:
+            client.greeting()
+            client.socket.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            with self.assertRaises(OSError):
+                client.receive(1)
+        self.assertEqual(process.stdout.readline(), "connected\n")
+        self.assertIn("kind", process.stdout.readline())
+        with Client(self.address) as client:
+            client.greeting()
+            self.assertEqual(client.ask(PHASES, b"")[0], FAILURE)
+
+    def test_the_example_of_the_document(self):
+        lines = (ROOT / "docs/instrument.md").read_text().splitlines()
+        steps = []  # (direction, bytes)
+        for line in lines:
+            if line[:2] in ("< ", "> "):
+                step = bytes.fromhex(line[2:57])
+                if steps and steps[-1][0] == line[0]:
+                    step = steps.pop()[1] + step
+                steps.append((line[0], step))
+        self.assertEqual([direction for direction, _ in steps], ["<", ">", "<", ">", "<"])
+        self.serve("--ports", 2, "--meshes", 1, "--no-taps")
+        with Client(self.address) as client:
+            for direction, step in steps:
+                if direction == ">":
+                    client.socket.sendall(step)
+                    continue
+                heard = client.receive(len(step))
+                if step is steps[-1][1]:
+                    for value, expected in zip(struct.unpack("<2f", heard[-8:]), (0.25, 1)):
+                        self.assertAlmostEqual(value, expected, places=6)
+                    heard, step = heard[:-8], step[:-8]
+                self.assertEqual(heard, step)
+
+    @unittest.skipUnless(importlib.util.find_spec("numpy"), "no numpy")
+    def test_the_python_instrument_reads_what_the_program_reads(self):
+        ports, meshes, samples, mzis = 5, 3, 4, 10
+        numbers = random.Random(1)
+        values = lambda count: [numbers.uniform(-3, 3) for _ in range(count)]
+        phases = b"".join(struct.pack(f"<I{2 * mzis}d", screen, *values(2 * mzis)) +
+                          struct.pack(f"<{screen * ports}d", *values(screen * ports)) for screen in (1, 0, 1))
+        light = values(2 * samples * ports)
+        other = self.folder / "other"
+        self.serve("--ports", ports, "--meshes", meshes)
+        self.start(sys.executable, ROOT / "examples/instrument.py", "--listen", f"unix:{other}", "--ports", ports,
+                   "--meshes", meshes)
+        for _ in range(300):
+            if other.exists():
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)  # between bind and listen
+        for size, letter, tolerance in ((8, "f", 1e-4), (16, "d", 1e-11)):
+            heard = []
+            for address in (self.address, f"unix:{other}"):
+                with Client(address) as client:
+                    greeting = client.greeting()
+                    head = struct.pack("<4I", size, 1, samples, ports)
+                    fields = head + struct.pack(f"<{len(light)}{letter}", *light)
+                    self.assertEqual(client.ask(FIELDS, fields)[0], FAILURE)  # before phases
+                    self.assertEqual(client.ask(PHASES, phases + b"x")[0:1], (FAILURE,))
+                    self.assertEqual(client.ask(PHASES, phases), (DONE, b""))
+                    kind, payload = client.ask(FIELDS, fields)
+                    self.assertEqual((kind, payload[:16]),
+                                     (READINGS, struct.pack("<4I", size // 2, meshes, samples, ports)))
+                    readings = struct.unpack(f"<{meshes * samples * ports}{letter}", payload[16:])
+                    heard.append((greeting[:2], greeting[2][4:], readings))
+            (opening, layouts, readings), (other_opening, other_layouts, other_readings) = heard
+            self.assertEqual((opening, layouts), (other_opening, other_layouts))
+            self.assertLess(max(abs(a - b) for a, b in zip(readings, other_readings)), tolerance)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Trainings of a physical system, as a user meets them: what a run holds, and what is said of wrong input."""
+
+import json
+import shutil
+
+from program import Instrument, ProgramTest, main, npy, run, tensors
+
+COLUMNS, SLOTS, PORTS, MESHES = 64, 32, 64, 3
+CHIPS = ("--splitter", 0.06, "--phase", 0.06)
+
+
+class LaboratoryTest(ProgramTest):
+    MAKES_FINISHED = ("train", "--model", "mpnn-in-situ", "--rule", "dat-unitary", *CHIPS, "--epochs", 2,
+                      "--batch-size", 32, "--quiet")
+
+    def in_situ(self, out, *arguments, rule="dat-unitary", epochs=1):
+        return self.train(out, "--batch-size", 32, "--model", "mpnn-in-situ", "--rule", rule, *arguments, epochs=epochs)
+
+    def trained(self, name, *arguments, **options):
+        out = self.folder / name
+        result = run(*self.in_situ(out, *arguments, **options))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return out
+
+    def log(self, out):
+        return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+    def nothing_of(self, *arguments, say=(), rule="dat-unitary"):
+        """One error, and not even a folder."""
+        out = self.folder / "refused"
+        said = self.rejected(*self.in_situ(out, *arguments, rule=rule), say=say)
+        self.assertFalse(out.exists(), arguments)
+        return said
+
+    def errors(self, name, meshes=MESHES, shape=(COLUMNS, SLOTS), value=0.0, names=("theta", "phi")):
+        folder = self.folder / name
+        folder.mkdir()
+        for number in range(meshes):
+            for kind in names:
+                npy(folder / f"mesh{number}_{kind}.npy", shape, [value] * (shape[0] * shape[1]))
+        return folder
+
+    def phases_of(self, out):
+        return {name: held for name, held in tensors(out / "checkpoint.safetensors").items()
+                if name.endswith((".theta", ".phi", ".gamma")) and name.startswith("model/")}
+
+    def test_what_a_run_holds(self):
+        self.assertEqual(sorted(p.name for p in self.finished.iterdir()),
+                         ["checkpoint.safetensors", "config.json", "metrics.jsonl"])
+        config = json.loads((self.finished / "config.json").read_text())
+        for name, value in (("splitter", 0.06), ("phase", 0.06), ("correction", "white-box"), ("calibration", 1)):
+            self.assertEqual(config[name], value)
+        for line in self.log(self.finished):
+            self.assertEqual(list(line["measures"]), ["similarity_loss"])
+            self.assertGreater(line["measures"]["similarity_loss"], 0)
+        out = self.folder / "result.json"
+        self.assertEqual(run("evaluate", self.finished, "--json", out).returncode, 0)
+        self.assertEqual(json.loads(out.read_text())["accuracy"], self.log(self.finished)[-1]["test_accuracy"])
+        self.assertIn("PhysicalNetwork", run("info", self.finished).stdout)
+        self.assertEqual(self.rejected("export", self.finished, "--out", self.folder / "model.pt").count("\n"), 1)
+        self.assertFalse((self.folder / "model.pt").exists())
+
+    def test_every_rule_trains(self):
+        for rule, options in (("pat", ()), ("pat-output", ()), ("at", ()),
+                              ("dat-output", ("--calibration", 0, "--correction", "linear")),
+                              ("dat-separable", ("--calibration", 0, "--fusion", "in-place")),
+                              ("in-silico", ("--correction", "exact")), ("in-silico", ("--identify", 3))):
+            with self.subTest(rule=rule, options=options):
+                out = self.trained(rule + str(len(options)) + str(options[-1:]), *CHIPS, *options, "--alignment",
+                                   rule=rule)
+                self.assertEqual("measures" in self.log(out)[0], rule.startswith("dat"))
+                (cosine,) = self.log(out)[0]["alignment"]
+                self.assertLessEqual(abs(cosine), 1 + 1e-6)
+                if "exact" in options:
+                    self.assertAlmostEqual(cosine, 1, places=5)
+
+    def test_a_seed_of_its_own_for_the_chip(self):
+        same = self.trained("same", *CHIPS, "--chip-seed", 0)
+        again = self.trained("again", *CHIPS)
+        other = self.trained("other", *CHIPS, "--chip-seed", 1)
+        weights = [tensors(out / "checkpoint.safetensors") for out in (same, again, other)]
+        self.assertEqual(weights[0], weights[1])
+        self.assertNotEqual(weights[0], weights[2])
+
+    def test_errors_from_a_folder(self):
+        nothing = self.trained("nothing", "--errors", self.errors("zeros"))
+        perfect = self.trained("perfect")
+        self.assertEqual(tensors(nothing / "checkpoint.safetensors"), tensors(perfect / "checkpoint.safetensors"))
+        wrong = self.trained("wrong", "--errors", self.errors("large", value=0.2))
+        self.assertNotEqual(self.log(wrong)[0]["train_loss"], self.log(perfect)[0]["train_loss"])
+        damaged = self.errors("damaged")
+        (damaged / "mesh1_phi.npy").write_bytes(b"\x93NUMPY\x01\x00")
+        missing = self.errors("missing")
+        (missing / "mesh1_phi.npy").unlink()
+        strange = self.errors("strange", value=float("nan"))
+        for folder, say in ((damaged, "mesh1_phi.npy"), (missing, "mesh1_phi.npy"), (strange, "mesh0_theta.npy"),
+                            (self.errors("small", shape=(COLUMNS, SLOTS - 1)), "mesh0_theta.npy"),
+                            (self.errors("two", meshes=2), "mesh2_"), (self.errors("four", meshes=4), "mesh"),
+                            (self.errors("splitters", value=1.5, names=("splitter_left", "splitter_right")),
+                             "splitter"),
+                            (f"{missing}/absent", "absent"), (self.data, str(self.data)),
+                            (f"{self.folder}/zeros,{self.folder}/large", "large")):
+            self.nothing_of("--errors", folder, say=[say])
+
+    def test_sizes_out_of_range(self):
+        for option, value, say in (("--splitter", -1, "--splitter"), ("--splitter", 1.5, "splitter_error"),
+                                   ("--phase", "nan", "phase_error"), ("--phase", "inf", "--phase"),
+                                   ("--loss-db", 1000, "loss_db"), ("--crosstalk", 0.6, "crosstalk"),
+                                   ("--phase-bits", 30, "phase_bits"), ("--phase-bits", 2.5, "--phase-bits"),
+                                   ("--relative-noise", "nan", "relative_noise"), ("--chip-seed", -2, "--chip-seed"),
+                                   ("--correction-lr", 0, "--correction-lr"), ("--correction-lr", "nan", "rate"),
+                                   ("--calibration", -1, "--calibration"), ("--identify", 10**7, "--identify"),
+                                   ("--similarity-to-phases", "nan", "similarity_to_phases")):
+            self.nothing_of(option, value, say=[say])
+
+    def test_words(self):
+        self.nothing_of("--correction", "foo", say=["--correction", "foo", "white-box"])
+        self.nothing_of("--correction", "none", say=["--correction", "none"])
+        self.nothing_of("--fusion", "foo", say=["--fusion", "propagate"])
+        self.nothing_of("--correction", "none", "--identify", 2, rule="in-silico", say=["--identify"])
+        self.nothing_of(rule="tpfp", say=["--rule", "tpfp", "dat-unitary"])
+        for rule in ("dat-unitary", "pat", "at", "in-silico"):
+            out = self.folder / "hybrid"
+            self.rejected(*self.train(out, "--rule", rule), say=["--rule", rule, "mpnn-in-situ"])
+            self.assertFalse(out.exists())
+        for option, value in (("--splitter", 0.1), ("--correction", "linear"), ("--calibration", 1),
+                              ("--instrument", "unix:x"), ("--errors", "x"), ("--chip-seed", 1), ("--identify", 1)):
+            self.rejected(*self.train(out, option, value), say=[option, "mnist-hybrid", "mpnn-in-situ"])
+            self.assertFalse(out.exists())
+
+    def test_start(self):
+        # Calibration keeps the phases: they are those of the run that it began with.
+        out = self.trained("start", "--start", self.finished, *CHIPS, "--seed", 5, "--calibration", 1)
+        self.assertTrue(self.phases_of(out))
+        self.assertEqual(self.phases_of(out), self.phases_of(self.finished))
+        self.nothing_of("--start", self.folder / "absent", say=["--start", "absent"])
+        self.nothing_of("--start", self.data, say=["mesh0_theta.npy"])
+        hybrid = self.folder / "hybrid"
+        self.assertEqual(run(*self.train(hybrid, epochs=1)).returncode, 0)
+        self.nothing_of("--start", hybrid, say=["--start", "3 meshes"])
+        damaged = self.copy()
+        (damaged / "checkpoint.safetensors").write_bytes(b"damaged")
+        self.nothing_of("--start", damaged, say=["checkpoint.safetensors"])
+        shutil.rmtree(damaged)
+
+    def test_resume_with_other_options(self):
+        before = {p.name: p.read_bytes() for p in self.finished.iterdir()}
+        for options, name in ((("--splitter", 0.05, "--phase", 0.06), "splitter"),
+                              ((*CHIPS, "--correction", "linear"), "correction"),
+                              ((*CHIPS, "--chip-seed", 1), "chip_seed"),
+                              ((*CHIPS, "--calibration", 0), "calibration")):
+            self.rejected(*self.in_situ(self.finished, "--resume", *options, epochs=2), say=[name])
+        self.assertEqual({p.name: p.read_bytes() for p in self.finished.iterdir()}, before)
+
+    def test_a_damaged_correction(self):
+        out = self.copy()
+        path = out / "checkpoint.safetensors"
+        path.write_bytes(path.read_bytes().replace(b"correction.1.theta_offset", b"correction.1.theta_offsex"))
+        for command in ("evaluate", "info"):
+            self.rejected(command, out, say=["correction.1.theta_offset"])
+
+    def test_instruments(self):
+        self.nothing_of("--instrument", f"unix:{self.folder}/nobody", say=["RemoteSystem", "nobody"])
+        self.nothing_of("--instrument", "nonsense", say=["unix:PATH"])
+        self.nothing_of("--instrument", "unix:x", "--errors", "x", say=["--errors", "--instrument"])
+        self.nothing_of("--instrument", "unix:x", "--splitter", 0.1, say=["--instrument", "--splitter"])
+        self.nothing_of("--instrument", "unix:x", "--chip-seed", 1, say=["--instrument", "chip seed"])
+        self.nothing_of("--instrument", "unix:x", "--correction", "exact", rule="in-silico", say=["--correction"])
+        for number, (arguments, say) in enumerate((
+                (("--ports", 8, "--idle-ports", "bar"), ["64 ports", "8 ports"]),
+                (("--ports", PORTS), ["idle ports: bar", "idle ports: wire"]),
+                (("--ports", PORTS, "--idle-ports", "bar", "--meshes", 2), ["3, one a mesh", "2"]))):
+            with Instrument(self.folder / str(number), *arguments) as instrument:
+                self.nothing_of("--instrument", instrument.address, say=say)
+        with Instrument(self.folder / "blind", "--ports", PORTS, "--idle-ports", "bar", "--no-taps") as instrument:
+            self.trained("output", "--instrument", instrument.address, rule="dat-output")
+            out = self.folder / "taps"
+            self.rejected(*self.in_situ(out, "--instrument", instrument.address), say=["taps"])
+            self.assertFalse((out / "checkpoint.safetensors").exists())
+
+
+if __name__ == "__main__":
+    main()
