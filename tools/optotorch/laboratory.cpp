@@ -11,9 +11,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
-#include <sstream>
 
 #include "optotorch/run.h"
+#include "optotorch/words.h"
 
 namespace optotorch::tools {
 namespace {
@@ -51,15 +51,6 @@ void require_known(const char* option, const std::string& value, const std::vect
   OPTOTORCH_CHECK(std::find(known.begin(), known.end(), value) != known.end(), .where = "optotorch",
                   .argument = option, .expected = "one of " + c10::Join(", ", known),
                   .got = "'" + value + "'", .remedy = "The nearest is '" + nearest_name(value, known) + "'");
-}
-
-std::vector<std::string> split_at_commas(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) {
-    parts.push_back(part);
-  }
-  return parts;
 }
 
 /// A white box that knows what no measurement told it.

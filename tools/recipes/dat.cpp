@@ -7,9 +7,9 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <sstream>
 
 #include "optotorch/networks.h"
+#include "optotorch/words.h"
 #include "recipes/dat_systems.h"
 #include "recipes/details.h"
 
@@ -17,15 +17,6 @@ namespace optotorch::tools {
 namespace {
 
 const std::string in_silico = "in silico", haar = "haar";
-
-std::vector<std::string> split_at_commas(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) {
-    parts.push_back(part);
-  }
-  return parts;
-}
 
 double number(const RecipeOptions& options, const std::string& name) {
   const auto& text = options.own.at(name);
