@@ -36,11 +36,7 @@ class CorrectionTest : public ::testing::TestWithParam<CorrectionCase> {
   }
 
   torch::Tensor meaning(const Correction& of, double c) const {
-    Parameters p;
-    for (const auto& item : of.named_parameters()) {
-      p[item.key()] = item.value();
-    }
-    return GetParam().meaning(x, mesh->tensors(), mesh->layout(), p, c);
+    return GetParam().meaning(x, mesh->tensors(), mesh->layout(), testing::parameters_of(of), c);
   }
 
   /// Re <g, S>.
@@ -48,13 +44,8 @@ class CorrectionTest : public ::testing::TestWithParam<CorrectionCase> {
     return at::real(g.conj() * correction->predict(*mesh, x, c).s).sum().item<double>();
   }
 
-  static Parameters take_gradients(torch::nn::Module& module) {
-    Parameters result;
-    for (auto& item : module.named_parameters()) {
-      result[item.key()] = item.value().grad();
-      item.value().mutable_grad() = torch::Tensor();
-    }
-    return result;
+  static Parameters take_gradients(const torch::nn::Module& module) {
+    return testing::take_gradients(testing::parameters_of(module));
   }
 
   static void expect_none(const Parameters& gradients) {

@@ -10,17 +10,17 @@
 #include <optotorch/modules/physical_network.h>
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/white_box_correction.h>
-#include <optotorch/trainers/rules/rule.h>
+#include <support/parameters.h>
 #include <torch/nn/functional/loss.h>
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace optotorch::testing::laboratories {
 
-using Tensors = std::map<std::string, torch::Tensor>;
+using Tensors = Parameters;
+using testing::expect_equal;
 
 inline constexpr int64_t ports = 6, batch = 5, classes = 4;
 inline constexpr size_t meshes = 3;
@@ -29,33 +29,47 @@ inline Imperfections errors() {
   return Imperfections().splitter_error(0.1).phase_error(0.2);
 }
 
-inline std::shared_ptr<ElectroOpticActivationImpl> activation() {
-  return std::make_shared<ElectroOpticActivationImpl>(ElectroOpticActivationOptions().gain(1.3).bias(0.7));
+inline ElectroOpticActivationOptions electro_optics() {
+  return ElectroOpticActivationOptions().gain(1.3).bias(0.7);
 }
 
-inline std::vector<Chip> chips(int64_t of_ports = ports, const Imperfections& imperfections = errors()) {
+inline std::shared_ptr<ElectroOpticActivationImpl> activation() {
+  return std::make_shared<ElectroOpticActivationImpl>(electro_optics());
+}
+
+inline std::vector<Chip> chips(const MziMeshOptions& mesh = ports,
+                               const Imperfections& imperfections = errors()) {
   std::vector<Chip> all;
   for (size_t n = 0; n < meshes; ++n) {
-    all.emplace_back(MziMeshOptions(of_ports).layout(), imperfections, static_cast<int64_t>(n) + 1);
+    all.emplace_back(mesh.layout(), imperfections, static_cast<int64_t>(n) + 1);
   }
   return all;
 }
 
-inline std::shared_ptr<SimulatedSystem> simulated(bool taps = true, int64_t of_ports = ports) {
-  return std::make_shared<SimulatedSystem>(chips(of_ports),
+inline std::shared_ptr<SimulatedSystem> simulated(bool taps = true, const MziMeshOptions& mesh = ports,
+                                                  const Imperfections& imperfections = errors()) {
+  return std::make_shared<SimulatedSystem>(chips(mesh, imperfections),
                                            SimulatedSystemOptions().activation(activation()).taps(taps));
 }
 
+/// Options of a network for `simulated(taps, mesh)`.
+inline PhysicalNetworkOptions three(const MziMeshOptions& mesh = ports) {
+  return PhysicalNetworkOptions(mesh).meshes(static_cast<int64_t>(meshes)).activation(activation());
+}
+
 inline PhysicalNetwork network_of(const std::shared_ptr<PhysicalSystem>& system,
-                                  Fusion fusion = Fusion::propagate, bool internal_states = true) {
-  PhysicalNetwork network(system, PhysicalNetworkOptions(system->ports())
-                                      .meshes(static_cast<int64_t>(meshes))
-                                      .activation(activation())
-                                      .detection(Detection::intensity)
-                                      .fusion(fusion)
-                                      .internal_states(internal_states));
+                                  const PhysicalNetworkOptions& options) {
+  PhysicalNetwork network(system, options);
   network->to(torch::kFloat64);
   return network;
+}
+
+/// A network whose output are intensities.
+inline PhysicalNetwork network_of(const std::shared_ptr<PhysicalSystem>& system,
+                                  Fusion fusion = Fusion::propagate, bool internal_states = true) {
+  return network_of(
+      system,
+      three(system->ports()).detection(Detection::intensity).fusion(fusion).internal_states(internal_states));
 }
 
 inline std::vector<std::shared_ptr<WhiteBoxCorrection>> correct(PhysicalNetworkImpl& network) {
@@ -133,14 +147,6 @@ inline std::vector<torch::Tensor> gradients(const torch::nn::Module& module) {
     all.push_back(parameter.grad().defined() ? parameter.grad().clone() : torch::Tensor());
   }
   return all;
-}
-
-inline void expect_equal(const Tensors& a, const Tensors& b, const std::string& what = "") {
-  ASSERT_EQ(a.size(), b.size()) << what;
-  for (const auto& [name, tensor] : a) {
-    ASSERT_EQ(b.count(name), 1U) << what << " " << name;
-    EXPECT_TRUE(tensor.equal(b.at(name))) << what << " " << name;
-  }
 }
 
 }  // namespace optotorch::testing::laboratories

@@ -9,6 +9,7 @@
 #include <optotorch/modules/physical_network.h>
 #include <optotorch/modules/sepn.h>
 #include <optotorch/modules/white_box_correction.h>
+#include <support/parameters.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <functional>
@@ -21,8 +22,6 @@
 #include <vector>
 
 namespace optotorch::testing {
-
-using Parameters = std::map<std::string, torch::Tensor>;
 
 /// A correction and its meaning, S for the mesh and the correction's parameters `p` at strength c.
 struct CorrectionCase {
@@ -82,6 +81,17 @@ inline void perturb(Correction& correction, double size = 0.1) {
   correction.constrain();
 }
 
+/// The network, every mesh of which gets a correction of its own.
+inline PhysicalNetwork corrected(PhysicalNetwork network, const CorrectionCase& row, double size = 0.1) {
+  std::vector<std::shared_ptr<Correction>> corrections;
+  for (const auto& mesh : network->meshes()) {
+    corrections.push_back(row.make(mesh->layout()));
+    perturb(*corrections.back(), size);
+  }
+  network->set_corrections(corrections);
+  return network;
+}
+
 /// y = sqrt(1 - tap) cos(p) exp(-ip) z, p = (gain |z|^2 + bias) / 2.
 inline torch::Tensor electro_optic(const torch::Tensor& z, const ElectroOpticActivationOptions& o) {
   const auto p = (o.gain() * z.abs().square() + o.bias()) / 2;
@@ -93,8 +103,19 @@ inline torch::Tensor unit(const torch::Tensor& intensity) {
   return intensity / intensity.square().sum(1, /*keepdim=*/true).sqrt();
 }
 
-/// Its parameters are leaves of their own, named as the network's ("0.theta") and as a rule's state names
-/// those of the corrections ("correction.0.matrix").
+/// Everything that learns, named as the network's ("0.theta") and as a rule's state names those of the
+/// corrections ("correction.0.matrix").
+inline Parameters learners(const PhysicalNetworkImpl& network) {
+  auto all = parameters_of(network);
+  for (size_t n = 0; n < network.corrections().size(); ++n) {
+    for (const auto& [name, parameter] : parameters_of(*network.corrections()[n])) {
+      all[c10::str("correction.", n, ".", name)] = parameter;
+    }
+  }
+  return all;
+}
+
+/// Its parameters are leaves of their own, by the names of `learners`.
 class SlowNetwork {
  public:
   SlowNetwork(const PhysicalNetworkImpl& network, std::optional<CorrectionCase> correction,
@@ -103,13 +124,8 @@ class SlowNetwork {
         count_(network.meshes().size()),
         correction_(std::move(correction)),
         activation_(activation) {
-    for (const auto& item : network.named_parameters()) {
-      leaves[item.key()] = item.value().detach().clone().requires_grad_();
-    }
-    for (size_t n = 0; n < network.corrections().size(); ++n) {
-      for (const auto& item : network.corrections()[n]->named_parameters()) {
-        leaves[c10::str("correction.", n, ".", item.key())] = item.value().detach().clone().requires_grad_();
-      }
+    for (const auto& [name, parameter] : learners(network)) {
+      leaves[name] = parameter.detach().clone().requires_grad_();
     }
   }
 
