@@ -6,10 +6,17 @@ set(OPTOTORCH_INCLUDE_ROOT ${PROJECT_BINARY_DIR}/include)
 
 option(OPTOTORCH_PRECOMPILED_HEADERS "Parse LibTorch's headers once a target: builds in a third of the time" ON)
 
-# optotorch_precompile(TARGET HEADER...): files still include what they use; this only spares parsing it again.
+# optotorch_precompile(TARGET HEADER... | SHARED_WITH other): files still include what they use; this only spares parsing
+# it again. Targets of the same flags share what the first of them has parsed.
 function(optotorch_precompile target)
-  if(OPTOTORCH_PRECOMPILED_HEADERS)
-    target_precompile_headers(${target} PRIVATE <ATen/ATen.h> <torch/types.h> ${ARGN})
+  cmake_parse_arguments(PRECOMPILE "" "SHARED_WITH" "" ${ARGN})
+  if(NOT OPTOTORCH_PRECOMPILED_HEADERS)
+    return()
+  endif()
+  if(PRECOMPILE_SHARED_WITH)
+    target_precompile_headers(${target} REUSE_FROM ${PRECOMPILE_SHARED_WITH})
+  else()
+    target_precompile_headers(${target} PRIVATE <ATen/ATen.h> <torch/types.h> ${PRECOMPILE_UNPARSED_ARGUMENTS})
   endif()
 endfunction()
 
