@@ -8,7 +8,6 @@
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/white_box_correction.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <functional>
 
@@ -47,12 +46,6 @@ const std::vector<CorrectionEntry>& corrections() {
   return all;
 }
 
-void require_known(const char* option, const std::string& value, const std::vector<std::string>& known) {
-  OPTOTORCH_CHECK(std::find(known.begin(), known.end(), value) != known.end(), .where = "optotorch",
-                  .argument = option, .expected = "one of " + c10::Join(", ", known),
-                  .got = "'" + value + "'", .remedy = "The nearest is '" + nearest_name(value, known) + "'");
-}
-
 /// A white box that knows what no measurement told it.
 std::shared_ptr<Correction> exact_correction(const Chip& chip) {
   auto correction = std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(chip.layout()));
@@ -86,23 +79,16 @@ void copy(const torch::Tensor& from, torch::Tensor& to) {
 }  // namespace
 
 std::vector<std::string> correction_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : corrections()) {
-    names.push_back(entry.name);
-  }
-  return names;
+  return names_of(corrections());
 }
 
 double usual_rate(const std::string& correction) {
-  require_known("--correction", correction, correction_names());
-  const auto& all = corrections();
-  return std::find_if(all.begin(), all.end(), [&](const auto& entry) { return entry.name == correction; })
-      ->rate;
+  return find_by_name("optotorch", "--correction", corrections(), correction).rate;
 }
 
 void check(const Laboratory& laboratory) {
-  require_known("--correction", laboratory.correction, correction_names());
-  require_known("--fusion", laboratory.fusion, {"propagate", "in-place"});
+  require_word("optotorch", "--correction", laboratory.correction, correction_names());
+  require_word("optotorch", "--fusion", laboratory.fusion, {"propagate", "in-place"});
   OPTOTORCH_CHECK(laboratory.instrument.empty() || laboratory.errors.empty(), .where = "optotorch",
                   .argument = "--errors", .expected = "none beside --instrument", .got = laboratory.errors,
                   .remedy = "Errors are those of simulated chips");

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 
+#include "optotorch/words.h"
+
 namespace optotorch::tools {
 namespace {
 
@@ -165,11 +167,7 @@ std::vector<RuleName> rule_descriptions() {
 }
 
 std::vector<std::string> rule_names() {
-  std::vector<std::string> names;
-  for (const auto& rule : rule_descriptions()) {
-    names.push_back(rule.name);
-  }
-  return names;
+  return names_of(rule_descriptions());
 }
 
 bool reads_taps(const std::string& rule) {
@@ -210,11 +208,7 @@ std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, c
       return entry.make(TwoPassForwardOptions(preset.two_pass).seed(context.seed), preset);
     }
   }
-  reject({.where = "optotorch",
-          .argument = "--rule",
-          .expected = "one of " + c10::Join(", ", rule_names()),
-          .got = "'" + name + "'",
-          .remedy = "The nearest is '" + nearest_name(name, rule_names()) + "'"});
+  reject_word("optotorch", "--rule", name, rule_names());
 }
 
 }  // namespace optotorch::tools
