@@ -7,11 +7,12 @@
 #include <optotorch/modules/sepn.h>
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/white_box_correction.h>
+#include <optotorch/trainers/identify.h>
+#include <optotorch/trainers/rules/laboratory.h>
 
-#include <filesystem>
+#include <cstdio>
 #include <functional>
 
-#include "optotorch/run.h"
 #include "optotorch/words.h"
 
 namespace optotorch::tools {
@@ -57,24 +58,25 @@ std::shared_ptr<Correction> exact_correction(const Chip& chip) {
   return correction;
 }
 
-std::vector<MziMeshImpl*> meshes_of(HybridImpl& model) {
-  std::vector<MziMeshImpl*> meshes;
-  for (const auto& module : model.modules(/*include_self=*/false)) {
-    if (auto* mesh = module->as<MziMeshImpl>()) {
-      meshes.push_back(mesh);
+/// What a network's layers before the laboratory make of images.
+class Light : public BatchSource {
+ public:
+  Light(HybridImpl& model, size_t layers, const BatchSource& images)
+      : model_(model), layers_(layers), images_(images) {}
+  int64_t size() const override { return images_.size(); }
+  Batch batch(int64_t epoch, int64_t index) const override {
+    auto batch = images_.batch(epoch, index);
+    for (size_t i = 0; i < layers_; ++i) {
+      batch.data = model_.layer(i).forward(batch.data);
     }
+    return batch;
   }
-  return meshes;
-}
 
-void copy(const torch::Tensor& from, torch::Tensor& to) {
-  OPTOTORCH_CHECK(from.defined() == to.defined() && (!from.defined() || from.sizes() == to.sizes()),
-                  .where = "optotorch", .argument = "--start", .expected = describe(to),
-                  .got = describe(from), .remedy = "The meshes must be of one design");
-  if (to.defined()) {
-    to.copy_(from);
-  }
-}
+ private:
+  HybridImpl& model_;
+  size_t layers_;
+  const BatchSource& images_;
+};
 
 }  // namespace
 
@@ -169,34 +171,14 @@ void correct(PhysicalNetworkImpl& network, const Laboratory& laboratory, int64_t
   }
 }
 
-void start_from(HybridImpl& model, const std::string& start) {
-  const torch::NoGradGuard no_grad;
-  const auto to = meshes_of(model);
-  OPTOTORCH_CHECK(std::filesystem::is_directory(start), .where = "optotorch", .argument = "--start",
-                  .expected = "the folder of a run or of .npy files", .got = "'" + start + "'",
-                  .remedy = "Check the path");
-  if (!std::filesystem::exists(start + "/config.json")) {
-    for (size_t k = 0; k < to.size(); ++k) {
-      const auto phases = import_phases(start, to[k]->layout(), static_cast<int64_t>(k));
-      copy(phases.theta, to[k]->theta);
-      copy(phases.phi, to[k]->phi);
-      copy(to[k]->gamma.defined() ? phases.gamma : torch::Tensor(), to[k]->gamma);
-    }
-    return;
-  }
-  auto run = load_model(load_config(start), start);
-  const auto from = meshes_of(*run);
-  OPTOTORCH_CHECK(from.size() == to.size(), .where = "optotorch", .argument = "--start",
-                  .expected = c10::str(to.size(), " meshes"), .got = std::to_string(from.size()),
-                  .remedy = "Start from a run of the same network");
-  for (size_t k = 0; k < to.size(); ++k) {
-    OPTOTORCH_CHECK(from[k]->layout() == to[k]->layout(), .where = "optotorch", .argument = "--start",
-                    .expected = "meshes of the same layout", .got = "others",
-                    .remedy = "Start from a run of the same network");
-    copy(from[k]->theta, to[k]->theta);
-    copy(from[k]->phi, to[k]->phi);
-    copy(from[k]->gamma, to[k]->gamma);
-  }
+void identify_errors(HybridImpl& model, const BatchSource& images, const Laboratory& laboratory,
+                     int64_t seed) {
+  auto [network, index] = laboratory_network("optotorch", model);
+  const auto losses =
+      identify(*network, Light(model, index, images),
+               IdentifyOptions().batches(laboratory.identify).rate(laboratory.correction_rate).seed(seed));
+  std::fprintf(stderr, "identified from %lld samples: similarity loss %.3g, then %.3g\n",
+               static_cast<long long>(network->system()->measurements()), losses.front(), losses.back());
 }
 
 }  // namespace optotorch::tools

@@ -16,7 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "optotorch/command.h"
-#include "optotorch/run.h"
+#include "optotorch/versions.h"
 #include "optotorch/words.h"
 #include "recipes/page.h"
 #include "recipes/recipe.h"

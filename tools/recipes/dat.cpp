@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "optotorch/networks.h"
+#include "optotorch/run_network.h"
 #include "optotorch/words.h"
 #include "recipes/dat_systems.h"
 #include "recipes/details.h"

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "optotorch/run_network.h"
 #include "optotorch/words.h"
 
 namespace optotorch::tools {
