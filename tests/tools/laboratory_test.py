@@ -174,9 +174,11 @@ class LaboratoryTest(ProgramTest):
                 self.nothing_of("--instrument", instrument.address, say=say)
         with Instrument(self.folder / "blind", "--ports", PORTS, "--idle-ports", "bar", "--no-taps") as instrument:
             self.trained("output", "--instrument", instrument.address, rule="dat-output")
-            out = self.folder / "taps"
-            self.rejected(*self.in_situ(out, "--instrument", instrument.address), say=["taps"])
-            self.assertFalse((out / "checkpoint.safetensors").exists())
+            for rule, options, needs in (("dat-unitary", (), "--rule dat-unitary"), ("at", (), "--rule at"),
+                                         ("dat-separable", (), "--rule dat-separable"),
+                                         ("in-silico", ("--identify", 2), "--identify")):
+                self.nothing_of("--instrument", instrument.address, *options, rule=rule,
+                                say=["taps", needs, instrument.address, "dat-output"])
 
 
 if __name__ == "__main__":

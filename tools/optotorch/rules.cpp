@@ -25,7 +25,7 @@ struct Entry {
 struct LaboratoryEntry {
   RuleName rule;
   std::shared_ptr<Rule> (*make)(const RuleContext& context, const Preset& preset);
-  bool taps = true;
+  Taps taps = Taps::welcome;
 };
 
 std::shared_ptr<Rule> two_pass(const TwoPassForwardOptions& options) {
@@ -118,26 +118,29 @@ const std::vector<LaboratoryEntry>& laboratory_entries() {
        [](Context, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<PhysicsAware>(); }},
       {{"pat-output", "physics-aware training that knows the measured output alone"},
        [](Context, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<PhysicsAware>(); },
-       /*taps=*/false},
+       Taps::unused},
       {{"at", "adaptive training: meshes are frozen one by one, those behind learn in silico"},
        [](Context context, const Preset&) -> std::shared_ptr<Rule> {
          constexpr int64_t stages = 2;  // of three meshes
          return std::make_shared<AdaptiveTraining>(
              std::max<int64_t>(1, context.epochs * context.steps_per_epoch / stages));
-       }},
+       },
+       Taps::needed},
       {{"dat-output", "dual adaptive training without internal states"},
        [](Context context, const Preset& preset) {
          return dual_adaptive(Similarity::output, context, preset);
        },
-       /*taps=*/false},
+       Taps::unused},
       {{"dat-unitary", "dual adaptive training with internal states"},
        [](Context context, const Preset& preset) {
          return dual_adaptive(Similarity::unitary, context, preset);
-       }},
+       },
+       Taps::needed},
       {{"dat-separable", "the same, every correction by itself"},
        [](Context context, const Preset& preset) {
          return dual_adaptive(Similarity::separable, context, preset);
-       }},
+       },
+       Taps::needed},
   };
   return all;
 }
@@ -170,13 +173,13 @@ std::vector<std::string> rule_names() {
   return names_of(rule_descriptions());
 }
 
-bool reads_taps(const std::string& rule) {
+Taps taps_of(const std::string& rule) {
   for (const auto& entry : laboratory_entries()) {
     if (entry.rule.name == rule) {
       return entry.taps;
     }
   }
-  return true;
+  return Taps::unused;
 }
 
 std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, const RuleContext& context) {

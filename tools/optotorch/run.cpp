@@ -9,6 +9,7 @@
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/datasets/split.h>
 #include <optotorch/trainers/rules/in_silico.h>
+#include <optotorch/trainers/rules/laboratory.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/optim/adam.h>
 
@@ -49,6 +50,20 @@ void require_place(const RunConfig& config, const RunOptions& options) {
                   .expected = "a new or empty folder", .got = folder,
                   .remedy = "Continue the run in it with --resume, or choose another folder");
   require_same_run(config, folder);
+}
+
+/// What the first measurement would complain of when the folder is made already.
+void require_taps(const HybridImpl& model, const RunConfig& config) {
+  const bool identifies = config.laboratory.identify > 0;
+  if (taps_of(config.rule) != Taps::needed && !identifies) {
+    return;
+  }
+  OPTOTORCH_CHECK(laboratory_network("optotorch", model).first->system()->has_taps(), .where = "optotorch",
+                  .argument = "--instrument",
+                  .expected = "one with taps behind every mesh, for " +
+                              (identifies ? std::string("--identify") : "--rule " + config.rule),
+                  .got = config.laboratory.instrument + ", without taps",
+                  .remedy = "Without taps there are the rules 'dat-output' and 'pat-output'");
 }
 
 /// Writes what a new run begins with.
@@ -133,6 +148,7 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
                                .epochs = config.epochs,
                                .steps_per_epoch = train.size(),
                                .laboratory = config.laboratory});
+  require_taps(*model, config);
   begin_folder(config, options.folder);  // what was asked for is there
   if (config.laboratory.identify > 0) {
     identify_errors(*model, train, config.laboratory, config.seed);
