@@ -110,8 +110,10 @@ class LaboratoryTest(ProgramTest):
                                    ("--relative-noise", "nan", "relative_noise"), ("--chip-seed", -2, "--chip-seed"),
                                    ("--correction-lr", 0, "--correction-lr"), ("--correction-lr", "nan", "rate"),
                                    ("--calibration", -1, "--calibration"), ("--identify", 10**7, "--identify"),
-                                   ("--similarity-to-phases", "nan", "similarity_to_phases")):
+                                   ("--similarity-to-phases", "nan", "--similarity-to-phases")):
             self.nothing_of(option, value, say=[say])
+        for option in ("--correction-lr", "--similarity-to-phases"):
+            self.nothing_of(option, "nan", "--identify", 2, rule="in-silico", say=[option])
 
     def test_words(self):
         self.nothing_of("--correction", "foo", say=["--correction", "foo", "white-box"])

@@ -10,6 +10,7 @@
 #include <optotorch/trainers/identify.h>
 #include <optotorch/trainers/rules/laboratory.h>
 
+#include <cmath>
 #include <cstdio>
 #include <functional>
 
@@ -111,6 +112,13 @@ void check(const Laboratory& laboratory) {
   OPTOTORCH_CHECK(laboratory.identify >= 0 && laboratory.identify <= 1'000'000, .where = "optotorch",
                   .argument = "--identify", .expected = "0 to 1000000",
                   .got = std::to_string(laboratory.identify), .remedy = "");
+  // Also where the rule asks for neither: config.json has no word for NaN.
+  OPTOTORCH_CHECK(std::isfinite(laboratory.correction_rate) && laboratory.correction_rate > 0,
+                  .where = "optotorch", .argument = "--correction-lr", .expected = "a positive learning rate",
+                  .got = c10::str(laboratory.correction_rate), .remedy = "");
+  OPTOTORCH_CHECK(std::isfinite(laboratory.similarity_to_phases) && laboratory.similarity_to_phases >= 0,
+                  .where = "optotorch", .argument = "--similarity-to-phases", .expected = "at least 0",
+                  .got = c10::str(laboratory.similarity_to_phases), .remedy = "");
 }
 
 std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& layout, int64_t meshes,
