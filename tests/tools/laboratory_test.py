@@ -154,6 +154,20 @@ class LaboratoryTest(ProgramTest):
             self.rejected(*self.in_situ(self.finished, "--resume", *options, epochs=2), say=[name])
         self.assertEqual({p.name: p.read_bytes() for p in self.finished.iterdir()}, before)
 
+    def test_resume_does_not_identify_again(self):
+        out = self.folder / "run"
+        checkpoint = out / "checkpoint.safetensors"
+        command = self.in_situ(out, *CHIPS, "--identify", 3, "--resume", rule="in-silico")
+        self.assertIn("identified from 96 samples", run(*command).stderr)
+        held = tensors(checkpoint)
+        again = run(*command)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertNotIn("identified", again.stderr)
+        self.assertEqual(tensors(checkpoint), held)
+        checkpoint.unlink()  # as if it had been killed before the first
+        self.assertIn("identified from 96 samples", run(*command).stderr)
+        self.assertEqual(tensors(checkpoint), held)
+
     def test_a_damaged_correction(self):
         out = self.copy()
         path = out / "checkpoint.safetensors"

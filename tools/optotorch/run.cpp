@@ -53,8 +53,7 @@ void require_place(const RunConfig& config, const RunOptions& options) {
 }
 
 /// What the first measurement would complain of when the folder is made already.
-void require_taps(const HybridImpl& model, const RunConfig& config) {
-  const bool identifies = config.laboratory.identify > 0;
+void require_taps(const HybridImpl& model, const RunConfig& config, bool identifies) {
   if (taps_of(config.rule) != Taps::needed && !identifies) {
     return;
   }
@@ -148,9 +147,12 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
                                .epochs = config.epochs,
                                .steps_per_epoch = train.size(),
                                .laboratory = config.laboratory});
-  require_taps(*model, config);
+  // A run that is continued has what was identified in its checkpoint.
+  const bool identifies =
+      config.laboratory.identify > 0 && !(options.resume && keeps_corrections(options.folder));
+  require_taps(*model, config, identifies);
   begin_folder(config, options.folder);  // what was asked for is there
-  if (config.laboratory.identify > 0) {
+  if (identifies) {
     identify_errors(*model, train, config.laboratory, config.seed);
   }
   const auto optimizer = make_optimizer(*model, config.learning_rate, preset);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <vector>
 
 #include "optotorch/networks.h"
@@ -38,6 +39,15 @@ void copy(const torch::Tensor& from, torch::Tensor& to) {
   }
 }
 
+std::string checkpoint_path(const std::string& folder) {
+  return folder + "/checkpoint.safetensors";
+}
+
+bool holds_corrections(const std::map<std::string, torch::Tensor>& rule_state) {
+  return std::any_of(rule_state.begin(), rule_state.end(),
+                     [](const auto& entry) { return entry.first.starts_with("correction."); });
+}
+
 }  // namespace
 
 Hybrid make_network(const RunConfig& config) {
@@ -61,18 +71,18 @@ Hybrid load_model(const RunConfig& config, const std::string& folder, bool best)
                   .argument = "classes", .expected = "1 to 100000 in config.json",
                   .got = std::to_string(config.classes), .remedy = "");
   auto model = make_network(config);
-  const std::string checkpoint = folder + "/checkpoint.safetensors";
+  const auto checkpoint = checkpoint_path(folder);
   load_checkpoint_weights(checkpoint, *model, best);
   const auto rule_state = load_checkpoint_rule(checkpoint);
-  if (find_preset(config.model).make_in != nullptr) {
-    const auto corrections = laboratory_network("optotorch", *model).first->corrections();
-    const bool learnt = std::any_of(rule_state.begin(), rule_state.end(),
-                                    [](const auto& entry) { return entry.first.starts_with("correction."); });
-    if (learnt) {  // physics-aware training has none
-      load_parameters("optotorch", corrections, rule_state);
-    }
+  if (find_preset(config.model).make_in != nullptr && holds_corrections(rule_state)) {
+    load_parameters("optotorch", laboratory_network("optotorch", *model).first->corrections(), rule_state);
   }
   return model;
+}
+
+bool keeps_corrections(const std::string& folder) {
+  const auto checkpoint = checkpoint_path(folder);
+  return std::filesystem::exists(checkpoint) && holds_corrections(load_checkpoint_rule(checkpoint));
 }
 
 void start_from(HybridImpl& model, const std::string& start) {

@@ -18,6 +18,10 @@ Hybrid make_network(const RunConfig& config);
 /// The network of a run, with the weights of its last step (or of its best epoch on the validation set).
 Hybrid load_model(const RunConfig& config, const std::string& folder, bool best = false);
 
+/// Whether the checkpoint in a run's folder, if there is one yet, holds what the run's corrections learnt.
+/// Physics-aware training has none.
+bool keeps_corrections(const std::string& folder);
+
 /// Every mesh in a model takes the phases of the meshes in `start`: the folder of a run, or one of .npy
 /// (mesh0_theta.npy ...). Throws c10::ValueError if they are others in number or layout.
 void start_from(HybridImpl& model, const std::string& start);
