@@ -102,7 +102,7 @@ BlockMesh null_rectangular(Nulling& matrix, const MeshLayout& layout) {
   }
   for (int64_t column = 0; column < layout.columns; ++column) {
     for (int64_t pair = 0; pair < layout.pairs(column); ++pair) {
-      const int64_t port = layout.first_port(column) + 2 * pair;
+      const int64_t port = MeshLayout::first_port(column) + 2 * pair;
       if (port + column >= ports - 1) {
         Matrix2& t = block(column, port);
         Complex& upper = mesh.output[port];

@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <optotorch/core/check.h>
-#include <optotorch/core/random.h>
+#include <optotorch/core/random_pairs.h>
 #include <optotorch/modules/chip.h>
 #include <optotorch/modules/drift.h>
 #include <optotorch/modules/heaters.h>
@@ -15,21 +14,6 @@ constexpr char where[] = "Chip";
 
 /// Streams of the seed; the counter is the number of the MZI, or of the reading.
 enum Stream : uint64_t { splitters, phases, readings, drift };
-
-/// Row n holds the standard normal pair number first + n, float64 [count, 2].
-at::Tensor normal_pairs(int64_t seed, Stream stream, int64_t first, int64_t count) {
-  const auto pairs = at::empty({count, 2}, at::kDouble);
-  auto* out = pairs.mutable_data_ptr<double>();
-  constexpr int64_t grain = 1 << 12;
-  at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) {
-      const auto [a, b] = normal_pair(static_cast<uint64_t>(seed), stream, static_cast<uint64_t>(first + n));
-      out[2 * n] = a;
-      out[2 * n + 1] = b;
-    }
-  });
-  return pairs;
-}
 
 void check(const char* argument, const at::Tensor& tensor, at::IntArrayRef shape) {
   OPTOTORCH_CHECK(tensor.defined() && tensor.scalar_type() == at::kDouble && tensor.sizes() == shape,

@@ -84,7 +84,7 @@ MeshPhases settle(const BlockMesh& mesh, const MeshLayout& layout) {
   std::vector<Complex> carried = to_input ? mesh.output : mesh.input;
   for (int64_t step = 0; step < layout.columns; ++step) {
     const int64_t column = to_input ? layout.columns - 1 - step : step;
-    const int64_t first = layout.first_port(column);
+    const int64_t first = MeshLayout::first_port(column);
     const int64_t below = first + 2 * layout.pairs(column);
     for (int64_t port = 0; port < layout.ports; ++port) {
       if (port < first || port >= below) {
@@ -204,7 +204,7 @@ class MatrixTile {
     }
     const Matrix2* block = mesh.blocks.data();
     for (int64_t column = 0; column < layout.columns; ++column) {
-      const int64_t first = layout.first_port(column);
+      const int64_t first = MeshLayout::first_port(column);
       const int64_t below = first + 2 * layout.pairs(column);
       for (int64_t port = 0; port < layout.ports; ++port) {
         if (port < first || port >= below) {

@@ -1,6 +1,5 @@
-#include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <optotorch/core/random.h>
+#include <optotorch/core/random_pairs.h>
 #include <optotorch/modules/drift.h>
 
 #include <array>
@@ -49,17 +48,11 @@ Pair walk(uint64_t seed, uint64_t stream, int64_t mzi, double minutes) {
 }  // namespace
 
 at::Tensor wiener_pairs(int64_t seed, uint64_t stream, double hours, int64_t count) {
-  const auto pairs = at::empty({count, 2}, at::kDouble);
-  auto* out = pairs.mutable_data_ptr<double>();
   constexpr int64_t grain = 1 << 8;
-  at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t mzi = begin; mzi < end; ++mzi) {
-      const auto [a, b] = walk(static_cast<uint64_t>(seed), stream, mzi, 60 * hours);
-      out[2 * mzi] = a / std::sqrt(60.0);
-      out[2 * mzi + 1] = b / std::sqrt(60.0);
-    }
+  return rows_of_pairs(count, grain, [&](int64_t mzi) {
+    const auto [a, b] = walk(static_cast<uint64_t>(seed), stream, mzi, 60 * hours);
+    return Pair{a / std::sqrt(60.0), b / std::sqrt(60.0)};
   });
-  return pairs;
 }
 
 }  // namespace optotorch

@@ -36,7 +36,7 @@ MeshPhases haar_phases(const MeshLayout& layout, std::optional<at::Generator> ge
   double* next = rank.mutable_data_ptr<double>();
   for (int64_t column = 0; column < layout.columns; ++column) {
     for (int64_t pair = 0; pair < layout.pairs(column); ++pair) {
-      *next++ = static_cast<double>(haar_rank(layout, column, layout.first_port(column) + 2 * pair));
+      *next++ = static_cast<double>(haar_rank(layout, column, MeshLayout::first_port(column) + 2 * pair));
     }
   }
   const auto uniform = [&](int64_t count) { return at::rand({count}, generator, at::kDouble); };

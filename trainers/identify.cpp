@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
-#include <optotorch/core/random.h>
+#include <optotorch/core/random_pairs.h>
 #include <optotorch/trainers/identify.h>
 
 #include <cmath>
@@ -13,14 +13,7 @@ constexpr char where[] = "identify";
 
 /// Standard normal [count], a pure function of seed and stream.
 torch::Tensor normal(int64_t seed, uint64_t stream, int64_t count) {
-  const auto values = torch::empty({(count + 1) / 2, 2}, torch::kFloat64);
-  auto* out = values.mutable_data_ptr<double>();
-  for (int64_t n = 0; n < values.size(0); ++n) {
-    const auto [a, b] = normal_pair(static_cast<uint64_t>(seed), stream, static_cast<uint64_t>(n));
-    out[2 * n] = a;
-    out[2 * n + 1] = b;
-  }
-  return values.flatten().narrow(0, 0, count);
+  return normal_pairs(seed, stream, 0, (count + 1) / 2).flatten().narrow(0, 0, count);
 }
 
 }  // namespace

@@ -44,8 +44,8 @@ struct MeshLayout {
   /// Throws unless ports >= 2 and 1 <= columns, for a triangle columns <= 2 ports - 3.
   void check(const std::string& where) const;
 
-  /// Upper port of the first MZI of a column; the others follow at every second port.
-  int64_t first_port(int64_t column) const { return column % 2; }
+  /// Upper port of the first MZI of a column, in either grid; the others follow at every second port.
+  static int64_t first_port(int64_t column) { return column % 2; }
 
   /// Number of MZIs in a column; 0 is possible.
   int64_t pairs(int64_t column) const {

@@ -27,7 +27,7 @@ std::vector<std::pair<int64_t, int64_t>> places(const MeshLayout& layout) {
   std::vector<std::pair<int64_t, int64_t>> all;
   for (int64_t column = 0; column < layout.columns; ++column) {
     for (int64_t pair = 0; pair < layout.pairs(column); ++pair) {
-      all.emplace_back(column, layout.first_port(column) + 2 * pair);
+      all.emplace_back(column, MeshLayout::first_port(column) + 2 * pair);
     }
   }
   return all;

@@ -96,6 +96,12 @@ class LaboratoryInterruptionTest(InterruptionTest):
     def test_kill_with_a_network_as_correction(self):
         self.kill_and_resume(3, *self.IN_SITU, *self.CHIPS, "--correction", "unet-4k")
 
+    def test_kill_after_identification(self):
+        whole = self.kill_and_resume(3, "--model", "mpnn-in-situ", "--rule", "in-silico", "--identify", 4,
+                                     "--checkpoint-steps", 3, *self.CHIPS)
+        held = tensors(whole / "checkpoint.safetensors")
+        self.assertTrue(any(held["rule/correction.0.theta_offset"][2]))  # or there was nothing to lose
+
     def test_kill_with_an_instrument_elsewhere(self):
         local = self.folder / "local"
         self.finish(local, *self.IN_SITU, *self.CHIPS, "--chip-seed", 3)

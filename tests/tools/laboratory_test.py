@@ -110,8 +110,10 @@ class LaboratoryTest(ProgramTest):
                                    ("--relative-noise", "nan", "relative_noise"), ("--chip-seed", -2, "--chip-seed"),
                                    ("--correction-lr", 0, "--correction-lr"), ("--correction-lr", "nan", "rate"),
                                    ("--calibration", -1, "--calibration"), ("--identify", 10**7, "--identify"),
-                                   ("--similarity-to-phases", "nan", "similarity_to_phases")):
+                                   ("--similarity-to-phases", "nan", "--similarity-to-phases")):
             self.nothing_of(option, value, say=[say])
+        for option in ("--correction-lr", "--similarity-to-phases"):
+            self.nothing_of(option, "nan", "--identify", 2, rule="in-silico", say=[option])
 
     def test_words(self):
         self.nothing_of("--correction", "foo", say=["--correction", "foo", "white-box"])
@@ -152,6 +154,20 @@ class LaboratoryTest(ProgramTest):
             self.rejected(*self.in_situ(self.finished, "--resume", *options, epochs=2), say=[name])
         self.assertEqual({p.name: p.read_bytes() for p in self.finished.iterdir()}, before)
 
+    def test_resume_does_not_identify_again(self):
+        out = self.folder / "run"
+        checkpoint = out / "checkpoint.safetensors"
+        command = self.in_situ(out, *CHIPS, "--identify", 3, "--resume", rule="in-silico")
+        self.assertIn("identified from 96 samples", run(*command).stderr)
+        held = tensors(checkpoint)
+        again = run(*command)
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertNotIn("identified", again.stderr)
+        self.assertEqual(tensors(checkpoint), held)
+        checkpoint.unlink()  # as if it had been killed before the first
+        self.assertIn("identified from 96 samples", run(*command).stderr)
+        self.assertEqual(tensors(checkpoint), held)
+
     def test_a_damaged_correction(self):
         out = self.copy()
         path = out / "checkpoint.safetensors"
@@ -174,9 +190,11 @@ class LaboratoryTest(ProgramTest):
                 self.nothing_of("--instrument", instrument.address, say=say)
         with Instrument(self.folder / "blind", "--ports", PORTS, "--idle-ports", "bar", "--no-taps") as instrument:
             self.trained("output", "--instrument", instrument.address, rule="dat-output")
-            out = self.folder / "taps"
-            self.rejected(*self.in_situ(out, "--instrument", instrument.address), say=["taps"])
-            self.assertFalse((out / "checkpoint.safetensors").exists())
+            for rule, options, needs in (("dat-unitary", (), "--rule dat-unitary"), ("at", (), "--rule at"),
+                                         ("dat-separable", (), "--rule dat-separable"),
+                                         ("in-silico", ("--identify", 2), "--identify")):
+                self.nothing_of("--instrument", instrument.address, *options, rule=rule,
+                                say=["taps", needs, instrument.address, "dat-output"])
 
 
 if __name__ == "__main__":

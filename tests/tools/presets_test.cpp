@@ -15,7 +15,7 @@
 
 #include "optotorch/presets.h"
 #include "optotorch/rules.h"
-#include "optotorch/run.h"
+#include "optotorch/run_network.h"
 
 namespace optotorch::tools {
 namespace {

@@ -13,7 +13,9 @@
 #include <string>
 
 #include "optotorch/command.h"
-#include "optotorch/run.h"
+#include "optotorch/run_config.h"
+#include "optotorch/run_network.h"
+#include "optotorch/versions.h"
 
 namespace optotorch::tools {
 namespace {

@@ -6,7 +6,8 @@
 #include <memory>
 
 #include "optotorch/command.h"
-#include "optotorch/run.h"
+#include "optotorch/run_config.h"
+#include "optotorch/run_network.h"
 
 namespace optotorch::tools {
 namespace {

@@ -11,7 +11,9 @@
 #include <sstream>
 
 #include "optotorch/command.h"
-#include "optotorch/run.h"
+#include "optotorch/run_config.h"
+#include "optotorch/run_network.h"
+#include "optotorch/versions.h"
 
 namespace optotorch::tools {
 namespace {

@@ -7,12 +7,13 @@
 #include <optotorch/modules/sepn.h>
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/white_box_correction.h>
+#include <optotorch/trainers/identify.h>
+#include <optotorch/trainers/rules/laboratory.h>
 
-#include <algorithm>
-#include <filesystem>
+#include <cmath>
+#include <cstdio>
 #include <functional>
 
-#include "optotorch/run.h"
 #include "optotorch/words.h"
 
 namespace optotorch::tools {
@@ -47,12 +48,6 @@ const std::vector<CorrectionEntry>& corrections() {
   return all;
 }
 
-void require_known(const char* option, const std::string& value, const std::vector<std::string>& known) {
-  OPTOTORCH_CHECK(std::find(known.begin(), known.end(), value) != known.end(), .where = "optotorch",
-                  .argument = option, .expected = "one of " + c10::Join(", ", known),
-                  .got = "'" + value + "'", .remedy = "The nearest is '" + nearest_name(value, known) + "'");
-}
-
 /// A white box that knows what no measurement told it.
 std::shared_ptr<Correction> exact_correction(const Chip& chip) {
   auto correction = std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(chip.layout()));
@@ -64,45 +59,39 @@ std::shared_ptr<Correction> exact_correction(const Chip& chip) {
   return correction;
 }
 
-std::vector<MziMeshImpl*> meshes_of(HybridImpl& model) {
-  std::vector<MziMeshImpl*> meshes;
-  for (const auto& module : model.modules(/*include_self=*/false)) {
-    if (auto* mesh = module->as<MziMeshImpl>()) {
-      meshes.push_back(mesh);
+/// What a network's layers before the laboratory make of images.
+class Light : public BatchSource {
+ public:
+  Light(HybridImpl& model, size_t layers, const BatchSource& images)
+      : model_(model), layers_(layers), images_(images) {}
+  int64_t size() const override { return images_.size(); }
+  Batch batch(int64_t epoch, int64_t index) const override {
+    auto batch = images_.batch(epoch, index);
+    for (size_t i = 0; i < layers_; ++i) {
+      batch.data = model_.layer(i).forward(batch.data);
     }
+    return batch;
   }
-  return meshes;
-}
 
-void copy(const torch::Tensor& from, torch::Tensor& to) {
-  OPTOTORCH_CHECK(from.defined() == to.defined() && (!from.defined() || from.sizes() == to.sizes()),
-                  .where = "optotorch", .argument = "--start", .expected = describe(to),
-                  .got = describe(from), .remedy = "The meshes must be of one design");
-  if (to.defined()) {
-    to.copy_(from);
-  }
-}
+ private:
+  HybridImpl& model_;
+  size_t layers_;
+  const BatchSource& images_;
+};
 
 }  // namespace
 
 std::vector<std::string> correction_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : corrections()) {
-    names.push_back(entry.name);
-  }
-  return names;
+  return names_of(corrections());
 }
 
 double usual_rate(const std::string& correction) {
-  require_known("--correction", correction, correction_names());
-  const auto& all = corrections();
-  return std::find_if(all.begin(), all.end(), [&](const auto& entry) { return entry.name == correction; })
-      ->rate;
+  return find_by_name("optotorch", "--correction", corrections(), correction).rate;
 }
 
 void check(const Laboratory& laboratory) {
-  require_known("--correction", laboratory.correction, correction_names());
-  require_known("--fusion", laboratory.fusion, {"propagate", "in-place"});
+  require_word("optotorch", "--correction", laboratory.correction, correction_names());
+  require_word("optotorch", "--fusion", laboratory.fusion, {"propagate", "in-place"});
   OPTOTORCH_CHECK(laboratory.instrument.empty() || laboratory.errors.empty(), .where = "optotorch",
                   .argument = "--errors", .expected = "none beside --instrument", .got = laboratory.errors,
                   .remedy = "Errors are those of simulated chips");
@@ -123,6 +112,13 @@ void check(const Laboratory& laboratory) {
   OPTOTORCH_CHECK(laboratory.identify >= 0 && laboratory.identify <= 1'000'000, .where = "optotorch",
                   .argument = "--identify", .expected = "0 to 1000000",
                   .got = std::to_string(laboratory.identify), .remedy = "");
+  // Also where the rule asks for neither: config.json has no word for NaN.
+  OPTOTORCH_CHECK(std::isfinite(laboratory.correction_rate) && laboratory.correction_rate > 0,
+                  .where = "optotorch", .argument = "--correction-lr", .expected = "a positive learning rate",
+                  .got = c10::str(laboratory.correction_rate), .remedy = "");
+  OPTOTORCH_CHECK(std::isfinite(laboratory.similarity_to_phases) && laboratory.similarity_to_phases >= 0,
+                  .where = "optotorch", .argument = "--similarity-to-phases", .expected = "at least 0",
+                  .got = c10::str(laboratory.similarity_to_phases), .remedy = "");
 }
 
 std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& layout, int64_t meshes,
@@ -183,34 +179,14 @@ void correct(PhysicalNetworkImpl& network, const Laboratory& laboratory, int64_t
   }
 }
 
-void start_from(HybridImpl& model, const std::string& start) {
-  const torch::NoGradGuard no_grad;
-  const auto to = meshes_of(model);
-  OPTOTORCH_CHECK(std::filesystem::is_directory(start), .where = "optotorch", .argument = "--start",
-                  .expected = "the folder of a run or of .npy files", .got = "'" + start + "'",
-                  .remedy = "Check the path");
-  if (!std::filesystem::exists(start + "/config.json")) {
-    for (size_t k = 0; k < to.size(); ++k) {
-      const auto phases = import_phases(start, to[k]->layout(), static_cast<int64_t>(k));
-      copy(phases.theta, to[k]->theta);
-      copy(phases.phi, to[k]->phi);
-      copy(to[k]->gamma.defined() ? phases.gamma : torch::Tensor(), to[k]->gamma);
-    }
-    return;
-  }
-  auto run = load_model(load_config(start), start);
-  const auto from = meshes_of(*run);
-  OPTOTORCH_CHECK(from.size() == to.size(), .where = "optotorch", .argument = "--start",
-                  .expected = c10::str(to.size(), " meshes"), .got = std::to_string(from.size()),
-                  .remedy = "Start from a run of the same network");
-  for (size_t k = 0; k < to.size(); ++k) {
-    OPTOTORCH_CHECK(from[k]->layout() == to[k]->layout(), .where = "optotorch", .argument = "--start",
-                    .expected = "meshes of the same layout", .got = "others",
-                    .remedy = "Start from a run of the same network");
-    copy(from[k]->theta, to[k]->theta);
-    copy(from[k]->phi, to[k]->phi);
-    copy(from[k]->gamma, to[k]->gamma);
-  }
+void identify_errors(HybridImpl& model, const BatchSource& images, const Laboratory& laboratory,
+                     int64_t seed) {
+  auto [network, index] = laboratory_network("optotorch", model);
+  const auto losses =
+      identify(*network, Light(model, index, images),
+               IdentifyOptions().batches(laboratory.identify).rate(laboratory.correction_rate).seed(seed));
+  std::fprintf(stderr, "identified from %lld samples: similarity loss %.3g, then %.3g\n",
+               static_cast<long long>(network->system()->measurements()), losses.front(), losses.back());
 }
 
 }  // namespace optotorch::tools

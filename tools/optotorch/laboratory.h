@@ -5,7 +5,7 @@
 #include <optotorch/modules/chip.h>
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/modules/physical_network.h>
-#include <optotorch/trainers/rules/similarity_learner.h>
+#include <optotorch/trainers/batch_source.h>
 
 #include <string>
 
@@ -56,8 +56,9 @@ std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& lay
 /// errors of the simulated chips: an oracle.
 void correct(PhysicalNetworkImpl& network, const Laboratory& laboratory, int64_t seed);
 
-/// Every mesh in a model takes the phases of the meshes in `start`: the folder of a run, or one of .npy
-/// (mesh0_theta.npy ...). Throws c10::ValueError if they are others in number or layout.
-void start_from(HybridImpl& model, const std::string& start);
+/// Fits the corrections of the laboratory in `model` to `images` before training (trainers/identify.h), as
+/// its settings ask for, and tells on standard error how well. `seed` is the run's.
+void identify_errors(HybridImpl& model, const BatchSource& images, const Laboratory& laboratory,
+                     int64_t seed);
 
 }  // namespace optotorch::tools

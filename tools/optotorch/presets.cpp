@@ -1,11 +1,10 @@
 #include "optotorch/presets.h"
 
-#include <optotorch/core/check.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "optotorch/networks.h"
+#include "optotorch/words.h"
 
 namespace optotorch::tools {
 namespace {
@@ -205,24 +204,11 @@ const std::vector<Preset>& presets() {
 }
 
 std::vector<std::string> preset_names() {
-  std::vector<std::string> names;
-  for (const auto& preset : presets()) {
-    names.push_back(preset.name);
-  }
-  return names;
+  return names_of(presets());
 }
 
 const Preset& find_preset(const std::string& name) {
-  for (const auto& preset : presets()) {
-    if (preset.name == name) {
-      return preset;
-    }
-  }
-  reject({.where = "optotorch",
-          .argument = "--model",
-          .expected = "one of " + c10::Join(", ", preset_names()),
-          .got = "'" + name + "'",
-          .remedy = "The nearest is '" + nearest_name(name, preset_names()) + "'"});
+  return find_by_name("optotorch", "--model", presets(), name);
 }
 
 }  // namespace optotorch::tools

@@ -16,7 +16,8 @@
 #include <nlohmann/json.hpp>
 
 #include "optotorch/command.h"
-#include "optotorch/run.h"
+#include "optotorch/versions.h"
+#include "optotorch/words.h"
 #include "recipes/page.h"
 #include "recipes/recipe.h"
 
@@ -25,21 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
-
-const Recipe& find_recipe(const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& recipe : recipes()) {
-    if (recipe.name == name) {
-      return recipe;
-    }
-    names.push_back(recipe.name);
-  }
-  reject({.where = "optotorch",
-          .argument = "NAME",
-          .expected = "one of " + c10::Join(", ", names),
-          .got = "'" + name + "'",
-          .remedy = "The nearest is '" + nearest_name(name, names) + "'"});
-}
 
 json to_json(const RecipeRow& row) {
   return {{"system", row.system},     {"published", row.published ? json(*row.published) : json(nullptr)},
@@ -192,7 +178,7 @@ void add_reproduce(CLI::App& app) {
       }
       return;
     }
-    const auto& recipe = find_recipe(*name);
+    const auto& recipe = find_by_name("optotorch", "NAME", recipes(), *name);
     if (options->seeds == 0) {
       options->seeds = options->quick ? 1 : recipe.seeds;
     }

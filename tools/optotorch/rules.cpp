@@ -10,6 +10,8 @@
 
 #include <algorithm>
 
+#include "optotorch/words.h"
+
 namespace optotorch::tools {
 namespace {
 
@@ -23,7 +25,7 @@ struct Entry {
 struct LaboratoryEntry {
   RuleName rule;
   std::shared_ptr<Rule> (*make)(const RuleContext& context, const Preset& preset);
-  bool taps = true;
+  Taps taps = Taps::welcome;
 };
 
 std::shared_ptr<Rule> two_pass(const TwoPassForwardOptions& options) {
@@ -116,26 +118,29 @@ const std::vector<LaboratoryEntry>& laboratory_entries() {
        [](Context, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<PhysicsAware>(); }},
       {{"pat-output", "physics-aware training that knows the measured output alone"},
        [](Context, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<PhysicsAware>(); },
-       /*taps=*/false},
+       Taps::unused},
       {{"at", "adaptive training: meshes are frozen one by one, those behind learn in silico"},
        [](Context context, const Preset&) -> std::shared_ptr<Rule> {
          constexpr int64_t stages = 2;  // of three meshes
          return std::make_shared<AdaptiveTraining>(
              std::max<int64_t>(1, context.epochs * context.steps_per_epoch / stages));
-       }},
+       },
+       Taps::needed},
       {{"dat-output", "dual adaptive training without internal states"},
        [](Context context, const Preset& preset) {
          return dual_adaptive(Similarity::output, context, preset);
        },
-       /*taps=*/false},
+       Taps::unused},
       {{"dat-unitary", "dual adaptive training with internal states"},
        [](Context context, const Preset& preset) {
          return dual_adaptive(Similarity::unitary, context, preset);
-       }},
+       },
+       Taps::needed},
       {{"dat-separable", "the same, every correction by itself"},
        [](Context context, const Preset& preset) {
          return dual_adaptive(Similarity::separable, context, preset);
-       }},
+       },
+       Taps::needed},
   };
   return all;
 }
@@ -165,20 +170,16 @@ std::vector<RuleName> rule_descriptions() {
 }
 
 std::vector<std::string> rule_names() {
-  std::vector<std::string> names;
-  for (const auto& rule : rule_descriptions()) {
-    names.push_back(rule.name);
-  }
-  return names;
+  return names_of(rule_descriptions());
 }
 
-bool reads_taps(const std::string& rule) {
+Taps taps_of(const std::string& rule) {
   for (const auto& entry : laboratory_entries()) {
     if (entry.rule.name == rule) {
       return entry.taps;
     }
   }
-  return true;
+  return Taps::unused;
 }
 
 std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, const RuleContext& context) {
@@ -210,11 +211,7 @@ std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, c
       return entry.make(TwoPassForwardOptions(preset.two_pass).seed(context.seed), preset);
     }
   }
-  reject({.where = "optotorch",
-          .argument = "--rule",
-          .expected = "one of " + c10::Join(", ", rule_names()),
-          .got = "'" + name + "'",
-          .remedy = "The nearest is '" + nearest_name(name, rule_names()) + "'"});
+  reject_word("optotorch", "--rule", name, rule_names());
 }
 
 }  // namespace optotorch::tools

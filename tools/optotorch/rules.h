@@ -31,7 +31,13 @@ struct RuleContext {
 /// Throws c10::ValueError that names the nearest rule, and for a rule that reads more than the preset shows.
 std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, const RuleContext& context);
 
-/// Whether a rule looks at the readings behind every mesh of a laboratory.
-bool reads_taps(const std::string& rule);
+/// What a rule makes of the readings behind the meshes before the last one of a laboratory.
+enum class Taps {
+  unused,
+  welcome,  ///< it reads them where there are any
+  needed,
+};
+
+Taps taps_of(const std::string& rule);
 
 }  // namespace optotorch::tools

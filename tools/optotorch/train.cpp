@@ -6,6 +6,7 @@
 
 #include "optotorch/command.h"
 #include "optotorch/laboratory_options.h"
+#include "optotorch/presets.h"
 #include "optotorch/rules.h"
 #include "optotorch/run.h"
 

@@ -1,19 +1,43 @@
 #pragma once
 
-#include <sstream>
+// Words that a user says.
+
 #include <string>
 #include <vector>
 
 namespace optotorch::tools {
 
 /// "a,b": a and b.
-inline std::vector<std::string> split_at_commas(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) {
-    parts.push_back(part);
+std::vector<std::string> split_at_commas(const std::string& text);
+
+/// Throws c10::ValueError that lists the known words and says which is the nearest.
+[[noreturn]] void reject_word(const char* where, const char* argument, const std::string& word,
+                              const std::vector<std::string>& known);
+
+/// Does so unless the word is known.
+void require_word(const char* where, const char* argument, const std::string& word,
+                  const std::vector<std::string>& known);
+
+/// What the entries of a table are called.
+template <typename Entry>
+std::vector<std::string> names_of(const std::vector<Entry>& entries) {
+  std::vector<std::string> names;
+  for (const auto& entry : entries) {
+    names.emplace_back(entry.name);
   }
-  return parts;
+  return names;
+}
+
+/// The entry of that name. Throws as reject_word.
+template <typename Entry>
+const Entry& find_by_name(const char* where, const char* argument, const std::vector<Entry>& entries,
+                          const std::string& name) {
+  for (const auto& entry : entries) {
+    if (entry.name == name) {
+      return entry;
+    }
+  }
+  reject_word(where, argument, name, names_of(entries));
 }
 
 }  // namespace optotorch::tools

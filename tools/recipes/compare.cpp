@@ -14,6 +14,8 @@
 #include <thread>
 
 #include "optotorch/command.h"
+#include "optotorch/presets.h"
+#include "optotorch/run.h"
 #include "recipes/details.h"
 #include "recipes/process.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "optotorch/run.h"
+#include "optotorch/run_config.h"
 #include "recipes/page.h"
 #include "recipes/recipe.h"
 

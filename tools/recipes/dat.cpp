@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "optotorch/networks.h"
+#include "optotorch/run_network.h"
 #include "optotorch/words.h"
 #include "recipes/dat_systems.h"
 #include "recipes/details.h"
@@ -45,10 +46,7 @@ struct Plan {
 /// Everything that a training would say later, when others have run for an hour.
 void check(const Plan& plan) {
   const auto& [dataset, chip, start, faithful] = plan.setting;
-  const auto known = image_set_names();
-  OPTOTORCH_CHECK(std::find(known.begin(), known.end(), dataset) != known.end(), .where = "dat",
-                  .argument = "--dataset", .expected = "one of " + c10::Join(", ", known),
-                  .got = "'" + dataset + "'", .remedy = "");
+  require_word("dat", "--dataset", dataset, image_set_names());
   OPTOTORCH_CHECK(start.empty() || std::filesystem::is_directory(start), .where = "dat",
                   .argument = "--start", .expected = "haar, or a folder", .got = "'" + start + "'",
                   .remedy = "Check the path");

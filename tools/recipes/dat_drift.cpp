@@ -14,6 +14,7 @@
 
 #include <cstdio>
 
+#include "optotorch/run_network.h"
 #include "recipes/dat_systems.h"
 #include "recipes/details.h"
 

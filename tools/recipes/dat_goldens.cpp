@@ -13,6 +13,7 @@
 
 #include "optotorch/laboratory.h"
 #include "optotorch/networks.h"
+#include "optotorch/run_network.h"
 #include "recipes/page.h"
 #include "recipes/recipe.h"
 

@@ -1,11 +1,13 @@
 #include "recipes/dat_systems.h"
 
-#include <optotorch/core/check.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/metrics.h>
 
 #include <algorithm>
+
+#include "optotorch/run_network.h"
+#include "optotorch/words.h"
 
 namespace optotorch::tools {
 namespace {
@@ -39,18 +41,7 @@ const std::vector<DatMethod>& dat_methods() {
 }
 
 const DatMethod& find_dat_method(const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& method : dat_methods()) {
-    if (name == method.name) {
-      return method;
-    }
-    names.emplace_back(method.name);
-  }
-  reject({.where = "dat",
-          .argument = "--methods",
-          .expected = "some of " + c10::Join(",", names),
-          .got = "'" + name + "'",
-          .remedy = "The nearest is '" + nearest_name(name, names) + "'"});
+  return find_by_name("dat", "--methods", dat_methods(), name);
 }
 
 System dat_in_silico(const std::string& dataset) {

@@ -10,6 +10,7 @@
 #include <numbers>
 #include <set>
 
+#include "optotorch/run_network.h"
 #include "recipes/compare.h"
 
 namespace optotorch::tools {

@@ -211,7 +211,7 @@ at::Tensor phase_map(const MziMeshImpl& mesh) {
   const double* from = theta.const_data_ptr<double>();
   for (int64_t column = 0; column < layout.columns; ++column) {
     for (int64_t pair = 0; pair < layout.pairs(column); ++pair) {
-      const int64_t port = layout.first_port(column) + 2 * pair;
+      const int64_t port = MeshLayout::first_port(column) + 2 * pair;
       to[port][column] = to[port + 1][column] = *from++;
     }
   }

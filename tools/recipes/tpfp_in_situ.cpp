@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "optotorch/presets.h"
+#include "optotorch/run_network.h"
 #include "recipes/compare.h"
 
 namespace optotorch::tools {

@@ -133,7 +133,7 @@ AlignedArray<double> visit_mzis(const GeneralMesh<T>& mesh, const Visit& visit) 
     std::copy(mesh.arrays.screen, mesh.arrays.screen + ports, phases.get());
   }
   for (int64_t c = 0, start = 0; c < layout.columns; ++c) {
-    const int64_t first = layout.first_port(c), pairs = layout.pairs(c);
+    const int64_t first = MeshLayout::first_port(c), pairs = layout.pairs(c);
     for (int64_t j = 0; j < pairs; j += hn::Lanes(d)) {
       V64 upper, lower;
       hn::LoadInterleaved2(d, phases.get() + first + 2 * j, upper, lower);

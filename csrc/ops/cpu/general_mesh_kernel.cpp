@@ -72,7 +72,7 @@ template <typename T>
 void forward_columns(const GeneralMesh<T>& mesh, int64_t begin, int64_t end, int64_t first_mzi, Tile<T> x) {
   const Lanes<T> d;
   for (int64_t c = begin, k = first_mzi; c < end; ++c) {
-    int64_t u = mesh.layout.first_port(c);
+    int64_t u = MeshLayout::first_port(c);
     for (const int64_t last = k + mesh.layout.pairs(c); k < last; ++k, u += 2) {
       const auto t = load_matrix(d, mesh.matrices.get() + k, mesh.stride);
       for (int64_t s = 0; s < tile_samples<T>; s += hn::Lanes(d)) {
@@ -100,7 +100,7 @@ void backward_column(const GeneralMesh<T>& mesh, int64_t column, int64_t first_m
   const Block<T> block;
   using V = Vector<decltype(d)>;
   constexpr int64_t together = 16 / sizeof(T);
-  int64_t u = mesh.layout.first_port(column), k = first_mzi;
+  int64_t u = MeshLayout::first_port(column), k = first_mzi;
   for (const int64_t end = k + mesh.layout.pairs(column); k < end; ++k, u += 2) {
     V sum[8];
     for (auto& one : sum) {

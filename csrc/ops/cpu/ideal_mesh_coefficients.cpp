@@ -149,7 +149,7 @@ bool prepare_strip(const MeshArrays<T>& mesh, const IdealMesh<T>& ideal, int64_t
   const D64 d;
   const int64_t lanes = hn::Lanes(d);
   for (int64_t step = begin; step < end; ++step) {
-    const int64_t c = ideal.column(step), first = layout.first_port(c);
+    const int64_t c = ideal.column(step), first = MeshLayout::first_port(c);
     const int64_t below = first + 2 * layout.pairs(c), start = ideal.first_mzi(c) - first_mzi;
     for (int64_t band = 0; band < ideal.bands; ++band) {
       const auto run = ideal.run(step, band);
@@ -219,7 +219,7 @@ void sweep_gradients(const IdealMesh<T>& mesh, int64_t sweep, const GroupSums<T>
       const int64_t c = mesh.column(step);
       const auto run = mesh.run(step, band);
       const int64_t count = std::max<int64_t>(0, (run.end - run.begin + 1) / 2);
-      const int64_t mzi = mesh.first_mzi(c) + (run.begin - mesh.layout.first_port(c)) / 2;
+      const int64_t mzi = mesh.first_mzi(c) + (run.begin - MeshLayout::first_port(c)) / 2;
       add_groups(sums, 4 * run.row, 4 * (run.row + count), total.get());
       for (int64_t i = 0; i < count; ++i) {
         const int64_t k = run.row + i;

@@ -140,7 +140,7 @@ class IdealMesh {
     int64_t begin, end, row;
   };
   Run run(int64_t step, int64_t band) const {
-    const int64_t c = column(step), first = layout.first_port(c), top = band * width - step % depth;
+    const int64_t c = column(step), first = MeshLayout::first_port(c), top = band * width - step % depth;
     const int64_t begin = std::max(top, first);
     return {begin + (begin - first) % 2, std::min(top + width, first + 2 * layout.pairs(c)),
             rows[static_cast<size_t>(step * bands + band)]};

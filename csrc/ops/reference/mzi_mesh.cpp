@@ -64,7 +64,7 @@ at::Tensor mzi_mesh_reference(const at::Tensor& input, const MeshTensors& mesh, 
     x = x * phase_factor(*mesh.screen);
   }
   for (int64_t column = 0; column < layout.columns; ++column) {
-    const int64_t first = layout.first_port(column);
+    const int64_t first = MeshLayout::first_port(column);
     const int64_t pairs = layout.pairs(column);
     const auto here = [column](const std::vector<at::Tensor>& columns) {
       return columns[static_cast<size_t>(column)];

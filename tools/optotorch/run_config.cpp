@@ -1,0 +1,204 @@
+#include "optotorch/run_config.h"
+
+#include <optotorch/core/atomic_file.h>
+#include <optotorch/core/check.h>
+
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <type_traits>
+
+#include "optotorch/presets.h"
+#include "optotorch/rules.h"
+#include "optotorch/versions.h"
+
+namespace optotorch::tools {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string config_path(const std::string& folder) {
+  return folder + "/config.json";
+}
+
+/// Calls visit(name in config.json, option of `train`, value) for every setting: the one list of them.
+template <typename Config, typename Visit>
+void each_setting(Config& config, Visit visit) {
+  visit("dataset", "--dataset", config.dataset);
+  visit("data_root", "--data-root", config.data_root);
+  visit("model", "--model", config.model);
+  visit("rule", "--rule", config.rule);
+  visit("epochs", "--epochs", config.epochs);
+  visit("batch_size", "--batch-size", config.batch_size);
+  visit("learning_rate", "--lr", config.learning_rate);
+  visit("validation", "--validation", config.validation);
+  visit("seed", "--seed", config.seed);
+  visit("threads", "--threads", config.threads);
+  visit("classes", nullptr, config.classes);
+  visit("samples", "--samples", config.samples);
+  visit("start", "--start", config.start);
+  auto& laboratory = config.laboratory;
+  visit("instrument", "--instrument", laboratory.instrument);
+  visit("errors", "--errors", laboratory.errors);
+  visit("splitter", "--splitter", laboratory.splitter);
+  visit("phase", "--phase", laboratory.phase);
+  visit("loss_db", "--loss-db", laboratory.loss_db);
+  visit("crosstalk", "--crosstalk", laboratory.crosstalk);
+  visit("phase_bits", "--phase-bits", laboratory.phase_bits);
+  visit("relative_noise", "--relative-noise", laboratory.relative_noise);
+  visit("additive_noise", "--additive-noise", laboratory.additive_noise);
+  visit("chip_seed", "--chip-seed", laboratory.chip_seed);
+  visit("correction", "--correction", laboratory.correction);
+  visit("correction_rate", "--correction-lr", laboratory.correction_rate);
+  visit("calibration", "--calibration", laboratory.calibration);
+  visit("warm_up", "--warm-up", laboratory.warm_up);
+  visit("compared_ports", "--compared-ports", laboratory.compared_ports);
+  visit("fusion", "--fusion", laboratory.fusion);
+  visit("similarity_to_phases", "--similarity-to-phases", laboratory.similarity_to_phases);
+  visit("identify", "--identify", laboratory.identify);
+}
+
+// Settings that older runs have, all of them.
+bool is_early(const std::string& name) {
+  static const std::set<std::string> early = {"dataset", "data_root",  "model",         "rule",
+                                              "epochs",  "batch_size", "learning_rate", "validation",
+                                              "seed",    "threads",    "classes"};
+  return early.count(name) != 0;
+}
+
+/// The preset's values where the user said nothing.
+Laboratory complete(Laboratory laboratory, const Preset& preset, const std::string& rule) {
+  auto usual = preset.laboratory;
+  if ((rule == "in-silico" && laboratory.identify == 0) || rule == "at") {
+    usual.correction = "none";  // what learns nothing would be a random map
+  }
+  const auto number = [](auto& value, auto otherwise) { value = value < 0 ? otherwise : value; };
+  const auto text = [](std::string& value, const std::string& otherwise) {
+    value = value.empty() ? otherwise : value;
+  };
+  text(laboratory.correction, usual.correction);
+  number(laboratory.correction_rate, usual_rate(laboratory.correction));
+  number(laboratory.calibration, usual.calibration);
+  number(laboratory.warm_up, usual.warm_up);
+  number(laboratory.compared_ports, usual.compared_ports);
+  text(laboratory.fusion, usual.fusion);
+  return laboratory;
+}
+
+/// What a setting is if nothing is said.
+std::map<std::string, json> defaults() {
+  std::map<std::string, json> usual;
+  const RunConfig plain;
+  each_setting(plain, [&](const char* name, const char*, const auto& value) { usual[name] = value; });
+  return usual;
+}
+
+/// Without a laboratory none of its settings has a meaning.
+void require_no_laboratory(const RunConfig& config) {
+  auto usual = defaults();
+  each_setting(config, [&](const char* name, const char* option, const auto& value) {
+    OPTOTORCH_CHECK(is_early(name) || std::string(name) == "samples" || std::string(name) == "start" ||
+                        usual[name] == json(value),
+                    .where = "optotorch", .argument = option,
+                    .expected = "none for '" + config.model + "', which is simulated as a whole",
+                    .got = json(value).dump(), .remedy = "The network 'mpnn-in-situ' is in a laboratory");
+  });
+}
+
+json settings(const RunConfig& config) {
+  json result;
+  each_setting(config, [&](const char* name, const char*, const auto& value) { result[name] = value; });
+  return result;
+}
+
+}  // namespace
+
+RunConfig resolve(RunConfig config) {
+  const auto& preset = find_preset(config.model);
+  if (preset.make_in == nullptr) {
+    require_no_laboratory(config);
+  } else {
+    config.laboratory = complete(config.laboratory, preset, config.rule);
+    check(config.laboratory);
+  }
+  make_rule(config.rule, preset, {.seed = config.seed, .laboratory = config.laboratory});
+  const auto whole = [](const char* argument, int64_t value, int64_t least, int64_t most) {
+    OPTOTORCH_CHECK(value >= least && value <= most, .where = "optotorch", .argument = argument,
+                    .expected = c10::str(least, " to ", most), .got = std::to_string(value), .remedy = "");
+  };
+  config.epochs = config.epochs == 0 ? preset.epochs : config.epochs;
+  config.batch_size = config.batch_size == 0 ? preset.batch_size : config.batch_size;
+  config.learning_rate = config.learning_rate == 0 ? preset.learning_rate : config.learning_rate;
+  config.threads = config.threads == 0 ? preset.threads : config.threads;
+  whole("--epochs", config.epochs, 1, 1'000'000);
+  whole("--batch-size", config.batch_size, 1, 1'000'000);
+  whole("--samples", config.samples, 0, 1'000'000'000);
+  whole("--threads", config.threads, 1, 1024);
+  OPTOTORCH_CHECK(std::isfinite(config.learning_rate) && config.learning_rate > 0, .where = "optotorch",
+                  .argument = "--lr", .expected = "a positive number", .got = c10::str(config.learning_rate),
+                  .remedy = "");
+  OPTOTORCH_CHECK(std::isfinite(config.validation) && config.validation >= 0, .where = "optotorch",
+                  .argument = "--validation", .expected = "a fraction below 1, a number of images, or 0",
+                  .got = c10::str(config.validation), .remedy = "");
+  return config;
+}
+
+void save_config(const RunConfig& config, const std::string& folder) {
+  json object = settings(config);
+  object["versions"] = versions();
+  write_text_atomically(config_path(folder), object.dump(2) + "\n");
+}
+
+RunConfig load_config(const std::string& folder) {
+  const std::string path = config_path(folder);
+  std::ifstream file(path);
+  OPTOTORCH_CHECK(file.good(), .where = "optotorch", .argument = "RUN",
+                  .expected = "a folder with config.json", .got = folder,
+                  .remedy = "optotorch train --out RUN makes one");
+  try {
+    const json object = json::parse(file);
+    RunConfig config;
+    each_setting(config, [&](const char* name, const char*, auto& value) {
+      if (object.contains(name) || is_early(name)) {
+        object.at(name).get_to(value);
+      }
+    });
+    return config;
+  } catch (const nlohmann::json::exception& error) {
+    reject({.where = "optotorch",
+            .argument = path,
+            .expected = "a run's configuration",
+            .got = error.what(),
+            .remedy = "The file is damaged"});
+  }
+}
+
+std::vector<std::string> train_arguments(const RunConfig& config) {
+  std::vector<std::string> arguments{"train"};
+  auto usual = defaults();
+  each_setting(config, [&](const char* name, const char* option, const auto& value) {
+    if (option == nullptr || (!is_early(name) && usual[name] == json(value))) {
+      return;  // a laboratory's settings are not even known to networks without one
+    }
+    arguments.emplace_back(option);
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+      arguments.push_back(value);
+    } else {
+      arguments.push_back(json(value).dump());  // the shortest digits that mean this very number
+    }
+  });
+  return arguments;
+}
+
+void require_same_run(const RunConfig& config, const std::string& folder) {
+  const json before = settings(load_config(folder)), now = settings(config);
+  for (const auto& [name, value] : now.items()) {
+    OPTOTORCH_CHECK(before.at(name) == value || name == "data_root", .where = "optotorch", .argument = name,
+                    .expected = before.at(name).dump() + ", as the run in " + folder + " began with",
+                    .got = value.dump(), .remedy = "Resume with the same options, or begin another run");
+  }
+}
+
+}  // namespace optotorch::tools

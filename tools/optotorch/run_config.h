@@ -1,0 +1,47 @@
+#pragma once
+
+// The settings of a run: what `optotorch train` is told, and what stands in config.json.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "optotorch/laboratory.h"
+
+namespace optotorch::tools {
+
+/// What decides a run's result.
+struct RunConfig {
+  std::string dataset = "mnist";
+  std::string data_root = "data";
+  std::string model = "mnist-hybrid";
+  std::string rule = "tpfp";
+  int64_t epochs = 0, batch_size = 0;  ///< 0: the preset's
+  double learning_rate = 0;            ///< 0: the preset's
+  double validation = 0.05;            ///< fraction (below 1) or number of training images held back; 0: none
+  int64_t seed = 0;
+  int64_t threads = 0;     ///< 0: the preset's
+  int64_t classes = 0;     ///< of the data set; filled in by train_run
+  int64_t samples = 0;     ///< train on the first so many images at most; 0: all
+  std::string start = {};  ///< a run or a folder of .npy whose meshes' phases it begins with
+  Laboratory laboratory = {};
+};
+
+/// Fills in the preset's values and the number of threads. Throws c10::ValueError for unknown names and for
+/// values out of their ranges.
+RunConfig resolve(RunConfig config);
+
+/// Writes config.json: the configuration and the versions that it runs with.
+void save_config(const RunConfig& config, const std::string& folder);
+/// Throws c10::ValueError, naming the file, if it is missing or damaged.
+RunConfig load_config(const std::string& folder);
+
+/// What `optotorch train` is told to train just that: every option, but for those of a
+/// laboratory that nobody changed.
+std::vector<std::string> train_arguments(const RunConfig& config);
+
+/// Throws c10::ValueError, naming the first difference, if the run in `folder` has another configuration.
+/// Where its data lie does not matter.
+void require_same_run(const RunConfig& config, const std::string& folder);
+
+}  // namespace optotorch::tools

@@ -1,0 +1,125 @@
+#include "optotorch/run_network.h"
+
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/modules/electro_optic_activation.h>
+#include <optotorch/modules/mesh_import.h>
+#include <optotorch/trainers/checkpoint.h>
+#include <optotorch/trainers/rules/laboratory.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <vector>
+
+#include "optotorch/networks.h"
+#include "optotorch/presets.h"
+#include "optotorch/rules.h"
+
+namespace optotorch::tools {
+namespace {
+
+std::vector<MziMeshImpl*> meshes_of(HybridImpl& model) {
+  std::vector<MziMeshImpl*> meshes;
+  for (const auto& module : model.modules(/*include_self=*/false)) {
+    if (auto* mesh = module->as<MziMeshImpl>()) {
+      meshes.push_back(mesh);
+    }
+  }
+  return meshes;
+}
+
+void copy(const torch::Tensor& from, torch::Tensor& to) {
+  OPTOTORCH_CHECK(from.defined() == to.defined() && (!from.defined() || from.sizes() == to.sizes()),
+                  .where = "optotorch", .argument = "--start", .expected = describe(to),
+                  .got = describe(from), .remedy = "The meshes must be of one design");
+  if (to.defined()) {
+    to.copy_(from);
+  }
+}
+
+std::string checkpoint_path(const std::string& folder) {
+  return folder + "/checkpoint.safetensors";
+}
+
+bool holds_corrections(const std::map<std::string, torch::Tensor>& rule_state) {
+  return std::any_of(rule_state.begin(), rule_state.end(),
+                     [](const auto& entry) { return entry.first.starts_with("correction."); });
+}
+
+}  // namespace
+
+Hybrid make_network(const RunConfig& config) {
+  torch::manual_seed(config.seed);  // a chip that the network draws is drawn as the training drew it
+  const auto& preset = find_preset(config.model);
+  if (preset.make_in == nullptr) {
+    return preset.make(config.classes);
+  }
+  const auto& laboratory = config.laboratory;
+  auto model = preset.make_in(
+      config.classes,
+      make_system(laboratory, mpnn_mesh().layout(), mpnn_meshes, ElectroOpticActivation().ptr(), config.seed),
+      taps_of(config.rule) != Taps::unused,
+      laboratory.fusion == "in-place" ? Fusion::in_place : Fusion::propagate);
+  correct(*laboratory_network("optotorch", *model).first, laboratory, config.seed);
+  return model;
+}
+
+Hybrid load_model(const RunConfig& config, const std::string& folder, bool best) {
+  OPTOTORCH_CHECK(config.classes >= 1 && config.classes <= 100'000, .where = "optotorch",
+                  .argument = "classes", .expected = "1 to 100000 in config.json",
+                  .got = std::to_string(config.classes), .remedy = "");
+  auto model = make_network(config);
+  const auto checkpoint = checkpoint_path(folder);
+  load_checkpoint_weights(checkpoint, *model, best);
+  const auto rule_state = load_checkpoint_rule(checkpoint);
+  if (find_preset(config.model).make_in != nullptr && holds_corrections(rule_state)) {
+    load_parameters("optotorch", laboratory_network("optotorch", *model).first->corrections(), rule_state);
+  }
+  return model;
+}
+
+bool keeps_corrections(const std::string& folder) {
+  const auto checkpoint = checkpoint_path(folder);
+  return std::filesystem::exists(checkpoint) && holds_corrections(load_checkpoint_rule(checkpoint));
+}
+
+void start_from(HybridImpl& model, const std::string& start) {
+  const torch::NoGradGuard no_grad;
+  const auto to = meshes_of(model);
+  OPTOTORCH_CHECK(std::filesystem::is_directory(start), .where = "optotorch", .argument = "--start",
+                  .expected = "the folder of a run or of .npy files", .got = "'" + start + "'",
+                  .remedy = "Check the path");
+  if (!std::filesystem::exists(start + "/config.json")) {
+    for (size_t k = 0; k < to.size(); ++k) {
+      const auto phases = import_phases(start, to[k]->layout(), static_cast<int64_t>(k));
+      copy(phases.theta, to[k]->theta);
+      copy(phases.phi, to[k]->phi);
+      copy(to[k]->gamma.defined() ? phases.gamma : torch::Tensor(), to[k]->gamma);
+    }
+    return;
+  }
+  auto run = load_model(load_config(start), start);
+  const auto from = meshes_of(*run);
+  OPTOTORCH_CHECK(from.size() == to.size(), .where = "optotorch", .argument = "--start",
+                  .expected = c10::str(to.size(), " meshes"), .got = std::to_string(from.size()),
+                  .remedy = "Start from a run of the same network");
+  for (size_t k = 0; k < to.size(); ++k) {
+    OPTOTORCH_CHECK(from[k]->layout() == to[k]->layout(), .where = "optotorch", .argument = "--start",
+                    .expected = "meshes of the same layout", .got = "others",
+                    .remedy = "Start from a run of the same network");
+    copy(from[k]->theta, to[k]->theta);
+    copy(from[k]->phi, to[k]->phi);
+    copy(from[k]->gamma, to[k]->gamma);
+  }
+}
+
+torch::Tensor example_input(const RunConfig& config, int64_t batch) {
+  auto shape = find_preset(config.model).input;
+  shape.insert(shape.begin(), batch);
+  // A ramp with a wrap: neither constant nor random.
+  return (torch::arange(c10::multiply_integers(shape), torch::kFloat32) * 0.37).fmod(1).reshape(shape);
+}
+
+}  // namespace optotorch::tools

@@ -1,0 +1,32 @@
+#pragma once
+
+// The network of a run: before training, after it, and with the phases of another.
+
+#include <optotorch/modules/hybrid.h>
+
+#include <cstdint>
+#include <string>
+
+#include "optotorch/run_config.h"
+
+namespace optotorch::tools {
+
+/// The network that a resolved configuration says, as it is before training: in a laboratory with its
+/// corrections.
+Hybrid make_network(const RunConfig& config);
+
+/// The network of a run, with the weights of its last step (or of its best epoch on the validation set).
+Hybrid load_model(const RunConfig& config, const std::string& folder, bool best = false);
+
+/// Whether the checkpoint in a run's folder, if there is one yet, holds what the run's corrections learnt.
+/// Physics-aware training has none.
+bool keeps_corrections(const std::string& folder);
+
+/// Every mesh in a model takes the phases of the meshes in `start`: the folder of a run, or one of .npy
+/// (mesh0_theta.npy ...). Throws c10::ValueError if they are others in number or layout.
+void start_from(HybridImpl& model, const std::string& start);
+
+/// A few images of the right shape, the same every time.
+torch::Tensor example_input(const RunConfig& config, int64_t batch);
+
+}  // namespace optotorch::tools
