@@ -10,6 +10,17 @@ LinearCorrection::LinearCorrection(int64_t ports) : CorrectionBehind("LinearCorr
   matrix = register_real("matrix", torch::zeros({ports, ports, 2}));
 }
 
+void LinearCorrection::constrain() {
+  const torch::NoGradGuard no_grad;
+  auto map = at::view_as_complex(matrix);
+  auto diagonal = map.diagonal();
+  diagonal.add_(1);
+  const auto size = at::abs(diagonal);
+  const auto turn = at::where(size > 0, diagonal.conj() / size.clamp_min(1e-30), at::ones_like(diagonal));
+  map.mul_(turn.unsqueeze(1));
+  diagonal.sub_(1);
+}
+
 torch::Tensor LinearCorrection::difference(const torch::Tensor& u) {
   OPTOTORCH_CHECK(u.size(1) == matrix.size(0), .where = name(), .argument = "mesh",
                   .expected = c10::str("one of ", matrix.size(0), " ports, those of the correction"),

@@ -11,6 +11,10 @@ class LinearCorrection : public CorrectionBehind {
  public:
   explicit LinearCorrection(int64_t ports);
 
+  /// Turns every row of I + C so that its diagonal entry is real and positive. Intensities do not see these
+  /// phases; without an end to them the optimiser lets them drift, and the corrections behind follow.
+  void constrain() override;
+
   torch::Tensor matrix;
 
  protected:

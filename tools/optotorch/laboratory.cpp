@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <limits>
 
 #include "optotorch/words.h"
 
@@ -21,29 +22,32 @@ namespace {
 
 struct CorrectionEntry {
   std::string name;
-  double rate;  ///< Adam's
+  double rate, beta2;      ///< Adam's
+  double most_phase_rate;  ///< what knows no phases has to follow them
   std::function<std::shared_ptr<Correction>(const MeshLayout&)> make;
 };
 
 const std::vector<CorrectionEntry>& corrections() {
+  constexpr double any = std::numeric_limits<double>::infinity();
   static const std::vector<CorrectionEntry> all = {
-      {"none", 1e-3, {}},
-      {"unet-10k", 1e-3,
+      {"none", 1e-3, 0.999, any, {}},
+      {"unet-10k", 1e-3, 0.999, any,
        [](const MeshLayout& mesh) { return std::make_shared<Sepn>(SepnOptions(mesh.ports)); }},
-      {"unet-4k", 1e-3,
+      {"unet-4k", 1e-3, 0.999, any,
        [](const MeshLayout& mesh) {
          return std::make_shared<Sepn>(SepnOptions(mesh.ports).features({4, 6, 8}));
        }},
-      {"linear", 3e-3, [](const MeshLayout& mesh) { return std::make_shared<LinearCorrection>(mesh.ports); }},
-      {"white-box", 3e-3,
+      {"linear", 1e-2, 0.99, 1e-3,
+       [](const MeshLayout& mesh) { return std::make_shared<LinearCorrection>(mesh.ports); }},
+      {"white-box", 3e-3, 0.999, any,
        [](const MeshLayout& mesh) {
          return std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(mesh));
        }},
-      {"white-box-phases", 3e-3,
+      {"white-box-phases", 3e-3, 0.999, any,
        [](const MeshLayout& mesh) {
          return std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(mesh).splitters(false));
        }},
-      {"exact", 1e-3, {}},
+      {"exact", 1e-3, 0.999, any, {}},
   };
   return all;
 }
@@ -87,6 +91,14 @@ std::vector<std::string> correction_names() {
 
 double usual_rate(const std::string& correction) {
   return find_by_name("optotorch", "--correction", corrections(), correction).rate;
+}
+
+double usual_beta2(const std::string& correction) {
+  return find_by_name("optotorch", "--correction", corrections(), correction).beta2;
+}
+
+double usual_phase_rate(const std::string& correction, double rate) {
+  return std::min(rate, find_by_name("optotorch", "--correction", corrections(), correction).most_phase_rate);
 }
 
 void check(const Laboratory& laboratory) {

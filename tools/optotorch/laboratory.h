@@ -38,6 +38,11 @@ std::vector<std::string> correction_names();
 
 /// The learning rate that suits a correction. Throws c10::ValueError for an unknown name.
 double usual_rate(const std::string& correction);
+/// Likewise Adam's second beta.
+double usual_beta2(const std::string& correction);
+
+/// The learning rate of the phases that suits it, if `rate` is the network's. Throws likewise.
+double usual_phase_rate(const std::string& correction, double rate);
 
 /// Throws c10::ValueError for unknown names and for values out of their ranges.
 void check(const Laboratory& laboratory);

@@ -101,6 +101,7 @@ std::shared_ptr<Rule> dual_adaptive(Similarity similarity, const RuleContext& co
                                             .similarity(similarity)
                                             .compared_ports(laboratory.compared_ports)
                                             .rate(laboratory.correction_rate)
+                                            .beta2(usual_beta2(laboratory.correction))
                                             .steps(epochs * steps)
                                             .schedule(preset.schedule(epochs, epochs * steps))
                                             .calibration_steps(laboratory.calibration * steps)

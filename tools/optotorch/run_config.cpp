@@ -130,7 +130,11 @@ RunConfig resolve(RunConfig config) {
   };
   config.epochs = config.epochs == 0 ? preset.epochs : config.epochs;
   config.batch_size = config.batch_size == 0 ? preset.batch_size : config.batch_size;
-  config.learning_rate = config.learning_rate == 0 ? preset.learning_rate : config.learning_rate;
+  if (config.learning_rate == 0) {
+    config.learning_rate = preset.make_in == nullptr
+                               ? preset.learning_rate
+                               : usual_phase_rate(config.laboratory.correction, preset.learning_rate);
+  }
   config.threads = config.threads == 0 ? preset.threads : config.threads;
   whole("--epochs", config.epochs, 1, 1'000'000);
   whole("--batch-size", config.batch_size, 1, 1'000'000);

@@ -69,7 +69,9 @@ System dat_system(const DatSetting& setting, const DatMethod& method, const std:
   config.laboratory.identify = name == "identify" ? identified_batches : 0;
   if (!setting.faithful) {
     config.epochs = method.epochs;
-    config.learning_rate = setting.start.empty() ? 4e-3 : 2e-3;  // from Haar phases there is further to go
+    // From Haar phases there is further to go.
+    config.learning_rate =
+        usual_phase_rate(config.laboratory.correction, setting.start.empty() ? 4e-3 : 2e-3);
     config.laboratory.calibration = method.calibration;
   }
   system.adjust = one_published_realisation;

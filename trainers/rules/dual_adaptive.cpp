@@ -15,6 +15,7 @@ SimilarityOptions similarity_of(const DualAdaptiveOptions& options) {
       .similarity(options.similarity())
       .compared_ports(options.compared_ports())
       .rate(options.rate())
+      .beta2(options.beta2())
       .steps(options.steps())
       .schedule(options.schedule())
       .to_phases(options.similarity_to_phases());

@@ -10,6 +10,7 @@ struct DualAdaptiveOptions {
   TORCH_ARG(Similarity, similarity) = Similarity::unitary;
   TORCH_ARG(int64_t, compared_ports) = 0;
   TORCH_ARG(double, rate) = 1e-2;
+  TORCH_ARG(double, beta2) = 0.999;
   TORCH_ARG(int64_t, steps) = 1;
   TORCH_ARG(Schedule, schedule) = constant_schedule();
   TORCH_ARG(double, similarity_to_phases) = 0;

@@ -48,6 +48,7 @@ SimilarityLearner::SimilarityLearner(std::string owner, SimilarityOptions option
                     .remedy = "");
   };
   check("rate", std::isfinite(options_.rate()) && options_.rate() > 0, "a positive number", options_.rate());
+  check("beta2", options_.beta2() >= 0 && options_.beta2() < 1, "0 to below 1", options_.beta2());
   check("steps", options_.steps() >= 1, "at least 1", static_cast<double>(options_.steps()));
   check("compared_ports", options_.compared_ports() >= 0, "at least 0",
         static_cast<double>(options_.compared_ports()));
@@ -65,8 +66,8 @@ void SimilarityLearner::adopt(const PhysicalNetworkImpl& network) {
     parameters.insert(parameters.end(), own.begin(), own.end());
   }
   auto corrections = std::exchange(corrections_, network.corrections());
-  auto optimizer = std::exchange(optimizer_, std::make_unique<torch::optim::Adam>(
-                                                 parameters, torch::optim::AdamOptions(options_.rate())));
+  const auto adam = torch::optim::AdamOptions(options_.rate()).betas({0.9, options_.beta2()});
+  auto optimizer = std::exchange(optimizer_, std::make_unique<torch::optim::Adam>(parameters, adam));
   try {
     if (!pending_.empty()) {
       load_state(pending_);

@@ -26,6 +26,8 @@ struct SimilarityOptions {
   TORCH_ARG(int64_t, compared_ports) = 0;
   /// Learning rate of the corrections, by Adam; positive.
   TORCH_ARG(double, rate) = 1e-2;
+  /// Adam's second beta, 0 to below 1: how long a gradient's size is remembered.
+  TORCH_ARG(double, beta2) = 0.999;
   /// Steps that there will be, and what the rate is multiplied by.
   TORCH_ARG(int64_t, steps) = 1;
   TORCH_ARG(Schedule, schedule) = constant_schedule();
