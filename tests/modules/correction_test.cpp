@@ -242,6 +242,31 @@ TEST(CorrectionTest, WhiteBoxesFollowTheLayout) {
 }
 
 // |e| > 1 is no splitter: an optimiser's step must not get there.
+TEST(CorrectionTest, ConstrainTurnsRowsThatIntensitiesDoNotSee) {
+  torch::manual_seed(31);
+  MziMesh mesh{MziMeshOptions(ports)};
+  LinearCorrection linear(ports);
+  linear.to(torch::kFloat64);
+  mesh->to(torch::kFloat64);
+  linear.matrix.normal_();
+  linear.matrix.select(0, 2).zero_();
+  linear.matrix[2][2][0] = -1;  // a row without light on its diagonal stays
+  const auto row = linear.matrix[2].clone();
+  const auto x = torch::randn({5, ports}, torch::kComplexDouble);
+  const auto before = linear.predict(*mesh, x).s;
+  linear.constrain();
+  const auto map = at::view_as_complex(linear.matrix) + torch::eye(ports, torch::kComplexDouble);
+  EXPECT_LE(at::imag(map.diagonal()).abs().max().item<double>(), 1e-15);
+  EXPECT_GE(at::real(map.diagonal()).min().item<double>(), 0);
+  EXPECT_TRUE(linear.matrix[2].equal(row));
+  const auto after = linear.predict(*mesh, x).s;
+  expect_close(after.abs(), before.abs(), 1e-13);
+  EXPECT_GT(testing::relative_distance(after, before), 0.1);
+  const auto once = linear.matrix.clone();
+  linear.constrain();
+  expect_close(linear.matrix, once, 1e-15);
+}
+
 TEST(CorrectionTest, ConstrainPutsSplitterErrorsBackAndNothingElse) {
   const auto layout = universal(MeshGrid::rectangular, ports);
   WhiteBoxCorrection correction{WhiteBoxCorrectionOptions(layout)};
@@ -260,9 +285,10 @@ TEST(CorrectionTest, ConstrainPutsSplitterErrorsBackAndNothingElse) {
   of_phases.constrain();
   EXPECT_EQ(of_phases.parameters().size(), 2U);
   LinearCorrection linear(ports);
-  linear.matrix.fill_(3);
+  linear.matrix.select(2, 0).fill_(3);
   linear.constrain();
-  EXPECT_TRUE(linear.matrix.eq(3).all().item<bool>());
+  EXPECT_TRUE(linear.matrix.select(2, 0).eq(3).all().item<bool>());
+  EXPECT_TRUE(linear.matrix.select(2, 1).eq(0).all().item<bool>());
 }
 
 TEST(CorrectionTest, SizesArePublishedOnes) {

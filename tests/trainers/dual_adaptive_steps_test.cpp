@@ -57,6 +57,9 @@ class SlowRule {
         if (name.ends_with("splitter_error")) {
           leaf.data().clamp_(-0.5, 0.5);
         }
+        if (name.ends_with("matrix")) {
+          turn_rows(leaf.data());
+        }
       }
     }
     const bool warm = steps_ < options_.calibration_steps() + options_.warm_up_steps();
@@ -88,10 +91,22 @@ class SlowRule {
     }
     auto& [t, m, v] = moments_[name];
     m = t == 0 ? 0.1 * g : 0.9 * m + 0.1 * g;
-    v = t == 0 ? 0.001 * g * g : 0.999 * v + 0.001 * g * g;
+    const double beta2 = name.starts_with("correction.") ? options_.beta2() : 0.999;
+    v = t == 0 ? (1 - beta2) * g * g : beta2 * v + (1 - beta2) * g * g;
     ++t;
-    const auto m_hat = m / (1 - std::pow(0.9, t)), v_hat = v / (1 - std::pow(0.999, t));
+    const auto m_hat = m / (1 - std::pow(0.9, t)), v_hat = v / (1 - std::pow(beta2, t));
     network.leaves.at(name).data().sub_(rate * m_hat / (v_hat.sqrt() + 1e-8));
+  }
+
+  /// The diagonal of I + C becomes real and positive.
+  static void turn_rows(torch::Tensor matrix) {
+    auto c = at::view_as_complex(matrix);
+    for (int64_t i = 0; i < c.size(0); ++i) {
+      const auto one = torch::zeros_like(c[i]);
+      one[i] = 1;
+      const auto row = c[i] + one;
+      c[i] = row * at::polar(torch::ones({}, torch::kFloat64), -row[i].angle()) - one;
+    }
   }
 
   struct Moments {
@@ -162,7 +177,7 @@ TEST_F(DualAdaptiveStepsTest, StepsAreThePublishedOnes) {
 
 TEST_F(DualAdaptiveStepsTest, StepsHoldWithEveryOption) {
   const auto row = testing::white_box_case("WhiteBox", true);
-  const auto options = DualAdaptiveOptions().rate(3e-2).steps(5).schedule(cosine_schedule());
+  const auto options = DualAdaptiveOptions().rate(3e-2).beta2(0.9).steps(5).schedule(cosine_schedule());
   for (const auto similarity : {Similarity::output, Similarity::unitary, Similarity::separable}) {
     for (const int64_t compared : {1, 4, 6}) {
       SCOPED_TRACE(c10::str(name_of(similarity), " ", compared));

@@ -114,6 +114,9 @@ TEST_F(DualAdaptiveTrainingTest, WrongOptionsAndNetworksAreRejected) {
   for (const double bad : {-1.0, std::nan(""), HUGE_VAL}) {
     rejects("similarity_to_phases", DualAdaptiveOptions().similarity_to_phases(bad));
   }
+  for (const double bad : {-0.1, 1.0, std::nan("")}) {
+    rejects("beta2", DualAdaptiveOptions().beta2(bad));
+  }
   rejects("steps", DualAdaptiveOptions().steps(0));
   rejects("calibration_steps", DualAdaptiveOptions().calibration_steps(-1));
   rejects("warm_up_steps", DualAdaptiveOptions().warm_up_steps(-1));
