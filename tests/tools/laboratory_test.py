@@ -148,7 +148,7 @@ class LaboratoryTest(ProgramTest):
     def test_resume_with_other_options(self):
         before = {p.name: p.read_bytes() for p in self.finished.iterdir()}
         for options, name in ((("--splitter", 0.05, "--phase", 0.06), "splitter"),
-                              ((*CHIPS, "--correction", "linear"), "correction"),
+                              ((*CHIPS, "--correction", "white-box-phases"), "correction"),
                               ((*CHIPS, "--chip-seed", 1), "chip_seed"),
                               ((*CHIPS, "--calibration", 0), "calibration")):
             self.rejected(*self.in_situ(self.finished, "--resume", *options, epochs=2), say=[name])
