@@ -85,6 +85,14 @@ System dat_system(const DatSetting& setting, const DatMethod& method, const std:
   return system;
 }
 
+void follow_closely(System& system) {
+  auto& laboratory = system.config.laboratory;
+  if (laboratory.correction != "none" && laboratory.correction != "exact") {
+    system.config.learning_rate = 1e-3;
+    laboratory.correction_rate = 1e-2;
+  }
+}
+
 RecipeRow dat_direct(const DatSetting& setting, const RecipeOptions& options) {
   RecipeRow row{.system = "direct", .seeds = options.seeds, .selection = "fixed weights"};
   const auto test = load_image_set(setting.dataset, options.data_root, ImageSet::Mode::test);
