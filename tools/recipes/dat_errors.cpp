@@ -19,10 +19,6 @@ constexpr Column columns[] = {{"DAT, linear", "separable", "linear"},
                               {"DAT, white box", "separable", "white-box"},
                               {"oracle", "oracle", ""}};
 
-// Rates that hold up to errors of .15, where the usual ones of a white box lose the system:
-// docs/reproduce.md.
-constexpr double phase_rate = 1e-3, correction_rate = 1e-2;
-
 /// Cells of the published table that were hard, and joint errors up to the end.
 std::vector<ErrorSize> sizes(const std::string& dataset) {
   std::vector<ErrorSize> all;
@@ -101,10 +97,7 @@ std::vector<RecipeRow> dat_errors(const RecipeOptions& options, Page& page) {
       for (const auto& column : columns) {
         systems.push_back(dat_system(setting, find_dat_method(column.method), column.correction));
         systems.back().title = dataset + ", " + name_of(size) + ": " + column.name;
-        if (*column.correction != '\0') {
-          systems.back().config.learning_rate = phase_rate;
-          systems.back().config.laboratory.correction_rate = correction_rate;
-        }
+        follow_closely(systems.back());
       }
     }
     const auto outcomes = train_systems(systems, options);

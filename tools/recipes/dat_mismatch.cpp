@@ -62,6 +62,7 @@ std::vector<RecipeRow> dat_mismatch(const RecipeOptions& options, Page& page) {
       systems.back().title = std::string(condition.name) + ": " + column.name;
       systems.back().published = std::nullopt;
       systems.back().note.clear();
+      follow_closely(systems.back());
     }
   }
   const auto outcomes = train_systems(systems, options);
