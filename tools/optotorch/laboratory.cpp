@@ -37,7 +37,7 @@ const std::vector<CorrectionEntry>& corrections() {
        [](const MeshLayout& mesh) {
          return std::make_shared<Sepn>(SepnOptions(mesh.ports).features({4, 6, 8}));
        }},
-      {"linear", 1e-2, 0.99, 1e-3,
+      {"linear", 6e-3, 0.99, 1e-3,
        [](const MeshLayout& mesh) { return std::make_shared<LinearCorrection>(mesh.ports); }},
       {"white-box", 3e-3, 0.999, any,
        [](const MeshLayout& mesh) {

@@ -87,7 +87,7 @@ System dat_system(const DatSetting& setting, const DatMethod& method, const std:
 
 void follow_closely(System& system) {
   auto& laboratory = system.config.laboratory;
-  if (laboratory.correction != "none" && laboratory.correction != "exact") {
+  if (laboratory.correction == "white-box") {
     system.config.learning_rate = 1e-3;
     laboratory.correction_rate = 1e-2;
   }

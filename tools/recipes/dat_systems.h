@@ -40,8 +40,8 @@ System dat_in_silico(const std::string& dataset);
 /// A method on chips: with errors from a folder those of seed 0, others are drawn.
 System dat_system(const DatSetting& setting, const DatMethod& method, const std::string& correction);
 
-/// Slower phases and faster corrections than usual: rates that hold where the usual ones of a white box lose
-/// the system, up to errors of .15 and with phase levels (docs/reproduce.md).
+/// Slower phases and a faster white box than usual: rates that hold where the usual ones lose the system, up
+/// to errors of .15 and with phase levels (docs/reproduce.md). A linear map has such rates anyway.
 void follow_closely(System& system);
 
 /// Test accuracy of the phases in `start` on the chips of seeds 0, 1, ..., nothing adapted.
