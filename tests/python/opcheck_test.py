@@ -3,7 +3,7 @@
 import itertools
 import unittest
 
-from operators import differentiable, elementwise_cases, mesh_cases, network_cases, ops, stack_cases, torch
+from operators import differentiable, elementwise_cases, mesh_cases, network_cases, ops, projection_cases, stack_cases, torch
 
 
 class Opcheck(unittest.TestCase):
@@ -25,6 +25,10 @@ class Opcheck(unittest.TestCase):
                     self.check(operator, differentiable(arguments))
                     backward = getattr(ops, str(operator).split(".")[-1] + "_backward")
                     self.check(backward, (torch.randn_like(operator(*arguments)), *arguments))
+
+        for operator, arguments in projection_cases():
+            with self.subTest(operator=str(operator), type=arguments[0].dtype, entries=arguments[3]):
+                self.check(operator, arguments)
 
         registered = {name.split("::")[1] for name in torch._C._dispatch_get_all_op_names()
                       if name.startswith("optotorch::")}

@@ -94,5 +94,17 @@ def network_cases(complex_type=torch.complex128):
         yield ops.sepn, (torch.randn(2, ports, dtype=complex_type, generator=generator), weights, list(features))
 
 
+def projection_cases():
+    """Fixed random matrices: nothing is differentiated."""
+    generator = torch.Generator().manual_seed(3)
+    ternary = torch.randint(-1, 2, (3, 140), dtype=torch.int8, generator=generator)
+    for x in (torch.randn(3, 140, generator=generator), torch.randn(3, 140, dtype=torch.float64, generator=generator),
+              ternary):
+        for entries in ("rademacher", "normal", "complex_normal"):
+            yield ops.random_projection, (x, 20, 7, entries, 5)
+        if x is not ternary:
+            yield ops.hadamard_projection, (x, 300, 7, 5)
+
+
 def differentiable(arguments):
     return tuple(a.clone().requires_grad_() if isinstance(a, torch.Tensor) else a for a in arguments)
