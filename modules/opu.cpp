@@ -1,0 +1,139 @@
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/PhiloxRNGEngine.h>
+#include <optotorch/core/check.h>
+#include <optotorch/core/random.h>
+#include <optotorch/modules/opu.h>
+#include <optotorch/ops/random_projection.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <random>
+
+namespace optotorch {
+namespace {
+
+constexpr int64_t grain = 1 << 12;
+constexpr const char* exposures_name = "exposures";
+constexpr int64_t camera = 0x43616d657261;  // the noise's seed is another one than the medium's
+
+/// As the standard library's distributions want their engines.
+class PixelRandom {
+ public:
+  using result_type = uint32_t;
+  PixelRandom(int64_t seed, int64_t pixel, int64_t exposure)
+      : engine_(static_cast<uint64_t>(seed), static_cast<uint64_t>(pixel),
+                static_cast<uint64_t>(exposure) << 20) {}
+  static constexpr result_type min() { return 0; }
+  static constexpr result_type max() { return std::numeric_limits<result_type>::max(); }
+  result_type operator()() { return engine_(); }
+
+ private:
+  at::Philox4_32 engine_;
+};
+
+/// The camera's reading of intensities whose mean is `mean` (of every sample).
+torch::Tensor read(const OpuOptions& options, const torch::Tensor& intensity, const torch::Tensor& mean,
+                   int64_t exposure) {
+  const double full = options.saturation(), levels = std::exp2(static_cast<double>(options.bits())) - 1;
+  auto reading = intensity.contiguous().clone();
+  auto* values = reading.mutable_data_ptr<float>();
+  const auto* means = mean.const_data_ptr<float>();
+  const int64_t rows = intensity.size(1);
+  at::parallel_for(0, reading.numel(), grain, [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const double unit = means[n / rows];
+      if (unit == 0) {
+        continue;
+      }
+      PixelRandom random(options.seed() ^ camera, n, exposure);
+      std::poisson_distribution<int64_t> counts(std::max(values[n] / unit * options.photons(), 1e-12));
+      double level = std::min(static_cast<double>(counts(random)) / options.photons(), full);
+      if (options.bits() > 0) {
+        level = std::round(level / full * levels) / levels * full;
+      }
+      values[n] = static_cast<float>(level * unit);
+    }
+  });
+  return reading;
+}
+
+}  // namespace
+
+Opu::Opu(OpuOptions chosen) : Projector(chosen.rows(), chosen.columns()), options(std::move(chosen)) {
+  const auto within = [](const char* argument, double value, double least, double most) {
+    OPTOTORCH_CHECK(value >= least && value <= most, .where = "Opu", .argument = argument,
+                    .expected = c10::str(least, " to ", most), .got = c10::str(value), .remedy = "");
+  };
+  within("sigma", options.sigma(), 0, 100);
+  within("photons", options.photons(), 1, 1e9);
+  within("bits", static_cast<double>(options.bits()), 0, 16);
+  within("reference", options.reference(), 0.01, 100);
+  within("saturation", options.saturation(), 1, 1000);
+}
+
+std::map<std::string, torch::Tensor> Opu::state() const {
+  return {{exposures_name, at::scalar_tensor(exposures_, at::kLong)}};
+}
+
+void Opu::load_state(const std::map<std::string, torch::Tensor>& state) {
+  const auto found = state.find(exposures_name);
+  OPTOTORCH_CHECK(
+      found != state.end() && found->second.numel() == 1 && found->second.scalar_type() == at::kLong,
+      .where = name(), .argument = "state", .expected = "exposures: an int64 scalar",
+      .got = found == state.end() ? "none" : describe(found->second),
+      .remedy = "The state is of another projector");
+  exposures_ = found->second.item<int64_t>();
+}
+
+torch::Tensor Opu::field(const torch::Tensor& binary, int64_t first_row, int64_t rows) const {
+  return ops::random_projection(binary, rows, options.seed(), ops::Entries::complex_normal, first_row);
+}
+
+torch::Tensor Opu::holography(const torch::Tensor& binary, int64_t first_row, int64_t rows,
+                              int64_t exposure) const {
+  const auto on = binary.to(at::kFloat).sum(1, /*keepdim=*/true);
+  const auto e = field(binary, first_row, rows);
+  const auto r = on.sqrt().mul_(options.reference());
+  const auto mean = (on * (1 + options.reference() * options.reference())).contiguous();
+  const auto in_phase = read(options, at::abs(e + r).square(), mean, exposure);
+  const auto opposed = read(options, at::abs(e - r).square(), mean, exposure + 1);
+  return (in_phase - opposed) / (4 * r).clamp_min(std::numeric_limits<float>::min());
+}
+
+torch::Tensor Opu::speckle(const torch::Tensor& binary) {
+  const auto intensity = at::abs(field(binary, 0, rows())).square();
+  return intensity / binary.to(at::kFloat).sum(1, /*keepdim=*/true);
+}
+
+torch::Tensor Opu::compute(const torch::Tensor& x, int64_t first_row, int64_t rows) {
+  OPTOTORCH_CHECK(x.scalar_type() == at::kChar, .where = name(), .argument = "x",
+                  .expected = "ternary int8: the modulator has two states", .got = describe(x),
+                  .remedy = "Encode it by TernaryFrames");
+  // Two exposures of each of two frames.
+  const int64_t exposure = exposures_;
+  exposures_ += 4;
+  if (options.model() == OpuModel::camera) {
+    const auto shown = [&](int8_t value, int64_t number) {
+      return holography(x.eq(value).to(at::kChar), first_row, rows, number);
+    };
+    return (shown(1, exposure) - shown(-1, exposure + 2)) * std::numbers::sqrt2;
+  }
+  auto s = (at::real(field(x, first_row, rows)) * std::numbers::sqrt2).contiguous();
+  if (options.model() == OpuModel::noisy && options.sigma() > 0) {
+    const auto size = x.to(at::kFloat).abs().sum(1).sqrt().mul_(options.sigma()).contiguous();
+    auto* values = s.mutable_data_ptr<float>();
+    const auto* sizes = size.const_data_ptr<float>();
+    at::parallel_for(0, s.numel(), grain, [&](int64_t begin, int64_t end) {
+      for (int64_t n = begin; n < end; ++n) {
+        const auto pair = normal_pair(options.seed() ^ camera, n, exposure);
+        values[n] += sizes[n / rows] * static_cast<float>(pair[0]);
+      }
+    });
+  }
+  return s;
+}
+
+}  // namespace optotorch
