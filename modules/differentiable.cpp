@@ -33,19 +33,36 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
   }
 };
 
+thread_local const Deployments* deployed = nullptr;
+
 }  // namespace
 
+DeployedScope::DeployedScope(const Deployments& deployments) : outer_(deployed) {
+  deployed = &deployments;
+}
+
+DeployedScope::~DeployedScope() {
+  deployed = outer_;
+}
+
+// The layer's parameters do not require grad, and the data usually does not either: the anchor makes autograd
+// call us back.
 DifferentiableImpl::DifferentiableImpl(std::shared_ptr<Layer> layer)
-    : torch::nn::Module("Differentiable"), layer_(register_module("layer", std::move(layer))) {}
+    : torch::nn::Module("Differentiable"),
+      layer_(register_module("layer", std::move(layer))),
+      anchor_(torch::empty({0}, torch::requires_grad())) {}
 
 torch::Tensor DifferentiableImpl::forward(const torch::Tensor& x) {
+  if (deployed != nullptr) {
+    const auto found = deployed->find(layer_.get());
+    if (found != deployed->end()) {
+      return found->second.forward(x);
+    }
+  }
   if (!torch::GradMode::is_enabled()) {
     return layer_->forward(x);
   }
-  // The parameters do not require grad, and the data usually does not either: an anchor makes autograd call
-  // us back.
-  const auto anchor = torch::empty({0}, torch::requires_grad());
-  return LayerFunction::apply(x, anchor, layer_);
+  return LayerFunction::apply(x, anchor_, layer_);
 }
 
 std::shared_ptr<torch::nn::Module> DifferentiableImpl::clone(
@@ -55,6 +72,10 @@ std::shared_ptr<torch::nn::Module> DifferentiableImpl::clone(
   copy->train(is_training());
   copy->layer_->train(layer_training);
   return copy;
+}
+
+void DifferentiableImpl::clone_(torch::nn::Module& other, const std::optional<torch::Device>& device) {
+  *this = *std::dynamic_pointer_cast<DifferentiableImpl>(other.clone(device));
 }
 
 }  // namespace optotorch

@@ -1,8 +1,10 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/differentiable.h>
 #include <optotorch/modules/electronic_block.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <ostream>
 
 namespace optotorch {
@@ -11,6 +13,7 @@ namespace {
 // Pass::saved of a block that kept its graph.
 constexpr size_t saved_input = 0;   // a leaf that requires grad, if its type can
 constexpr size_t saved_output = 1;  // the end of the graph
+constexpr size_t saved_taps = 2;    // from there on: the ends of the parts before
 
 [[noreturn]] void reject_in_place(const std::string& where) {
   reject({.where = where,
@@ -36,6 +39,8 @@ void ElectronicBlock::check_input(const torch::Tensor& x) const {
 
 torch::Tensor ElectronicBlock::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
   if (saved == nullptr) {
+    // Taps in here are not those of a module around us.
+    const TapScope scope(TapScope::Mode::through);
     const auto version = x._version();
     auto y = any_.forward<torch::Tensor>(x);
     if (x._version() != version) {
@@ -43,7 +48,17 @@ torch::Tensor ElectronicBlock::compute(const torch::Tensor& x, std::vector<torch
     }
     return y;
   }
-  const torch::AutoGradMode record(true);
+  return record(x, TapScope::Mode::through, *saved);
+}
+
+torch::Tensor ElectronicBlock::compute_parts(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+  return record(x, TapScope::Mode::cut, *saved);
+}
+
+torch::Tensor ElectronicBlock::record(const torch::Tensor& x, TapScope::Mode mode,
+                                      std::vector<torch::Tensor>& saved) {
+  const torch::AutoGradMode with_graph(true);
+  const TapScope scope(mode);
   const auto leaf = x.is_floating_point() || x.is_complex() ? x.detach().requires_grad_() : x;
   torch::Tensor y;
   try {
@@ -54,35 +69,73 @@ torch::Tensor ElectronicBlock::compute(const torch::Tensor& x, std::vector<torch
     }
     throw;
   }
-  *saved = {leaf, y};
+  saved = {leaf, y};
+  saved.insert(saved.end(), scope.taps().begin(), scope.taps().end());
   return y.detach();
 }
 
-torch::Tensor ElectronicBlock::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
-  const auto& y = pass.saved.at(saved_output);
+/// Adds to the `.grad` of all parameters before `ends`, from signals there. Returns the signal at `input`, if
+/// that is defined and anything leads to it.
+torch::Tensor ElectronicBlock::learn(const std::vector<torch::Tensor>& ends,
+                                     const std::vector<torch::Tensor>& signals, const torch::Tensor& input) {
   auto parameters = module_->parameters();
   std::erase_if(parameters, [](const torch::Tensor& p) { return !p.requires_grad(); });
   auto inputs = parameters;
-  const bool input_has_gradient = to_input && pass.saved[saved_input].requires_grad();
-  if (input_has_gradient) {
-    inputs.push_back(pass.saved[saved_input]);
+  for (const auto& module : module_->modules()) {
+    if (const auto* optical = dynamic_cast<const DifferentiableImpl*>(module.get())) {
+      inputs.push_back(optical->anchor());
+    }
   }
-  if (inputs.empty() || !y.requires_grad()) {
-    return to_input ? at::zeros_like(pass.input) : torch::Tensor();
+  if (input.defined()) {
+    inputs.push_back(input);
+  }
+  if (ends.empty() || inputs.empty()) {
+    return {};
   }
   // The graph is kept: it belongs to the pass, which may be pulled back again and frees it.
   const auto gradients =
-      torch::autograd::grad({y}, inputs, {dL_dy}, /*retain_graph=*/true, /*create_graph=*/false,
+      torch::autograd::grad(ends, inputs, signals, /*retain_graph=*/true, /*create_graph=*/false,
                             /*allow_unused=*/true);
   for (size_t i = 0; i < parameters.size(); ++i) {
     if (gradients[i].defined()) {
       accumulate(parameters[i], gradients[i]);
     }
   }
-  if (!to_input) {
-    return {};
+  return input.defined() ? gradients.back() : torch::Tensor();
+}
+
+std::vector<torch::Tensor> ElectronicBlock::taps(const Pass& pass) const {
+  return {pass.saved.begin() + std::min(pass.saved.size(), saved_taps), pass.saved.end()};
+}
+
+void ElectronicBlock::tap_update(const Pass& pass, const std::vector<torch::Tensor>& signals) {
+  const auto all = taps(pass);
+  OPTOTORCH_CHECK(signals.size() == all.size(), .where = name(), .argument = "signals",
+                  .expected = c10::str(all.size(), ", one for every tap"), .got = c10::str(signals.size()),
+                  .remedy = "");
+  std::vector<torch::Tensor> ends, at_ends;
+  for (size_t i = 0; i < all.size(); ++i) {
+    OPTOTORCH_CHECK(signals[i].defined() && signals[i].sizes() == all[i].sizes() &&
+                        signals[i].scalar_type() == all[i].scalar_type(),
+                    .where = name(), .argument = c10::str("signal at tap ", i), .expected = describe(all[i]),
+                    .got = describe(signals[i]), .remedy = "");
+    // A tap of the input itself, or of what frozen parameters made of a constant, has nothing to teach.
+    if (all[i].grad_fn()) {
+      ends.push_back(all[i]);
+      at_ends.push_back(signals[i]);
+    }
   }
-  return input_has_gradient && gradients.back().defined() ? gradients.back() : at::zeros_like(pass.input);
+  learn(ends, at_ends, {});
+}
+
+torch::Tensor ElectronicBlock::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
+  const auto& x = pass.saved.at(saved_input);
+  const auto& y = pass.saved.at(saved_output);
+  torch::Tensor dL_dx;
+  if (y.requires_grad()) {
+    dL_dx = learn({y}, {dL_dy}, to_input && x.requires_grad() ? x : torch::Tensor());
+  }
+  return to_input && !dL_dx.defined() ? at::zeros_like(pass.input) : dL_dx;
 }
 
 torch::Tensor ElectronicBlock::tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) {
@@ -105,13 +158,40 @@ Adjoint ElectronicBlock::adjoint(const torch::Tensor& x) const {
 
 Deployment ElectronicBlock::deploy() {
   Deployment deployment;
-  for (const auto& parameter : module_->named_parameters()) {
-    deployment.tensors.emplace_back(parameter.key(), parameter.value());
+  auto optics = std::make_shared<Deployments>();
+  std::vector<std::string> replaced;  // names that begin so
+  const auto is_replaced = [&replaced](const std::string& name) {
+    return std::any_of(replaced.begin(), replaced.end(),
+                       [&name](const std::string& prefix) { return name.starts_with(prefix); });
+  };
+  for (const auto& item : module_->named_modules()) {
+    const auto* optical = dynamic_cast<const DifferentiableImpl*>(item.value().get());
+    if (optical == nullptr || is_replaced(item.key())) {
+      continue;
+    }
+    replaced.push_back(item.key().empty() ? "layer." : item.key() + ".layer.");
+    const auto [layer, is_new] = optics->try_emplace(optical->layer().get());
+    if (is_new) {
+      layer->second = optical->layer()->deploy();
+      for (const auto& [name, tensor] : layer->second.tensors) {
+        deployment.tensors.emplace_back(replaced.back() + name, tensor);
+      }
+    }
   }
-  for (const auto& buffer : module_->named_buffers()) {
-    deployment.tensors.emplace_back(buffer.key(), buffer.value());
-  }
-  deployment.forward = [any = any_](const torch::Tensor& x) mutable { return any.forward<torch::Tensor>(x); };
+  const auto keep = [&](const torch::OrderedDict<std::string, torch::Tensor>& tensors) {
+    for (const auto& item : tensors) {
+      if (!is_replaced(item.key())) {
+        deployment.tensors.emplace_back(item.key(), item.value());
+      }
+    }
+  };
+  keep(module_->named_parameters());
+  keep(module_->named_buffers());
+  deployment.forward = [any = any_, optics](const torch::Tensor& x) mutable {
+    const DeployedScope deployed(*optics);
+    const TapScope without_taps(TapScope::Mode::through);
+    return any.forward<torch::Tensor>(x);
+  };
   return deployment;
 }
 

@@ -33,7 +33,8 @@ Pass Layer::propagate(const torch::Tensor& x, Keep keep) {
   const torch::NoGradGuard no_grad;
   check_input(x);
   Pass pass{x.detach(), {}, {}};
-  pass.output = compute(pass.input, keep == Keep::context ? &pass.saved : nullptr);
+  pass.output = keep == Keep::parts ? compute_parts(pass.input, &pass.saved)
+                                    : compute(pass.input, keep == Keep::context ? &pass.saved : nullptr);
   return pass;
 }
 
@@ -58,6 +59,12 @@ torch::Tensor Layer::dfa_update(const Pass& pass, const torch::Tensor& signal, b
 
 torch::Tensor Layer::dat_update(const Pass& pass, const torch::Tensor& signal, bool to_input) {
   return pullback(pass, signal, to_input);
+}
+
+void Layer::tap_update(const Pass& pass, const std::vector<torch::Tensor>& signals) {
+  OPTOTORCH_CHECK(signals.empty(), .where = name(), .argument = "signals",
+                  .expected = "none: there are no taps inside", .got = std::to_string(signals.size()),
+                  .remedy = "");
 }
 
 Adjoint Layer::adjoint(const torch::Tensor& x) const {

@@ -26,6 +26,7 @@ struct Pass {
 /// What a pass is for.
 enum class Keep {
   context,  ///< it may be pulled back: keep what that needs
+  parts,    ///< likewise, but every tap inside a layer begins a part of its own (tap.h)
   nothing,  ///< only its input and output will be read
 };
 
@@ -83,6 +84,14 @@ class Layer : public torch::nn::Module {
   /// The signal comes from a numerical model evaluated at measured states.
   virtual torch::Tensor dat_update(const Pass& pass, const torch::Tensor& signal, bool to_input);
 
+  /// What stood at the taps inside the layer in a pass of Keep::parts, in their order; none by default.
+  virtual std::vector<torch::Tensor> taps(const Pass& pass) const { return {}; }
+  /// Adds to the `.grad` of the parameters before each tap, and behind the tap before it, from a signal at
+  /// it: signals[i] in shape and type of taps(pass)[i]. What is behind the last tap learns from the signal at
+  /// the output, as ever. Throws c10::ValueError, with nothing changed, if the signals are not as many or do
+  /// not fit.
+  virtual void tap_update(const Pass& pass, const std::vector<torch::Tensor>& signals);
+
   virtual Role role() const = 0;
 
   /// W^H of a linear layer for inputs like `x` (its shape beyond the batch, its type): light sent backwards
@@ -111,6 +120,10 @@ class Layer : public torch::nn::Module {
   /// f(x). If `saved` is not null, appends there what compute_pullback needs beyond x and y. Runs without a
   /// graph.
   virtual torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) = 0;
+  /// The same for Keep::parts; only a layer that may have taps inside overrides it.
+  virtual torch::Tensor compute_parts(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+    return compute(x, saved);
+  }
 
   /// f(x) in eval mode: what `deploy()` computes. Only a layer that cannot be deployed overrides it.
   virtual torch::Tensor evaluate(const torch::Tensor& x) { return deploy().forward(x); }

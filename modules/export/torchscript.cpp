@@ -23,7 +23,7 @@ void register_tensors(jit::Module& module, const Deployment& deployment) {
       const std::string head = rest.substr(0, dot);
       rest = rest.substr(dot + 1);
       if (!owner.hasattr(head)) {
-        owner.register_module(head, jit::Module(head, owner._ivalue()->compilation_unit(), true));
+        owner.register_module(head, jit::Module("Part", owner._ivalue()->compilation_unit(), true));
       }
       owner = owner.attr(head).toModule();
     }

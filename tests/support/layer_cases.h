@@ -19,6 +19,7 @@
 #include <optotorch/modules/physical_network.h>
 #include <optotorch/modules/saturable_absorber.h>
 #include <optotorch/modules/simulated_system.h>
+#include <optotorch/modules/transformer_block.h>
 #include <optotorch/modules/weight_bank.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
@@ -177,6 +178,14 @@ inline std::vector<LayerCase> layer_cases() {
                      .sample = {1, 3, 4},
                      .affine = !normalized};
   };
+  const auto transformer = [](const std::string& name, const TransformerBlockOptions& options) {
+    const auto wider = TransformerBlockOptions(options).width(options.width() + options.heads());
+    return LayerCase{.name = name,
+                     .make = electronic<TransformerBlock>(options),
+                     .takes = Takes::values,
+                     .sample = {3, options.width()},
+                     .of_another_shape = electronic<TransformerBlock>(wider)};
+  };
   const auto stack = [](int64_t ports, int64_t count) {
     return optical<Mesh>(MziMeshOptions(ports).meshes(count));
   };
@@ -300,6 +309,11 @@ inline std::vector<LayerCase> layer_cases() {
        .sample = {5},
        .of_another_shape = electronic<torch::nn::BatchNorm1d>(torch::nn::BatchNorm1dOptions(6)),
        .mixes_samples = true},
+      transformer("TransformerBlock", TransformerBlockOptions(4, 2).causal(true).taps(Taps::micro)),
+      transformer("TransformerBlockOfWeightBanks",
+                  TransformerBlockOptions(4, 2).hidden(5).maps(Maps::weight_bank)),
+      transformer("TransformerBlockOfMeshesPreNorm",
+                  TransformerBlockOptions(4, 1).hidden(3).maps(Maps::mzi_linear).norm(Norm::pre)),
   };
 }
 

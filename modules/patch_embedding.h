@@ -1,0 +1,50 @@
+#pragma once
+
+#include <torch/arg.h>
+#include <torch/nn/cloneable.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/pimpl.h>
+
+namespace optotorch {
+
+/// Options for PatchEmbedding: PatchEmbeddingOptions(1, 28, 7, 64).
+struct PatchEmbeddingOptions {
+  PatchEmbeddingOptions(int64_t channels, int64_t side, int64_t patch, int64_t width)
+      : channels_(channels), side_(side), patch_(patch), width_(width) {}
+  TORCH_ARG(int64_t, channels);
+  /// Height and width of an image, in pixels.
+  TORCH_ARG(int64_t, side);
+  /// Height and width of a patch; divides the side.
+  TORCH_ARG(int64_t, patch);
+  /// Values of a token.
+  TORCH_ARG(int64_t, width);
+};
+
+/// Images as tokens: [batch, channels, side, side] -> [batch, (side / patch)^2, width],
+///
+///     y_t = W p_t + b + positions_t,
+///
+/// with p_t the pixels of patch t, channel by channel and each in row-major order; patches count along the
+/// rows. The child `project` holds W and b, as torch::nn::Linear does; `positions` [tokens, width] is
+/// initially N(0, .02^2). Source: Dosovitskiy et al., arXiv 2010.11929, without a class token.
+class PatchEmbeddingImpl : public torch::nn::Cloneable<PatchEmbeddingImpl> {
+ public:
+  /// Throws c10::ValueError unless all sizes are at least 1, side at most 4096, and patch divides side.
+  explicit PatchEmbeddingImpl(PatchEmbeddingOptions options);
+
+  void reset() override;
+  /// Throws c10::ValueError for another x, and for one of another precision.
+  torch::Tensor forward(const torch::Tensor& x);
+  void pretty_print(std::ostream& stream) const override;
+
+  /// Tokens that an image becomes.
+  int64_t tokens() const;
+
+  PatchEmbeddingOptions options;
+  torch::nn::Linear project{nullptr};
+  torch::Tensor positions;
+};
+
+TORCH_MODULE(PatchEmbedding);
+
+}  // namespace optotorch

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <torch/arg.h>
+#include <torch/nn/cloneable.h>
+#include <torch/nn/pimpl.h>
+
+namespace optotorch {
+
+/// Options for TokenEmbedding: TokenEmbeddingOptions(65, 128, 64).
+struct TokenEmbeddingOptions {
+  TokenEmbeddingOptions(int64_t vocabulary, int64_t context, int64_t width)
+      : vocabulary_(vocabulary), context_(context), width_(width) {}
+  /// Tokens are numbers from 0 to vocabulary - 1.
+  TORCH_ARG(int64_t, vocabulary);
+  /// Most tokens in a row.
+  TORCH_ARG(int64_t, context);
+  /// Values of a token.
+  TORCH_ARG(int64_t, width);
+};
+
+/// Numbers as tokens: int64 [batch, tokens] -> [batch, tokens, width], tokens <= context,
+///
+///     y_t = weight[x_t] + positions_t.
+///
+/// The parameters `weight` [vocabulary, width] and `positions` [context, width] are initially N(0, 1), as in
+/// torch::nn::Embedding. Nothing is learnt of what came before it.
+class TokenEmbeddingImpl : public torch::nn::Cloneable<TokenEmbeddingImpl> {
+ public:
+  TokenEmbeddingImpl(int64_t vocabulary, int64_t context, int64_t width)
+      : TokenEmbeddingImpl(TokenEmbeddingOptions(vocabulary, context, width)) {}
+  /// Throws c10::ValueError for sizes below 1.
+  explicit TokenEmbeddingImpl(TokenEmbeddingOptions options);
+
+  void reset() override;
+  /// Throws c10::ValueError for another x, for more tokens than the context, and for tokens that are not in
+  /// the vocabulary.
+  torch::Tensor forward(const torch::Tensor& x);
+  void pretty_print(std::ostream& stream) const override;
+
+  TokenEmbeddingOptions options;
+  torch::Tensor weight, positions;
+};
+
+TORCH_MODULE(TokenEmbedding);
+
+}  // namespace optotorch

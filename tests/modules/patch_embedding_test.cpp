@@ -1,0 +1,95 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <optotorch/modules/patch_embedding.h>
+#include <support/differences.h>
+#include <support/idx_files.h>
+
+#include <sstream>
+
+namespace optotorch {
+namespace {
+
+using testing::expect_close;
+
+PatchEmbedding make(int64_t channels, int64_t side, int64_t patch, int64_t width) {
+  PatchEmbedding embedding(PatchEmbeddingOptions(channels, side, patch, width));
+  embedding->to(torch::kFloat64);
+  return embedding;
+}
+
+TEST(PatchEmbeddingTest, IsAConvolutionThatStridesByPatches) {
+  torch::manual_seed(1);
+  for (const auto& [channels, side, patch, width] :
+       {std::array<int64_t, 4>{1, 6, 2, 5}, {3, 6, 3, 4}, {2, 4, 4, 3}, {2, 3, 1, 2}, {1, 1, 1, 1}}) {
+    auto embedding = make(channels, side, patch, width);
+    const auto x = torch::randn({3, channels, side, side}, torch::kFloat64);
+    const auto kernel = embedding->project->weight.view({width, channels, patch, patch});
+    const auto expected = at::conv2d(x, kernel, embedding->project->bias, patch).flatten(2).transpose(1, 2) +
+                          embedding->positions;
+    EXPECT_EQ(embedding->tokens(), (side / patch) * (side / patch));
+    expect_close(embedding->forward(x).detach(), expected.detach(), 1e-13);
+  }
+}
+
+TEST(PatchEmbeddingTest, GradientsAreDerivatives) {
+  torch::manual_seed(2);
+  auto embedding = make(2, 4, 2, 3);
+  const auto x = torch::randn({2, 2, 4, 4}, torch::kFloat64), w = torch::randn({2, 4, 3}, torch::kFloat64);
+  const auto leaf = x.clone().requires_grad_();
+  (embedding->forward(leaf) * w).sum().backward();
+  const auto loss = [&] {
+    const torch::NoGradGuard no_grad;
+    return (embedding->forward(x) * w).sum().item<double>();
+  };
+  expect_close(leaf.grad(), testing::central_differences(loss, x), 1e-8, "input");
+  for (auto& item : embedding->named_parameters()) {
+    expect_close(item.value().grad(), testing::central_differences(loss, item.value().detach()), 1e-8,
+                 item.key());
+  }
+}
+
+TEST(PatchEmbeddingTest, CopiesAreTheirOwn) {
+  torch::manual_seed(3);
+  auto embedding = make(1, 4, 2, 3);
+  const auto copy = std::dynamic_pointer_cast<PatchEmbeddingImpl>(embedding->clone());
+  ASSERT_NE(copy, nullptr);
+  const torch::NoGradGuard no_grad;
+  const auto x = torch::randn({2, 1, 4, 4}, torch::kFloat64);
+  const auto y = embedding->forward(x);
+  for (auto& parameter : embedding->parameters()) {
+    parameter.add_(1);
+  }
+  EXPECT_TRUE(copy->forward(x).equal(y));
+  EXPECT_FALSE(embedding->forward(x).equal(y));
+}
+
+TEST(PatchEmbeddingTest, SaysWhatIsWrong) {
+  EXPECT_SAYS(make(1, 28, 5, 4), "a patch that divides it, got 28, 5");
+  EXPECT_SAYS(make(1, 28, 0, 4), "got 28, 0");
+  EXPECT_SAYS(make(1, 28, -7, 4), "got 28, -7");
+  EXPECT_SAYS(make(1, 4, 8, 4), "got 4, 8");
+  EXPECT_SAYS(make(1, 0, 1, 4), "got 0, 1");
+  EXPECT_SAYS(make(1, 8192, 4096, 1), "got 8192");
+  EXPECT_SAYS(make(0, 4, 2, 4), "at least 1, got 0, 4");
+  EXPECT_SAYS(make(1, 4, 2, 0), "at least 1, got 1, 0");
+  auto embedding = make(3, 4, 2, 5);
+  const auto real = torch::dtype(torch::kFloat64);
+  EXPECT_SAYS(embedding->forward(torch::Tensor()), "undefined");
+  EXPECT_SAYS(embedding->forward(torch::rand({2, 1, 4, 4}, real)),
+              "PatchEmbedding: input: expected real images [batch, 3, 4, 4], got float64 [2, 1, 4, 4]");
+  EXPECT_SAYS(embedding->forward(torch::rand({2, 3, 4, 6}, real)), "[2, 3, 4, 6]");
+  EXPECT_SAYS(embedding->forward(torch::rand({2, 3, 2, 4}, real)), "[2, 3, 2, 4]");
+  EXPECT_SAYS(embedding->forward(torch::rand({2, 48}, real)), "[2, 48]");
+  EXPECT_SAYS(embedding->forward(torch::ones({2, 3, 4, 4}, torch::kUInt8)), "Convert the images to float");
+  EXPECT_SAYS(embedding->forward(torch::rand({2, 3, 4, 4}, torch::kComplexDouble)), "real");
+  EXPECT_SAYS(embedding->forward(torch::rand({2, 3, 4, 4}, torch::kFloat32)), "float64");
+}
+
+TEST(PatchEmbeddingTest, PrintsItself) {
+  std::ostringstream stream;
+  make(3, 4, 2, 5)->pretty_print(stream);
+  EXPECT_EQ(stream.str(), "optotorch::PatchEmbedding(channels=3, side=4, patch=2, width=5)");
+}
+
+}  // namespace
+}  // namespace optotorch
