@@ -20,8 +20,9 @@ double evaluate(HybridImpl& model, const BatchSource& source, const Metric& metr
   int64_t samples = 0;
   for (int64_t index = 0; index < source.size(); ++index) {
     const auto batch = source.batch(0, index);
-    sum += metric(model.forward(batch.data), batch.target) * static_cast<double>(batch.target.size(0));
-    samples += batch.target.size(0);
+    const int64_t count = metric.weight(batch.target);
+    sum += metric(model.forward(batch.data), batch.target) * static_cast<double>(count);
+    samples += count;
   }
   model.train(was_training);
   return samples > 0 ? sum / static_cast<double>(samples) : 0;

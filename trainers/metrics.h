@@ -4,16 +4,55 @@
 #include <optotorch/trainers/batch_source.h>
 #include <optotorch/trainers/rules/rule.h>
 
+#include <concepts>
+#include <functional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
 namespace optotorch {
 
-/// A number for a batch, averaged over its samples, from output and target.
-using Metric = std::function<double(const torch::Tensor& output, const torch::Tensor& target)>;
+/// A number for a batch, a mean, from output and target: what a Trainer logs, and by which it chooses the
+/// best epoch on the validation set.
+struct Metric {
+  using Function = std::function<double(const torch::Tensor& output, const torch::Tensor& target)>;
+  enum class Better { larger, smaller };
+  /// What it is a mean of: the samples, target [batch, ...], or all elements of the target, e.g. the tokens
+  /// of texts. Batches are weighed by their number.
+  enum class Over { samples, elements };
+
+  /// Any function will do: without more it is taken for an accuracy.
+  template <typename Call>
+  requires(!std::same_as<Call, Metric> &&
+           std::is_invocable_r_v<double, Call&, const torch::Tensor&, const torch::Tensor&>)
+      Metric(Call call, std::string name = "accuracy", Better better = Better::larger,
+             Over over = Over::samples)
+      : function(std::move(call)), name(std::move(name)), better(better), over(over) {}
+
+  double operator()(const torch::Tensor& output, const torch::Tensor& target) const {
+    return function(output, target);
+  }
+
+  /// Of how many samples or elements the number of a batch is the mean.
+  int64_t weight(const torch::Tensor& target) const {
+    return over == Over::samples ? target.size(0) : target.numel();
+  }
+
+  bool is_better(double value, double than) const {
+    return better == Better::larger ? value > than : value < than;
+  }
+
+  Function function;
+  std::string name;  ///< as in the keys of metrics.jsonl, `train_accuracy`
+  Better better;
+  Over over;
+};
 
 /// Fraction of samples whose largest output [batch, classes] stands at the target class [batch].
 double accuracy(const torch::Tensor& output, const torch::Tensor& target);
 
-/// The mean of a metric over all samples of epoch 0 of a source, the network in eval mode (and then as
-/// before).
+/// The mean of a metric over all samples (or elements) of epoch 0 of a source, the network in eval mode (and
+/// then as before).
 double evaluate(HybridImpl& model, const BatchSource& source, const Metric& metric = accuracy);
 
 }  // namespace optotorch

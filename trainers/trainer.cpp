@@ -6,6 +6,7 @@
 #include <optotorch/trainers/progress.h>
 #include <optotorch/trainers/trainer.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -17,6 +18,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+constexpr auto default_metric = "accuracy";  // goes without saying in metrics.jsonl
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -27,10 +30,13 @@ json as_json(const EpochReport& report) {
   };
   json line{{"epoch", report.epoch},
             {"train_loss", report.train_loss},
-            {"train_accuracy", report.train_accuracy},
-            {"validation_accuracy", optional(report.validation_accuracy)},
-            {"test_accuracy", optional(report.test_accuracy)},
+            {"train_" + report.metric, report.train_accuracy},
+            {"validation_" + report.metric, optional(report.validation_accuracy)},
+            {"test_" + report.metric, optional(report.test_accuracy)},
             {"seconds", report.seconds}};
+  if (report.metric != default_metric) {
+    line["metric"] = report.metric;
+  }
   if (!report.alignment.empty()) {
     auto& cosines = line["alignment"] = json::array();
     for (const double cosine : report.alignment) {
@@ -47,14 +53,16 @@ EpochReport report_of(const json& line) {
   const auto optional = [](const json& value) {
     return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
   };
+  const std::string metric = line.value("metric", default_metric);
   EpochReport report{line.at("epoch").get<int64_t>(),
                      line.at("train_loss").get<double>(),
-                     line.at("train_accuracy").get<double>(),
-                     optional(line.at("validation_accuracy")),
-                     optional(line.at("test_accuracy")),
+                     line.at("train_" + metric).get<double>(),
+                     optional(line.at("validation_" + metric)),
+                     optional(line.at("test_" + metric)),
                      line.at("seconds").get<double>(),
                      {},
-                     {}};
+                     {},
+                     metric};
   if (line.contains("alignment")) {
     for (const auto& cosine : line["alignment"]) {
       report.alignment.push_back(cosine.is_null() ? std::nan("") : cosine.get<double>());
@@ -68,8 +76,26 @@ EpochReport report_of(const json& line) {
   return report;
 }
 
-std::string percent(const std::optional<double>& accuracy) {
-  return accuracy ? c10::str(std::lround(*accuracy * 10000) / 100.0, " %") : std::string("-");
+/// For people: an accuracy in per cent, any other metric as it is.
+std::string shown(const std::optional<double>& value, const Metric& metric) {
+  if (!value) {
+    return "-";
+  }
+  if (metric.name == default_metric) {
+    return c10::str(std::lround(*value * 10000) / 100.0, " %");
+  }
+  char digits[32];
+  std::snprintf(digits, sizeof digits, "%.4f", *value);
+  return digits;
+}
+
+/// Whether `value` is finite and better than those of all epochs before.
+bool is_best(double value, const std::vector<EpochReport>& before, const Metric& metric) {
+  const auto is_beaten = [&](const EpochReport& report) {
+    const double earlier = report.validation_accuracy.value_or(std::nan(""));
+    return !std::isfinite(earlier) || metric.is_better(value, earlier);
+  };
+  return std::isfinite(value) && std::all_of(before.begin(), before.end(), is_beaten);
 }
 
 }  // namespace
@@ -110,6 +136,10 @@ Trainer::Trainer(Hybrid model, std::shared_ptr<Rule> rule, std::shared_ptr<torch
       options_(std::move(options)) {
   OPTOTORCH_CHECK(options_.epochs() >= 1, .where = "Trainer", .argument = "epochs", .expected = "at least 1",
                   .got = std::to_string(options_.epochs()), .remedy = "");
+  const auto& metric = options_.metric().name;
+  OPTOTORCH_CHECK(!metric.empty() && metric != "loss", .where = "Trainer", .argument = "metric",
+                  .expected = "a name that is neither empty nor 'loss'", .got = "'" + metric + "'",
+                  .remedy = "");
   for (const auto& group : optimizer_->param_groups()) {
     base_rates_.push_back(group.options().get_lr());
   }
@@ -149,9 +179,9 @@ FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, 
         ++position.batch;
         position.seconds += seconds_since(start);
         const auto samples = static_cast<double>(position.samples);
-        char metrics[64];
-        std::snprintf(metrics, sizeof metrics, "loss %.4f  accuracy %.4f", position.loss_sum / samples,
-                      position.accuracy_sum / samples);
+        char metrics[96];
+        std::snprintf(metrics, sizeof metrics, "loss %.4f  %s %.4f", position.loss_sum / samples,
+                      options_.metric().name.c_str(), position.accuracy_sum / samples);
         progress.step(position.batch, batch.target.size(0), metrics);
         const bool due =
             (options_.checkpoint_steps() > 0 && position.batch % options_.checkpoint_steps() == 0) ||
@@ -173,17 +203,14 @@ FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, 
                        {},
                        position.seconds,
                        position.alignment,
-                       {}};
+                       {},
+                       options_.metric().name};
     for (const auto& [name, sum] : position.measure_sums) {
       report.measures[name] = sum / static_cast<double>(position.samples);
     }
     if (validation != nullptr) {
       report.validation_accuracy = evaluate(*model_, *validation, options_.metric());
-      double best = -1;
-      for (const auto& earlier : position.result.epochs) {
-        best = std::max(best, earlier.validation_accuracy.value_or(-1));
-      }
-      if (*report.validation_accuracy > best) {
+      if (is_best(*report.validation_accuracy, position.result.epochs, options_.metric())) {
         position.result.best_weights = weights_of(*model_);
       }
     }
@@ -193,9 +220,9 @@ FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, 
     if (options_.progress()) {
       std::fprintf(stderr, "epoch %lld/%lld  loss %.4f  train %s  validation %s  test %s  %.1f s\n",
                    static_cast<long long>(report.epoch), static_cast<long long>(options_.epochs()),
-                   report.train_loss, percent(report.train_accuracy).c_str(),
-                   percent(report.validation_accuracy).c_str(), percent(report.test_accuracy).c_str(),
-                   report.seconds);
+                   report.train_loss, shown(report.train_accuracy, options_.metric()).c_str(),
+                   shown(report.validation_accuracy, options_.metric()).c_str(),
+                   shown(report.test_accuracy, options_.metric()).c_str(), report.seconds);
     }
     position.result.epochs.push_back(std::move(report));
     Position next;
@@ -218,7 +245,7 @@ void Trainer::train_step(const Batch& batch, int64_t step, int64_t total, Positi
   optimizer_->zero_grad();
   const auto result = rule_->step(*model_, batch.data, batch.target, loss_);
   optimizer_->step();
-  const int64_t samples = batch.target.size(0);
+  const int64_t samples = options_.metric().weight(batch.target);
   position.loss_sum += result.loss.item<double>() * static_cast<double>(samples);
   position.accuracy_sum += options_.metric()(result.output, batch.target) * static_cast<double>(samples);
   for (const auto& [name, value] : rule_->measures()) {
@@ -235,15 +262,18 @@ void Trainer::save(const Position& position) const {
   for (const auto& report : position.result.epochs) {
     epochs.push_back(as_json(report));
   }
-  const json state{{"epoch", position.epoch},
-                   {"batch", position.batch},
-                   {"loss_sum", position.loss_sum},
-                   {"accuracy_sum", position.accuracy_sum},
-                   {"seconds", position.seconds},
-                   {"samples", position.samples},
-                   {"alignment", position.alignment},
-                   {"measure_sums", position.measure_sums},
-                   {"epochs", epochs}};
+  json state{{"epoch", position.epoch},
+             {"batch", position.batch},
+             {"loss_sum", position.loss_sum},
+             {"accuracy_sum", position.accuracy_sum},
+             {"seconds", position.seconds},
+             {"samples", position.samples},
+             {"alignment", position.alignment},
+             {"measure_sums", position.measure_sums},
+             {"epochs", epochs}};
+  if (options_.metric().name != default_metric) {
+    state["metric"] = options_.metric().name;
+  }
   save_checkpoint(options_.folder() + "/checkpoint.safetensors", *model_, *optimizer_, *rule_,
                   {{{"trainer", state.dump()}}, position.result.best_weights});
 }
@@ -254,8 +284,10 @@ bool Trainer::load(Position& position) {
     return false;
   }
   const auto checkpoint = load_checkpoint(path, *model_, *optimizer_, *rule_);
+  std::string metric;
   try {
     const json state = json::parse(checkpoint.progress.at("trainer"));
+    metric = state.value("metric", default_metric);
     position.epoch = state.at("epoch").get<int64_t>();
     position.batch = state.at("batch").get<int64_t>();
     position.loss_sum = state.at("loss_sum").get<double>();
@@ -280,6 +312,9 @@ bool Trainer::load(Position& position) {
             .got = error.what(),
             .remedy = "The checkpoint is damaged"});
   }
+  OPTOTORCH_CHECK(metric == options_.metric().name, .where = "Trainer", .argument = "metric",
+                  .expected = "'" + metric + "', as in " + path, .got = "'" + options_.metric().name + "'",
+                  .remedy = "Resume with the options that the run began with");
   OPTOTORCH_CHECK(position.epoch >= 0 && position.batch >= 0 && position.samples >= 0, .where = "Trainer",
                   .argument = path, .expected = "a position in a run", .got = "negative numbers",
                   .remedy = "");

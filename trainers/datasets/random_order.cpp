@@ -54,4 +54,13 @@ bool random_flip(uint64_t seed, uint64_t epoch, uint64_t sample) {
   return engine() % 2 == 1;
 }
 
+int64_t random_start(int64_t count, uint64_t seed, uint64_t epoch, uint64_t window) {
+  at::Philox4_32 engine(seed, epoch, (uint64_t{1} << 61) + window);
+  const auto choices = static_cast<uint64_t>(count);
+  // The high 64 bits of choices times a number of 64 bits; no step overflows while choices < 2^32.
+  const uint64_t high = engine() * choices;
+  const uint64_t low = engine() * choices;
+  return static_cast<int64_t>((high + (low >> 32)) >> 32);
+}
+
 }  // namespace optotorch

@@ -1,6 +1,7 @@
 #pragma once
 
-// Counter-based random orders, shifts and flips of the data sets: pure functions of what they are called with.
+// Counter-based random orders, shifts, flips and starts of windows of the data sets: pure functions of what
+// they are called with.
 
 #include <ATen/core/Tensor.h>
 
@@ -30,5 +31,10 @@ Shift random_shift(int64_t most, uint64_t seed, uint64_t epoch, uint64_t sample)
 
 /// True for one image in two: Philox4x32-10 with key `seed` and counter words (3 2^62 + sample, epoch).
 bool random_flip(uint64_t seed, uint64_t epoch, uint64_t sample);
+
+/// Uniform in 0 ... count - 1 (up to a bias below count / 2^64), 1 <= count < 2^32: where window `window` <
+/// 2^61 of an epoch begins. Philox4x32-10 with key `seed` and counter words (2^61 + window, epoch), which the
+/// orders leave free.
+int64_t random_start(int64_t count, uint64_t seed, uint64_t epoch, uint64_t window);
 
 }  // namespace optotorch
