@@ -1,8 +1,13 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <optotorch/modules/dense_projector.h>
+#include <optotorch/modules/hadamard_projector.h>
 #include <optotorch/modules/modulator.h>
 #include <optotorch/modules/mzi_mesh.h>
+#include <optotorch/modules/opu.h>
 #include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/streamed_projector.h>
+#include <optotorch/modules/tap.h>
 #include <optotorch/trainers/rules/direct_feedback.h>
 #include <optotorch/trainers/rules/random_matrix.h>
 #include <support/differences.h>
@@ -150,6 +155,191 @@ TEST_F(DirectFeedbackTest, BadInputIsRejectedAndTrainsNothing) {
   DirectFeedback wrong_shape;
   wrong_shape.set_feedback({torch::randn({3, 6}, torch::kComplexDouble)});
   EXPECT_THROW(wrong_shape.step(*net, x, target, squared), c10::ValueError);
+}
+
+// Rows of one matrix, in the order of the blocks: two meshes of 6 complex ports (12 rows each), the detectors
+// belong to the second; 5 real outputs.
+TEST_F(DirectFeedbackTest, OneProjectorServesAllBlocks) {
+  const auto matrix = torch::randn({12 + 6 + 5, 3}, torch::kFloat64);
+  const auto make = [&](int64_t rows, int64_t columns) -> std::shared_ptr<Projector> {
+    EXPECT_EQ(rows, 23);
+    EXPECT_EQ(columns, 3);
+    return std::make_shared<DenseProjector>(matrix);
+  };
+  DirectFeedback rule(DirectFeedbackOptions().projector(make).scale(2)), given;
+  const auto scaled = matrix * (2 / std::sqrt(3.0));
+  const auto complex =
+      at::view_as_complex(scaled.narrow(0, 0, 12).view({6, 2, 3}).transpose(1, 2).contiguous());
+  given.set_feedback({complex / std::sqrt(2.0), scaled.narrow(0, 12, 6), scaled.narrow(0, 18, 5)});
+  const auto gradients = gradients_by(rule, x, target), expected = gradients_by(given, x, target);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    expect_close(gradients[i], expected[i], 1e-12);
+  }
+}
+
+TEST_F(DirectFeedbackTest, SharedRowsAreTheFirstOnes) {
+  net = Hybrid(torch::nn::Linear(6, 7), torch::nn::Tanh(), torch::nn::Linear(7, 5), torch::nn::Tanh(),
+               torch::nn::Linear(5, 3));
+  net->to(torch::kFloat64);
+  const auto matrix = torch::randn({7, 3}, torch::kFloat64);
+  DirectFeedback rule(DirectFeedbackOptions().shared_rows(true).projector(
+      [&](int64_t rows, int64_t) -> std::shared_ptr<Projector> {
+        EXPECT_EQ(rows, 7);
+        return std::make_shared<DenseProjector>(matrix);
+      }));
+  DirectFeedback given;
+  const auto scaled = matrix / std::sqrt(3.0);
+  given.set_feedback({scaled, scaled.narrow(0, 0, 5)});
+  const auto gradients = gradients_by(rule, x, target), expected = gradients_by(given, x, target);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    expect_close(gradients[i], expected[i], 1e-12);
+  }
+}
+
+// sum_f a_f B q_f of each sample's own error, whatever the batch.
+TEST_F(DirectFeedbackTest, TernaryFramesStandForTheError) {
+  const auto matrix = torch::randn({23, 3}, torch::kFloat64);
+  const auto make = [&](int64_t, int64_t) -> std::shared_ptr<Projector> {
+    return std::make_shared<DenseProjector>(matrix);
+  };
+  const auto ternary = TernaryFramesOptions().threshold(Threshold::absolute).level(0.05).frames(3);
+  DirectFeedback rule(DirectFeedbackOptions().projector(make).ternary(ternary));
+  const auto gradients = gradients_by(rule, x, target);
+  const auto output = net->propagate(x).back().output;
+  const auto error = 2 * (output - target) / 3;  // of a sample
+  auto shown = torch::zeros_like(error);
+  for (const auto& frame : TernaryFrames(ternary).encode(error)) {
+    shown += frame.values * frame.gain;
+  }
+  ASSERT_GT(testing::relative_distance(shown, error), 0.01);
+  // The same error by itself, shown as it is.
+  DirectFeedback plain(DirectFeedbackOptions().projector(make));
+  const Loss linear = [&](const torch::Tensor& y, const torch::Tensor&) { return (y * shown).sum() / 8; };
+  const auto expected = gradients_by(plain, x, target, linear);
+  for (size_t i = 0; i + 2 < expected.size(); ++i) {
+    expect_close(gradients[i], expected[i], 1e-6);  // frames are multiplied in float32
+  }
+}
+
+TEST_F(DirectFeedbackTest, AnyProjectorTeaches) {
+  const std::vector<MakeProjector> all = {
+      [](int64_t r, int64_t c) { return std::make_shared<StreamedProjector>(r, c, 1); },
+      [](int64_t r, int64_t c) {
+        return std::make_shared<StreamedProjector>(r, c, 1, ops::Entries::rademacher);
+      },
+      [](int64_t r, int64_t c) { return std::make_shared<HadamardProjector>(r, c, 1); },
+      [](int64_t r, int64_t c) { return std::make_shared<Opu>(OpuOptions(r, c)); }};
+  for (const auto& make : all) {
+    DirectFeedback rule(DirectFeedbackOptions().projector(make).ternary(TernaryFramesOptions()));
+    for (const auto& gradient : gradients_by(rule, x, target)) {
+      EXPECT_GT(gradient.abs().max().item<double>(), 0);
+    }
+  }
+  // Streamed, and stored: the same numbers.
+  DirectFeedback dense(DirectFeedbackOptions().seed(1)), streamed(DirectFeedbackOptions().projector(all[0]));
+  const auto one = gradients_by(dense, x, target), other = gradients_by(streamed, x, target);
+  for (size_t i = 0; i < one.size(); ++i) {
+    expect_close(other[i], one[i], 1e-12);
+  }
+}
+
+TEST_F(DirectFeedbackTest, NoiseOfAProjectorContinuesAfterARestart) {
+  const auto options = DirectFeedbackOptions()
+                           .projector([](int64_t r, int64_t c) -> std::shared_ptr<Projector> {
+                             return std::make_shared<Opu>(OpuOptions(r, c));
+                           })
+                           .ternary(TernaryFramesOptions());
+  DirectFeedback rule(options), resumed(options);
+  const auto first = gradients_by(rule, x, target);
+  const auto state = rule.state();
+  EXPECT_FALSE(state.empty());
+  const auto second = gradients_by(rule, x, target);
+  EXPECT_FALSE(equal(first, second));
+  resumed.load_state(state);
+  EXPECT_TRUE(equal(gradients_by(resumed, x, target), second));
+}
+
+/// Two parts before the read-out, with a residual path around the second that begins behind a tap.
+struct TappedImpl : torch::nn::Cloneable<TappedImpl> {
+  TappedImpl() { reset(); }
+  void reset() override {
+    first = register_module("first", torch::nn::Linear(6, 5));
+    second = register_module("second", torch::nn::Linear(5, 5));
+    last = register_module("last", torch::nn::Linear(5, 3));
+  }
+  torch::Tensor forward(const torch::Tensor& x) {
+    const auto h = tap(first(x).tanh());
+    const auto g = tap(h + second(h).tanh());
+    return last(g);
+  }
+  torch::nn::Linear first{nullptr}, second{nullptr}, last{nullptr};
+};
+TORCH_MODULE(Tapped);
+
+TEST_F(DirectFeedbackTest, AnEmptyStateIsThatBeforeTheFirstStep) {
+  DirectFeedback rule(
+      DirectFeedbackOptions()
+          .projector([](int64_t r, int64_t c) { return std::make_shared<Opu>(OpuOptions(r, c)); })
+          .ternary(TernaryFramesOptions()));
+  const auto before = rule.state();
+  const auto first = gradients_by(rule, x, target);
+  EXPECT_FALSE(equal(gradients_by(rule, x, target), first));  // other noise
+  rule.load_state(before);
+  EXPECT_TRUE(equal(gradients_by(rule, x, target), first));
+}
+
+TEST_F(DirectFeedbackTest, SignalsEnterAtTaps) {
+  Tapped tapped;
+  net = Hybrid(tapped);
+  net->to(torch::kFloat64);
+  const auto b1 = torch::randn({5, 3}, torch::kFloat64), b2 = torch::randn({5, 3}, torch::kFloat64);
+  DirectFeedback rule;
+  rule.set_feedback({b1, b2});
+  const auto gradients = gradients_by(rule, x, target);
+  // By hand.
+  const auto h = (x.matmul(tapped->first->weight.t()) + tapped->first->bias).tanh().detach();
+  const auto t = (h.matmul(tapped->second->weight.t()) + tapped->second->bias).tanh().detach();
+  const auto y = ((h + t).matmul(tapped->last->weight.t()) + tapped->last->bias).detach();
+  const auto e = 2 * (y - target) / static_cast<double>(y.numel());
+  const auto s1 = e.matmul(b1.t()) * (1 - h.square()), s2 = e.matmul(b2.t()) * (1 - t.square());
+  const std::vector<torch::Tensor> expected = {s1.t().matmul(x), s1.sum(0),           s2.t().matmul(h),
+                                               s2.sum(0),        e.t().matmul(h + t), e.sum(0)};
+  ASSERT_EQ(gradients.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    expect_close(gradients[i], expected[i].detach(), 1e-12);
+  }
+}
+
+TEST_F(DirectFeedbackTest, TheErrorAtTheHeadsInputIsWhatTheHeadPullsBack) {
+  net = Hybrid(torch::nn::Linear(6, 5), torch::nn::Tanh(), torch::nn::Linear(5, 3));
+  net->to(torch::kFloat64);
+  const auto b = torch::randn({5, 5}, torch::kFloat64);
+  DirectFeedback rule(DirectFeedbackOptions().error(ErrorOf::head_input)), whole;
+  rule.set_feedback({b});
+  whole.set_feedback({b.matmul(net->named_parameters()["2.weight"].detach().t())});
+  const auto gradients = gradients_by(rule, x, target), expected = gradients_by(whole, x, target);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    expect_close(gradients[i], expected[i], 1e-12);
+  }
+}
+
+TEST_F(DirectFeedbackTest, TokensShareRows) {
+  net = Hybrid(torch::nn::Linear(6, 5), torch::nn::Tanh(), torch::nn::Linear(5, 3));
+  net->to(torch::kFloat64);
+  const auto matrix = torch::randn({5, 3}, torch::kFloat64);
+  const auto options = DirectFeedbackOptions().per_token(true).projector(
+      [&](int64_t rows, int64_t) -> std::shared_ptr<Projector> {
+        EXPECT_EQ(rows, 5);
+        return std::make_shared<DenseProjector>(matrix);
+      });
+  DirectFeedback tokens(options), samples(options);
+  const auto sequence = torch::randn({4, 7, 6}, torch::kFloat64),
+             wanted = torch::randn({4, 7, 3}, torch::kFloat64);
+  const auto gradients = gradients_by(tokens, sequence, wanted);
+  const auto expected = gradients_by(samples, sequence.flatten(0, 1), wanted.flatten(0, 1));
+  for (size_t i = 0; i < expected.size(); ++i) {
+    expect_close(gradients[i], expected[i], 1e-12);
+  }
 }
 
 TEST_F(DirectFeedbackTest, RandomMatricesHaveTheirMoments) {

@@ -58,7 +58,8 @@ StepResult Rule::step(HybridImpl& model, const torch::Tensor& input, const torch
   return {passes.back().output, value};
 }
 
-void Rule::teach_head(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy) {
+torch::Tensor Rule::teach_head(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy,
+                               bool to_input) {
   const auto head = model.trainable_blocks().back();
   torch::Tensor signal = dL_dy;
   for (const auto& block : model.blocks()) {
@@ -70,7 +71,7 @@ void Rule::teach_head(HybridImpl& model, const std::vector<Pass>& passes, const 
       signal = model.update(block, passes, signal, &Layer::pullback, /*to_input=*/true);
     }
   }
-  model.update(head, passes, signal, &Layer::pullback);
+  return model.update(head, passes, signal, &Layer::pullback, to_input);
 }
 
 void Rule::teach_backwards(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy,

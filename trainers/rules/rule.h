@@ -71,7 +71,9 @@ class Rule {
   virtual void teach(HybridImpl& model, const Lesson& lesson) = 0;
 
   /// Trains the head (the last block with parameters) by the exact local gradient, which needs no transport.
-  static void teach_head(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy);
+  /// Returns the gradient at its input if `to_input`.
+  static torch::Tensor teach_head(HybridImpl& model, const std::vector<Pass>& passes,
+                                  const torch::Tensor& dL_dy, bool to_input = false);
 
   /// Trains every block by the exact gradient, from the last down to the first that has parameters; the
   /// signal enters by `hook`.

@@ -4,13 +4,14 @@
 
 namespace optotorch {
 
-/// Only the head is trained, on whatever the untrained optics before it deliver: the floor of every
-/// comparison.
+/// Only the head is trained (behind its last tap, if it has taps inside), on whatever the untrained optics
+/// before it deliver: the floor of every comparison.
 class Shallow : public Rule {
  public:
   std::string name() const override { return "shallow"; }
 
  protected:
+  Keep keep_of_first_pass() const override { return Keep::parts; }
   void teach(HybridImpl& model, const Lesson& lesson) override {
     teach_head(model, lesson.passes, lesson.dL_dy);
   }
