@@ -8,5 +8,6 @@ namespace optotorch::bench {
 void run_mesh(const std::string& json);
 void run_step(const std::string& json);
 void run_sepn(const std::string& json);
+void run_projection(const std::string& json);
 
 }  // namespace optotorch::bench

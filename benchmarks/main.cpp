@@ -20,6 +20,9 @@ int main(int argc, char** argv) {
   step->add_option("--json", json, "write the rows to this file");
   auto* sepn = app.add_subcommand("sepn", "the error-prediction network, against LibTorch's convolutions");
   sepn->add_option("--json", json, "write the rows to this file");
+  auto* projection =
+      app.add_subcommand("projection", "4096 x 4096 random projections, against LibTorch's matmul");
+  projection->add_option("--json", json, "write the rows to this file");
   CLI11_PARSE(app, argc, argv);
   try {
     if (*mesh) {
@@ -30,6 +33,9 @@ int main(int argc, char** argv) {
     }
     if (*sepn) {
       optotorch::bench::run_sepn(json);
+    }
+    if (*projection) {
+      optotorch::bench::run_projection(json);
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "optotorch_bench: %s\n", error.what());

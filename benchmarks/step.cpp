@@ -1,5 +1,5 @@
 // One training step (forward, update rule, plain SGD) of 784-1024-1024-1024-10 with tanh, batch 128, one
-// thread, against the same network in torch::nn::Sequential under LibTorch's autograd.
+// thread and two, against the same network in torch::nn::Sequential under LibTorch's autograd.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -82,17 +82,21 @@ void run_step(const std::string& json) {
   BackPropagation exact;
   std::vector<Row> rows;
   print_header();
-  for (Rule* rule :
-       {static_cast<Rule*>(&two_pass), static_cast<Rule*>(&direct), static_cast<Rule*>(&exact)}) {
-    auto ours = network<Hybrid>();
-    auto peer = network<torch::nn::Sequential>();
-    torch::optim::SGD our_optimizer(ours->parameters(), learning_rate);
-    torch::optim::SGD peer_optimizer(peer->parameters(), learning_rate);
-    rows.push_back(time_pair(
-        rule->name(), "autograd", [&] { rule_step(*rule, ours, our_optimizer, x, t); },
-        [&] { autograd_step(peer, peer_optimizer, x, t); }, /*seconds=*/8));
-    rows.back().max_difference = difference;
-    print_row(rows.back());
+  for (const int threads : {1, 2}) {
+    at::set_num_threads(threads);
+    for (Rule* rule :
+         {static_cast<Rule*>(&two_pass), static_cast<Rule*>(&direct), static_cast<Rule*>(&exact)}) {
+      auto ours = network<Hybrid>();
+      auto peer = network<torch::nn::Sequential>();
+      torch::optim::SGD our_optimizer(ours->parameters(), learning_rate);
+      torch::optim::SGD peer_optimizer(peer->parameters(), learning_rate);
+      rows.push_back(time_pair(
+          rule->name() + (threads == 1 ? ", one thread" : ", two threads"), "autograd",
+          [&] { rule_step(*rule, ours, our_optimizer, x, t); },
+          [&] { autograd_step(peer, peer_optimizer, x, t); }, /*seconds=*/8));
+      rows.back().max_difference = difference;
+      print_row(rows.back());
+    }
   }
   write_json(rows, json);
 }

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from program import PROGRAM, Instrument, ProgramTest, main, run, snapshot, tensors
+from program import PROGRAM, Instrument, ProgramTest, main, run, small_text, snapshot, tensors
 
 
 class InterruptionTest(ProgramTest):
@@ -61,6 +61,13 @@ class InterruptionTest(ProgramTest):
     def test_kill_at_random_instants_then_resume(self):
         self.kill_and_resume(20, "--rule", "tpfp", "--checkpoint-steps", 3)
 
+    def test_kill_with_a_text(self):
+        # The noise of the projection, too: no exposure may be met twice.
+        text = small_text(self.folder / "text.txt")
+        whole = self.kill_and_resume(3, "--model", "charlm", "--rule", "odfa", "--dataset", text, "--samples", 12_000,
+                                     "--checkpoint-steps", 3)
+        self.assertTrue(any("rule/" in name for name in tensors(whole / "checkpoint.safetensors")))
+
     def test_interrupt_leaves_a_checkpoint(self):
         out = self.folder / "run"
         process = subprocess.Popen(
@@ -84,7 +91,7 @@ class LaboratoryInterruptionTest(InterruptionTest):
     CHIPS = ("--splitter", 0.06, "--phase", 0.06)
     INSTRUMENT = ("--ports", 64, "--meshes", 3, "--idle-ports", "bar", *CHIPS, "--seed", 3)
 
-    test_interrupt_leaves_a_checkpoint = None  # as it stands above
+    test_interrupt_leaves_a_checkpoint = test_kill_with_a_text = None  # as they stand above
 
     def test_kill_at_random_instants_then_resume(self):
         whole = self.kill_and_resume(6, *self.IN_SITU, *self.CHIPS, "--correction", "white-box")

@@ -7,7 +7,6 @@
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/mnist.h>
 #include <support/idx_files.h>
-#include <torch/nn/functional/loss.h>
 #include <torch/optim/adam.h>
 
 #include <algorithm>
@@ -15,12 +14,14 @@
 
 #include "optotorch/presets.h"
 #include "optotorch/rules.h"
+#include "optotorch/run_data.h"
 #include "optotorch/run_network.h"
 
 namespace optotorch::tools {
 namespace {
 
-const std::set<std::string> electronic = {"mnist-weight-bank", "mnist-1024", "slices-electronic"};
+const std::set<std::string> electronic = {"mnist-weight-bank", "mnist-1024", "mnist-mlp",
+                                          "slices-electronic"};
 
 const std::set<std::string> in_laboratory = {"mpnn-in-situ", "mpnn-published"};
 
@@ -33,7 +34,8 @@ std::string obstacle(const std::string& preset, const std::string& rule) {
   if (for_laboratories.count(rule) != in_laboratory.count(preset)) {
     return "laboratory";
   }
-  if (preset == "mpnn" && rule != "bp" && rule != "dfa" && rule != "shallow") {
+  const auto& only = find_preset(preset).rules;
+  if (!only.empty() && std::find(only.begin(), only.end(), rule) == only.end()) {
     return "'bp'";
   }
   if (reads_fields && (electronic.count(preset) != 0 || preset == "mnist-in-situ")) {
@@ -49,7 +51,11 @@ bool too_dear(const std::string& preset, const std::string& rule) {
   return (preset == "mnist-mesh784" && rule != "tpfp") || (wide.count(preset) != 0 && rule == "tpfp-mirror");
 }
 
-Batch images() {
+Batch samples(const RunConfig& config) {
+  if (find_preset(config.model).text) {
+    const auto windows = example_input(config, 3);
+    return {windows, windows.roll(-1, 1)};
+  }
   const ImageBatches batches(MNIST(OPTOTORCH_SOURCE_DIR "/data", MNIST::Mode::test), 16);
   return batches.batch(0, 0);
 }
@@ -80,10 +86,8 @@ TEST_P(PresetsTest, TrainsAndExports) {
   }
   auto net = make_network(config);
   const auto rule = make_rule(rule_name, preset, context);
-  const auto [data, target] = images();
-  const Loss loss = [](const torch::Tensor& y, const torch::Tensor& t) {
-    return torch::nn::functional::cross_entropy(y, t);
-  };
+  const auto [data, target] = samples(config);
+  const Loss loss = loss_of(config);
   torch::optim::Adam optimizer(net->parameters(), torch::optim::AdamOptions(preset.learning_rate));
   const auto before = copies(net->parameters());
   // Most read-outs begin at zero: in the first step nothing comes back through them, and `adjoint` looks at

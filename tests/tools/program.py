@@ -3,6 +3,7 @@ Usage of a test: X_test.py PROGRAM DATA_ROOT [unittest arguments]"""
 
 import gzip
 import json
+import random
 import shutil
 import struct
 import subprocess
@@ -46,6 +47,14 @@ def tensors(path):
     return {name: (entry["dtype"], entry["shape"],
                    data[8 + length + entry["data_offsets"][0] : 8 + length + entry["data_offsets"][1]])
             for name, entry in head.items() if name != "__metadata__"}
+
+
+def small_text(path, words=3000):
+    """Some words, drawn the same every time, one of them beyond ASCII."""
+    draw = random.Random(1)
+    known = "the cat sat on a mat\n and naïve dogs ran after it, slowly; so what?".split(" ")
+    path.write_text(" ".join(draw.choice(known) for _ in range(words)), encoding="utf-8")
+    return path
 
 
 def tiny_mnist(folder, train=256, test=64):

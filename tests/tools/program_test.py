@@ -61,12 +61,13 @@ class WhatARunHolds(ProgramTest):
         self.assertEqual(run(*self.train(self.folder / "bank", "--model", "mnist-weight-bank")).returncode, 0)
 
     def test_every_network_trains_exports_and_is_evaluated(self):
-        for model in ("mnist-weight-bank", "mnist-1024", "slices-electronic", "slices-columns", "slices-columns-rows",
+        for model in ("mnist-weight-bank", "mnist-1024", "mnist-mlp", "vit", "slices-electronic", "slices-columns", "slices-columns-rows",
                       "slices-direct", "slices-patches"):
             with self.subTest(model):
                 out = self.folder / model
                 result = run("train", "--data-root", self.data, "--model", model, "--epochs", 1, "--samples", 64,
-                             "--batch-size", 32, "--validation", 0, "--quiet", "--out", out)
+                             "--batch-size", 32, "--validation", 0, "--quiet", "--out", out,
+                             "--rule", "dfa" if model == "vit" else "tpfp")
                 self.assertEqual(result.returncode, 0, result.stderr)
                 exported = run("export", out, "--out", self.folder / (model + ".pt"))
                 self.assertEqual(exported.returncode, 0, exported.stderr)
@@ -102,7 +103,7 @@ class WhatARunHolds(ProgramTest):
 
 class Words(ProgramTest):
     def test_help_teaches(self):
-        for arguments in ((), ("train",), ("evaluate",), ("export",), ("info",), ("instrument",), ("reproduce",)):
+        for arguments in ((), ("train",), ("evaluate",), ("export",), ("info",), ("sample",), ("instrument",), ("reproduce",)):
             result = run(*arguments, "--help")
             self.assertEqual(result.returncode, 0)
             self.assertIn("Usage", result.stdout)

@@ -11,6 +11,7 @@ void add_train(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_export(CLI::App& app);
 void add_info(CLI::App& app);
+void add_sample(CLI::App& app);
 void add_instrument(CLI::App& app);
 void add_reproduce(CLI::App& app);
 

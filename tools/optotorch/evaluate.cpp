@@ -1,7 +1,4 @@
-#include <ATen/Parallel.h>
 #include <optotorch/core/atomic_file.h>
-#include <optotorch/trainers/datasets/batches.h>
-#include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/metrics.h>
 #include <unistd.h>
 
@@ -13,7 +10,9 @@
 #include <string>
 
 #include "optotorch/command.h"
+#include "optotorch/presets.h"
 #include "optotorch/run_config.h"
+#include "optotorch/run_data.h"
 #include "optotorch/run_network.h"
 #include "optotorch/versions.h"
 
@@ -45,23 +44,28 @@ struct EvaluateOptions {
 };
 
 void evaluate_run(const EvaluateOptions& options) {
-  const auto config = load_config(options.folder);
-  at::set_num_threads(static_cast<int>(config.threads));
+  auto config = load_config(options.folder);
+  if (!options.data_root.empty()) {
+    config.data_root = options.data_root;
+  }
+  use_settings(config);
   auto model = load_model(config, options.folder, options.best);
   model->eval();
-  const auto set = load_image_set(
-      config.dataset, options.data_root.empty() ? config.data_root : options.data_root, ImageSet::Mode::test);
-  const ImageBatches test(set, ImageBatchesOptions(std::min<int64_t>(1000, set.count())));
-  const auto first = model->forward(test.batch(0, 0).data.narrow(0, 0, 1)).argmax(1).item<int64_t>();
+  const auto metric = metric_of(config);
+  const char* const samples = find_preset(config.model).text ? "characters" : "images";
+  const auto test = load_test_data(config);
+  const auto scores = model->forward(test.batches->batch(0, 0).data.narrow(0, 0, 1)).flatten(0, -2)[0];
+  const auto& first = test.class_names.at(scores.argmax(0).item<int64_t>());
   const double start_up = seconds_since_start();
-  const double accuracy = evaluate(*model, test);
-  std::printf("%s, %lld test images: accuracy %.2f %%\n", config.dataset.c_str(),
-              static_cast<long long>(set.count()), 100 * accuracy);
-  std::printf("first prediction (%s) %.2f s after start\n", set.class_names()[first].c_str(), start_up);
+  const double value = evaluate(*model, *test.batches, metric);
+  std::printf("%s, %lld test %s: %s %s\n", config.dataset.c_str(), static_cast<long long>(test.count),
+              samples, metric.name.c_str(), in_figures(value, metric.name).c_str());
+  std::printf("first prediction (%s) %.2f s after start\n", first == "\n" ? "line end" : first.c_str(),
+              start_up);
   if (!options.json_file.empty()) {
     const nlohmann::ordered_json result{{"dataset", config.dataset},
-                                        {"images", set.count()},
-                                        {"accuracy", accuracy},
+                                        {samples, test.count},
+                                        {metric.name, value},
                                         {"weights", options.best ? "best on validation" : "last"},
                                         {"first_prediction_seconds", start_up},
                                         {"versions", versions()}};
@@ -72,7 +76,8 @@ void evaluate_run(const EvaluateOptions& options) {
 }  // namespace
 
 void add_evaluate(CLI::App& app) {
-  auto* command = app.add_subcommand("evaluate", "Accuracy of a RUN on its data set's test images");
+  auto* command =
+      app.add_subcommand("evaluate", "Accuracy (or bits per character) of a RUN on its data set's test part");
   auto options = std::make_shared<EvaluateOptions>();
   command->add_option("RUN", options->folder, "Folder that train wrote")->required();
   command->add_option("--data-root", options->data_root, "Where the data lies now (default: as in training)");

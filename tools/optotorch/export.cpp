@@ -17,6 +17,11 @@ struct ExportOptions {
   bool best = false, float64 = false;
 };
 
+/// Characters are numbers in any precision.
+torch::Tensor in_precision(const torch::Tensor& input, torch::ScalarType type) {
+  return input.is_floating_point() ? input.to(type) : input;
+}
+
 void export_run(const ExportOptions& options) {
   const auto config = load_config(options.folder);
   at::set_num_threads(static_cast<int>(config.threads));
@@ -24,13 +29,14 @@ void export_run(const ExportOptions& options) {
   const auto type = options.float64 ? torch::kFloat64 : torch::kFloat32;
   model->to(type);
   model->eval();
-  const double difference = export_torchscript(model, example_input(config, 2).to(type), options.path);
+  const double difference =
+      export_torchscript(model, in_precision(example_input(config, 2), type), options.path);
   std::printf("wrote %s; loaded again: relative difference %.3g\n", options.path.c_str(), difference);
   if (!options.examples.empty()) {
     SafeTensors examples;
     examples.metadata["threads"] = std::to_string(at::get_num_threads());
     for (const int64_t batch : {1, 7, 64}) {
-      const auto input = example_input(config, batch).to(type);
+      const auto input = in_precision(example_input(config, batch), type);
       const std::string number = std::to_string(examples.tensors.size() / 2);
       examples.tensors["input_" + number] = input;
       examples.tensors["output_" + number] = model->forward(input);

@@ -63,6 +63,7 @@ int run(int argc, char** argv) {
   add_evaluate(app);
   add_export(app);
   add_info(app);
+  add_sample(app);
   add_instrument(app);
   add_reproduce(app);
   try {

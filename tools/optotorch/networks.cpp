@@ -7,9 +7,13 @@
 #include <optotorch/modules/image_slices.h>
 #include <optotorch/modules/modulator.h>
 #include <optotorch/modules/mzi_mesh.h>
+#include <optotorch/modules/patch_embedding.h>
 #include <optotorch/modules/photodetector.h>
 #include <optotorch/modules/physical_network.h>
 #include <optotorch/modules/simulated_system.h>
+#include <optotorch/modules/token_embedding.h>
+#include <optotorch/modules/token_mean.h>
+#include <optotorch/modules/transformer_block.h>
 #include <optotorch/modules/weight_bank.h>
 #include <torch/nn/cloneable.h>
 #include <torch/nn/init.h>
@@ -77,6 +81,46 @@ torch::nn::Functional every(int64_t step) {
   return torch::nn::Functional([step](const torch::Tensor& x) {
     return x.reshape({x.size(0), -1, step}).select(2, 0);
   });
+}
+
+/// An embedding and the block behind it: a Hybrid sees one block, at whose output a signal teaches both.
+template <typename Embedding, typename EmbeddingOptions>
+class EmbeddedBlockImpl : public torch::nn::Cloneable<EmbeddedBlockImpl<Embedding, EmbeddingOptions>> {
+ public:
+  EmbeddedBlockImpl(EmbeddingOptions embedding, TransformerBlockOptions block)
+      : embedding_options_(std::move(embedding)), block_options_(std::move(block)) {
+    reset();
+  }
+
+  void reset() override {
+    embedding_ = this->register_module("embedding", Embedding(embedding_options_));
+    block_ = this->register_module("block", TransformerBlock(block_options_));
+  }
+
+  torch::Tensor forward(const torch::Tensor& x) { return block_(embedding_(x)); }
+
+ private:
+  EmbeddingOptions embedding_options_;
+  TransformerBlockOptions block_options_;
+  Embedding embedding_{nullptr};
+  TransformerBlock block_{nullptr};
+};
+
+template <typename Embedding, typename EmbeddingOptions>
+torch::nn::AnyModule embedded(EmbeddingOptions embedding, TransformerBlockOptions block) {
+  return torch::nn::AnyModule(std::make_shared<EmbeddedBlockImpl<Embedding, EmbeddingOptions>>(
+      std::move(embedding), std::move(block)));
+}
+
+Hybrid character_model(int64_t characters, optotorch::Taps taps) {
+  constexpr int64_t width = 128, heads = 4, blocks = 4;
+  const auto block = TransformerBlockOptions(width, heads).causal(true).taps(taps);
+  Hybrid net{embedded<TokenEmbedding>(TokenEmbeddingOptions(characters, charlm_context, width), block)};
+  for (int64_t n = 1; n < blocks; ++n) {
+    net->push_back(TransformerBlock(block));
+  }
+  net->push_back(zero_head(width, characters));
+  return net;
 }
 
 BlockDiagonal meshes(int64_t count) {
@@ -149,6 +193,32 @@ Hybrid mnist_wide_bank(int64_t classes) {
   first->set_weight(weight);
   head->set_weight(torch::zeros({classes, hidden}));
   return Hybrid(torch::nn::Flatten(), first, torch::nn::ReLU(), head);
+}
+
+Hybrid mnist_mlp(int64_t classes) {
+  constexpr int64_t hidden = 1024;
+  return Hybrid(torch::nn::Flatten(), torch::nn::Linear(pixels, hidden), torch::nn::Tanh(),
+                torch::nn::Linear(hidden, hidden), torch::nn::Tanh(), zero_head(hidden, classes));
+}
+
+Hybrid vit(int64_t classes) {
+  constexpr int64_t patch = 7, width = 64, heads = 4, blocks = 4;
+  const TransformerBlockOptions block(width, heads);
+  Hybrid net{embedded<PatchEmbedding>(PatchEmbeddingOptions(1, side, patch, width), block)};
+  for (int64_t n = 1; n < blocks; ++n) {
+    net->push_back(TransformerBlock(block));
+  }
+  net->push_back(TokenMean());
+  net->push_back(zero_head(width, classes));
+  return net;
+}
+
+Hybrid charlm(int64_t characters) {
+  return character_model(characters, optotorch::Taps::none);
+}
+
+Hybrid charlm_micro(int64_t characters) {
+  return character_model(characters, optotorch::Taps::micro);
 }
 
 Hybrid mnist_mesh784(int64_t classes) {

@@ -31,6 +31,20 @@ Hybrid mnist_weight_bank(int64_t classes);
 /// 784-1024 and 1024-classes banks of microring weights, relu between.
 Hybrid mnist_wide_bank(int64_t classes);
 
+/// 784-1024-1024-classes, tanh: the network that arXiv 2006.01475 trains by an optical processing unit.
+Hybrid mnist_mlp(int64_t classes);
+
+/// A vision transformer: patches of 7 x 7, width 64, four blocks of 4 heads, the mean of the tokens, linear
+/// read-out. The embedding belongs to the first block.
+Hybrid vit(int64_t classes);
+
+/// A transformer of characters: context 128, width 128, four causal blocks of 4 heads, linear read-out. The
+/// embedding belongs to the first block.
+Hybrid charlm(int64_t characters);
+/// The same with taps inside the blocks.
+Hybrid charlm_micro(int64_t characters);
+constexpr int64_t charlm_context = 128;
+
 /// One 784-port mesh of 306,936 MZIs on all pixels, amplitude detectors, linear read-out.
 Hybrid mnist_mesh784(int64_t classes);
 

@@ -20,6 +20,11 @@ Schedule floored_cosine(int64_t, int64_t) {
   };
 }
 
+/// A tenth of the steps to warm up: norms behind the sums want it.
+Schedule long_warm_cosine(int64_t, int64_t steps) {
+  return cosine_schedule(steps / 10);
+}
+
 /// Half of it after every ten epochs, as arXiv 2212.06141.
 Schedule halved_every_ten_epochs(int64_t epochs, int64_t steps) {
   const int64_t ten = std::max<int64_t>(1, 10 * steps / epochs);
@@ -29,6 +34,37 @@ Schedule halved_every_ten_epochs(int64_t epochs, int64_t steps) {
 /// Two-pass propagation for coherent meshes: modulations of a tenth of a port's amplitude.
 TwoPassForwardOptions coherent(Feedback feedback) {
   return TwoPassForwardOptions().feedback(feedback).presynaptic(Presynaptic::clean).strength(0.1);
+}
+
+/// Those that bring a transformer its signals, or none. An absolute threshold is for errors of a softmax.
+std::vector<std::string> feedback_rules(ErrorOf error) {
+  std::vector<std::string> rules{"bp", "dfa", "dfa-ternary", "odfa", "odfa-one-frame", "shallow"};
+  if (error == ErrorOf::output) {
+    rules.emplace_back("odfa-absolute");
+  }
+  return rules;
+}
+
+/// A vocabulary's error is projected behind its weights: as it is, frames hardly tell it (docs/reproduce.md).
+DirectFeedbackOptions language_feedback() {
+  return DirectFeedbackOptions().shared_rows(true).per_token(true).error(ErrorOf::head_input);
+}
+
+Preset of_characters(const char* name, const char* description, Hybrid (*make)(int64_t characters)) {
+  return {.name = name,
+          .description = description,
+          .make = make,
+          .epochs = 10,
+          .batch_size = 8,
+          .learning_rate = 2e-3,
+          .schedule = long_warm_cosine,
+          .beta2 = 0.99,
+          .matmul = "medium",
+          .hidden = Readable::values,
+          .rules = feedback_rules(ErrorOf::head_input),
+          .dataset = "tinyshakespeare",
+          .text = Text{.context = charlm_context, .steps = 500},
+          .direct = language_feedback()};
 }
 
 /// The white box, which knows the kinds of errors.
@@ -104,6 +140,34 @@ const std::vector<Preset>& presets() {
        .hidden = Readable::values,
        .two_pass = TwoPassForwardOptions().presynaptic(Presynaptic::clean).strength(0.05).gain(10),
        .multi_point = TwoPassForwardOptions().entrance(Entrance::outputs).gain(10)},
+      {.name = "mnist-mlp",
+       .description = "784-1024-1024-10 with tanh, electronic: for feedback through an optical projection",
+       .make = mnist_mlp,
+       .input = {1, 28, 28},
+       .epochs = 10,
+       .batch_size = 128,
+       .learning_rate = 2e-3,
+       .shift = 1,
+       .hidden = Readable::values,
+       .two_pass = TwoPassForwardOptions()},
+      {.name = "vit",
+       .description = "vision transformer: patches of 7 x 7, width 64, 4 blocks, mean, linear read-out",
+       .make = vit,
+       .input = {1, 28, 28},
+       .epochs = 15,
+       .batch_size = 128,
+       .learning_rate = 2e-3,
+       .schedule = long_warm_cosine,
+       .beta2 = 0.99,
+       .matmul = "medium",
+       .shift = 1,
+       .hidden = Readable::values,
+       .rules = feedback_rules(ErrorOf::output),
+       .direct = DirectFeedbackOptions().shared_rows(true).per_token(true)},
+      of_characters("charlm",
+                    "transformer of characters: context 128, width 128, 4 blocks; signals at their ends",
+                    charlm),
+      of_characters("charlm-micro", "the same with signals inside the blocks, too", charlm_micro),
       {.name = "mnist-mesh784",
        .description = "784-port mesh of 306,936 MZIs on all pixels, detectors, linear read-out",
        .make = mnist_mesh784,

@@ -28,10 +28,14 @@ namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
 
 json to_json(const RecipeRow& row) {
-  return {{"system", row.system},     {"published", row.published ? json(*row.published) : json(nullptr)},
-          {"measured", row.measured}, {"spread", row.spread},
-          {"seeds", row.seeds},       {"selection", row.selection},
-          {"agrees", row.agrees}};
+  json object{{"system", row.system},     {"published", row.published ? json(*row.published) : json(nullptr)},
+              {"measured", row.measured}, {"spread", row.spread},
+              {"seeds", row.seeds},       {"selection", row.selection},
+              {"agrees", row.agrees}};
+  for (const auto& [name, value] : row.figures) {
+    object[name] = value;
+  }
+  return object;
 }
 
 /// The folder, made if absent, with its log open and locked while this lives: one recipe at a time works in

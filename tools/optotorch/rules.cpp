@@ -1,6 +1,7 @@
 #include "optotorch/rules.h"
 
 #include <optotorch/core/check.h>
+#include <optotorch/modules/opu.h>
 #include <optotorch/trainers/rules/adaptive_training.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/direct_feedback.h>
@@ -27,6 +28,15 @@ struct LaboratoryEntry {
   std::shared_ptr<Rule> (*make)(const RuleContext& context, const Preset& preset);
   Taps taps = Taps::welcome;
 };
+
+/// DFA through an optical processing unit that is simulated with its noise.
+std::shared_ptr<Rule> optical_feedback(DirectFeedbackOptions options, int64_t seed,
+                                       const TernaryFramesOptions& ternary) {
+  return std::make_shared<DirectFeedback>(options.seed(seed).ternary(ternary).projector(
+      [seed](int64_t rows, int64_t columns) -> std::shared_ptr<Projector> {
+        return std::make_shared<Opu>(OpuOptions(rows, columns).seed(seed));
+      }));
+}
 
 std::shared_ptr<Rule> two_pass(const TwoPassForwardOptions& options) {
   return std::make_shared<TwoPassForward>(options);
@@ -83,8 +93,27 @@ const std::vector<Entry>& entries() {
              options.entrance(Entrance::single).modulated_input_backprop(true).strength(-1).gain(1));
        }},
       {{"dfa", "direct feedback alignment"},
-       [](Options options, const Preset&) -> std::shared_ptr<Rule> {
-         return std::make_shared<DirectFeedback>(DirectFeedbackOptions().seed(options.seed()));
+       [](Options options, const Preset& preset) -> std::shared_ptr<Rule> {
+         return std::make_shared<DirectFeedback>(DirectFeedbackOptions(preset.direct).seed(options.seed()));
+       }},
+      {{"dfa-ternary", "DFA of the error as two ternary frames"},
+       [](Options options, const Preset& preset) -> std::shared_ptr<Rule> {
+         return std::make_shared<DirectFeedback>(
+             DirectFeedbackOptions(preset.direct).seed(options.seed()).ternary(TernaryFramesOptions()));
+       }},
+      {{"odfa", "DFA of two ternary frames through an optical processing unit with 10 % of noise"},
+       [](Options options, const Preset& preset) {
+         return optical_feedback(preset.direct, options.seed(), TernaryFramesOptions());
+       }},
+      {{"odfa-one-frame", "the same with one frame"},
+       [](Options options, const Preset& preset) {
+         return optical_feedback(preset.direct, options.seed(), TernaryFramesOptions().frames(1));
+       }},
+      {{"odfa-absolute", "the same as published: one frame, threshold .1, without a gain"},
+       [](Options options, const Preset& preset) {
+         return optical_feedback(
+             preset.direct, options.seed(),
+             TernaryFramesOptions().threshold(Threshold::absolute).level(0.1).frames(1).gain(false));
        }},
       {{"shallow", "only the read-out"},
        [](Options, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<Shallow>(); }},

@@ -1,16 +1,12 @@
 #include "optotorch/run.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/Parallel.h>
+#include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/export/torchscript.h>
-#include <optotorch/trainers/datasets/batches.h>
-#include <optotorch/trainers/datasets/load_image_sets.h>
-#include <optotorch/trainers/datasets/split.h>
 #include <optotorch/trainers/rules/in_silico.h>
 #include <optotorch/trainers/rules/laboratory.h>
-#include <torch/nn/functional/loss.h>
 #include <torch/optim/adam.h>
 
 #include <filesystem>
@@ -20,6 +16,7 @@
 
 #include "optotorch/presets.h"
 #include "optotorch/rules.h"
+#include "optotorch/run_data.h"
 #include "optotorch/run_network.h"
 
 namespace optotorch::tools {
@@ -66,7 +63,7 @@ void require_taps(const HybridImpl& model, const RunConfig& config, bool identif
 }
 
 /// Writes what a new run begins with.
-void begin_folder(const RunConfig& config, const std::string& folder) {
+void begin_folder(const RunConfig& config, const std::string& vocabulary, const std::string& folder) {
   std::error_code error;
   if (holds_something(folder)) {
     return;
@@ -74,6 +71,9 @@ void begin_folder(const RunConfig& config, const std::string& folder) {
   fs::create_directories(folder, error);
   OPTOTORCH_CHECK(!error, .where = "optotorch", .argument = "--out", .expected = "a folder that can be made",
                   .got = folder + ": " + error.message(), .remedy = "Choose another place");
+  if (!vocabulary.empty()) {
+    write_text_atomically(vocabulary_path(folder), vocabulary);
+  }
   save_config(config, folder);
 }
 
@@ -116,27 +116,12 @@ std::shared_ptr<torch::optim::Optimizer> make_optimizer(const HybridImpl& model,
 }  // namespace
 
 FitResult train_run(RunConfig config, const RunOptions& options) {
-  at::set_num_threads(static_cast<int>(config.threads));
+  use_settings(config);
   const auto& preset = find_preset(config.model);
-  auto sets = load_image_sets(config.dataset, config.data_root);
-  config.classes = sets.train.classes();
+  const auto data = load_data(config);
+  const auto& train = *data.train;
+  config.classes = data.classes;
   require_place(config, options);
-  if (config.samples > 0 && config.samples < sets.train.count()) {
-    sets.train = sets.train.select(torch::arange(config.samples));
-  }
-
-  const auto parts = config.validation > 0
-                         ? std::optional<Split>(split(sets.train, config.validation, config.seed))
-                         : std::nullopt;
-  const ImageBatches train(parts ? parts->training : sets.train, ImageBatchesOptions(config.batch_size)
-                                                                     .shuffle(true)
-                                                                     .seed(config.seed)
-                                                                     .shift(preset.shift)
-                                                                     .flip(preset.flip));
-  const ImageBatchesOptions whole(1000);
-  const ImageBatches test(sets.test, whole);
-  const auto validation =
-      parts ? std::optional<ImageBatches>(ImageBatches(parts->validation, whole)) : std::nullopt;
 
   auto model = make_network(config);
   if (!config.start.empty()) {
@@ -151,17 +136,15 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
   const bool identifies =
       config.laboratory.identify > 0 && !(options.resume && keeps_corrections(options.folder));
   require_taps(*model, config, identifies);
-  begin_folder(config, options.folder);  // what was asked for is there
+  begin_folder(config, data.vocabulary, options.folder);  // what was asked for is there
   if (identifies) {
     identify_errors(*model, train, config.laboratory, config.seed);
   }
   const auto optimizer = make_optimizer(*model, config.learning_rate, preset);
-  const Loss loss = [](const torch::Tensor& output, const torch::Tensor& target) {
-    return torch::nn::functional::cross_entropy(output, target);
-  };
-  Trainer trainer(model, rule, optimizer, loss,
+  Trainer trainer(model, rule, optimizer, loss_of(config),
                   TrainerOptions()
                       .epochs(config.epochs)
+                      .metric(metric_of(config))
                       .schedule(preset.schedule(config.epochs, config.epochs * train.size()))
                       .folder(options.folder)
                       .resume(options.resume)
@@ -170,7 +153,7 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
                       .progress(options.progress)
                       .alignment(options.alignment)
                       .truth(options.alignment ? true_gradient(config) : std::nullopt));
-  auto result = trainer.fit(train, validation ? &*validation : nullptr, &test);
+  auto result = trainer.fit(train, data.validation.get(), data.test.get());
   if (!result.interrupted && preset.deployable) {
     export_torchscript(model, example_input(config, 2), options.folder + "/model.pt");
   }

@@ -1,8 +1,12 @@
 #include "optotorch/run_config.h"
 
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <optotorch/trainers/datasets/load_image_sets.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -13,6 +17,7 @@
 #include "optotorch/presets.h"
 #include "optotorch/rules.h"
 #include "optotorch/versions.h"
+#include "optotorch/words.h"
 
 namespace optotorch::tools {
 namespace {
@@ -38,6 +43,7 @@ void each_setting(Config& config, Visit visit) {
   visit("threads", "--threads", config.threads);
   visit("classes", nullptr, config.classes);
   visit("samples", "--samples", config.samples);
+  visit("matmul", "--matmul", config.matmul);
   visit("start", "--start", config.start);
   auto& laboratory = config.laboratory;
   visit("instrument", "--instrument", laboratory.instrument);
@@ -100,11 +106,24 @@ void require_no_laboratory(const RunConfig& config) {
   auto usual = defaults();
   each_setting(config, [&](const char* name, const char* option, const auto& value) {
     OPTOTORCH_CHECK(is_early(name) || std::string(name) == "samples" || std::string(name) == "start" ||
-                        usual[name] == json(value),
+                        std::string(name) == "matmul" || usual[name] == json(value),
                     .where = "optotorch", .argument = option,
                     .expected = "none for '" + config.model + "', which is simulated as a whole",
                     .got = json(value).dump(), .remedy = "The network 'mpnn-in-situ' is in a laboratory");
   });
+}
+
+/// Images for a network of images, a text for one of characters.
+void require_fitting_data(const RunConfig& config, const Preset& preset) {
+  const auto images = image_set_names();
+  if (!preset.text) {
+    require_word("optotorch", "--dataset", config.dataset, images);
+    return;
+  }
+  OPTOTORCH_CHECK(std::find(images.begin(), images.end(), config.dataset) == images.end(),
+                  .where = "optotorch", .argument = "--dataset",
+                  .expected = "a text for '" + config.model + "': 'tinyshakespeare', or a file",
+                  .got = "'" + config.dataset + "', which is images", .remedy = "");
 }
 
 json settings(const RunConfig& config) {
@@ -117,6 +136,8 @@ json settings(const RunConfig& config) {
 
 RunConfig resolve(RunConfig config) {
   const auto& preset = find_preset(config.model);
+  config.dataset = config.dataset.empty() ? preset.dataset : config.dataset;
+  require_fitting_data(config, preset);
   if (preset.make_in == nullptr) {
     require_no_laboratory(config);
   } else {
@@ -135,6 +156,8 @@ RunConfig resolve(RunConfig config) {
                                ? preset.learning_rate
                                : usual_phase_rate(config.laboratory.correction, preset.learning_rate);
   }
+  config.matmul = config.matmul.empty() ? preset.matmul : config.matmul;
+  require_word("optotorch", "--matmul", config.matmul, {"highest", "high", "medium"});
   config.threads = config.threads == 0 ? preset.threads : config.threads;
   whole("--epochs", config.epochs, 1, 1'000'000);
   whole("--batch-size", config.batch_size, 1, 1'000'000);
@@ -147,6 +170,12 @@ RunConfig resolve(RunConfig config) {
                   .argument = "--validation", .expected = "a fraction below 1, a number of images, or 0",
                   .got = c10::str(config.validation), .remedy = "");
   return config;
+}
+
+void use_settings(const RunConfig& config) {
+  at::set_num_threads(static_cast<int>(config.threads));
+  // What does not know "medium", an older processor, takes the highest.
+  at::globalContext().setFloat32MatmulPrecision(config.matmul);
 }
 
 void save_config(const RunConfig& config, const std::string& folder) {
@@ -169,6 +198,7 @@ RunConfig load_config(const std::string& folder) {
         object.at(name).get_to(value);
       }
     });
+    config.matmul = config.matmul.empty() ? "highest" : config.matmul;  // older runs had no other
     return config;
   } catch (const nlohmann::json::exception& error) {
     reject({.where = "optotorch",

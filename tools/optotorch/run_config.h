@@ -12,7 +12,7 @@ namespace optotorch::tools {
 
 /// What decides a run's result.
 struct RunConfig {
-  std::string dataset = "mnist";
+  std::string dataset = {};  ///< a name, or a text's file; empty: the preset's
   std::string data_root = "data";
   std::string model = "mnist-hybrid";
   std::string rule = "tpfp";
@@ -20,9 +20,11 @@ struct RunConfig {
   double learning_rate = 0;            ///< 0: the preset's
   double validation = 0.05;            ///< fraction (below 1) or number of training images held back; 0: none
   int64_t seed = 0;
-  int64_t threads = 0;     ///< 0: the preset's
-  int64_t classes = 0;     ///< of the data set; filled in by train_run
-  int64_t samples = 0;     ///< train on the first so many images at most; 0: all
+  int64_t threads = 0;  ///< 0: the preset's
+  int64_t classes = 0;  ///< of the data set; filled in by train_run
+  int64_t samples = 0;  ///< train on the first so many images at most; 0: all
+  std::string matmul =
+      {};  ///< "highest", "high" or "medium" precision of matrix products; empty: the preset's
   std::string start = {};  ///< a run or a folder of .npy whose meshes' phases it begins with
   Laboratory laboratory = {};
 };
@@ -35,6 +37,9 @@ RunConfig resolve(RunConfig config);
 void save_config(const RunConfig& config, const std::string& folder);
 /// Throws c10::ValueError, naming the file, if it is missing or damaged.
 RunConfig load_config(const std::string& folder);
+
+/// Sets the threads and the precision of matrix products that a resolved configuration says.
+void use_settings(const RunConfig& config);
 
 /// What `optotorch train` is told to train just that: every option, but for those of a
 /// laboratory that nobody changed.

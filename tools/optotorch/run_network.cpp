@@ -115,8 +115,16 @@ void start_from(HybridImpl& model, const std::string& start) {
   }
 }
 
+std::string vocabulary_path(const std::string& folder) {
+  return folder + "/vocabulary.txt";
+}
+
 torch::Tensor example_input(const RunConfig& config, int64_t batch) {
-  auto shape = find_preset(config.model).input;
+  const auto& preset = find_preset(config.model);
+  if (preset.text) {
+    return torch::arange(batch * preset.text->context).remainder(config.classes).reshape({batch, -1});
+  }
+  auto shape = preset.input;
   shape.insert(shape.begin(), batch);
   // A ramp with a wrap: neither constant nor random.
   return (torch::arange(c10::multiply_integers(shape), torch::kFloat32) * 0.37).fmod(1).reshape(shape);

@@ -26,7 +26,10 @@ bool keeps_corrections(const std::string& folder);
 /// (mesh0_theta.npy ...). Throws c10::ValueError if they are others in number or layout.
 void start_from(HybridImpl& model, const std::string& start);
 
-/// A few images of the right shape, the same every time.
+/// Where a run of a text keeps the characters that its network knows, in order.
+std::string vocabulary_path(const std::string& folder);
+
+/// A few samples of the right shape and type, the same every time.
 torch::Tensor example_input(const RunConfig& config, int64_t batch);
 
 }  // namespace optotorch::tools

@@ -1,4 +1,4 @@
-#include <optotorch/trainers/datasets/load_image_sets.h>
+#include <c10/util/StringUtil.h>
 
 #include <cstdio>
 #include <memory>
@@ -9,6 +9,7 @@
 #include "optotorch/presets.h"
 #include "optotorch/rules.h"
 #include "optotorch/run.h"
+#include "optotorch/run_data.h"
 
 namespace optotorch::tools {
 
@@ -20,9 +21,9 @@ void add_train(CLI::App& app) {
   for (const auto& preset : presets()) {
     models += "\n" + preset.name + ": " + preset.description;
   }
-  command->add_option("--dataset", config->dataset, "Data set")
-      ->check(one_of(image_set_names()))
-      ->capture_default_str();
+  command->add_option(
+      "--dataset", config->dataset,
+      "Data set (default: the network's): " + c10::Join(", ", dataset_names()) + ", or a text's file");
   command
       ->add_option("--data-root", config->data_root, "Folder as torchvision lays it out: DIR/MNIST/raw/...")
       ->capture_default_str();
@@ -52,6 +53,10 @@ void add_train(CLI::App& app) {
   command->add_option("--seed", config->seed, "Of initial weights, order, shifts and random matrices")
       ->capture_default_str();
   command->add_option("--threads", config->threads, "Default: the network's")->check(CLI::PositiveNumber);
+  command->add_option(
+      "--matmul", config->matmul,
+      "Precision of matrix products: highest, high, medium (bfloat16 inside, where the processor "
+      "has it; default: the network's)");
   command->add_option("--start", config->start,
                       "Begin with the phases of another RUN's meshes, or of a folder of .npy");
   const std::string system = "The physical system (networks mpnn-in-situ, mpnn-published)";
@@ -94,7 +99,8 @@ void add_train(CLI::App& app) {
       throw CLI::RuntimeError(interrupted_exit_code);
     }
     const auto& last = result.epochs.back();
-    std::printf("test accuracy %.2f %% after epoch %lld; run in %s\n", 100 * last.test_accuracy.value_or(0),
+    std::printf("test %s %s after epoch %lld; run in %s\n", last.metric.c_str(),
+                in_figures(last.test_accuracy.value_or(0), last.metric).c_str(),
                 static_cast<long long>(last.epoch), options->folder.c_str());
   });
 }

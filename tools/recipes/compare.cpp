@@ -16,6 +16,7 @@
 #include "optotorch/command.h"
 #include "optotorch/presets.h"
 #include "optotorch/run.h"
+#include "optotorch/run_data.h"
 #include "recipes/details.h"
 #include "recipes/process.h"
 
@@ -153,11 +154,11 @@ class Watcher : public JobWatcher {
     run.epochs = load_metrics(run.folder);
     ++finished_;
     clear_line();
-    char text[200];
-    std::snprintf(text, sizeof text, "%d/%d  %s, seed %lld: %.2f %%%s", finished_, runs_,
-                  open_[job].title.c_str(), static_cast<long long>(run.config.seed),
-                  run.epochs.empty() ? 0 : 100 * run.epochs.back().test_accuracy.value_or(0), left().c_str());
-    tell(options_, text);
+    const auto figure = run.epochs.empty() ? "-"
+                                           : in_figures(run.epochs.back().test_accuracy.value_or(0),
+                                                        run.epochs.back().metric);
+    tell(options_, c10::str(finished_, "/", runs_, "  ", open_[job].title, ", seed ", run.config.seed, ": ",
+                            figure, left()));
   }
 
   void failed(size_t job, const std::string& how) override {
@@ -232,7 +233,8 @@ class Watcher : public JobWatcher {
 };
 
 void summarise(Outcome& outcome) {
-  double sum = 0, seconds = 0, least = 1, most = 0;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  double sum = 0, seconds = 0, least = infinity, most = -infinity;
   size_t epochs = 0;
   for (const auto& run : outcome.runs) {
     const double accuracy = run.epochs.back().test_accuracy.value_or(0);
@@ -244,6 +246,7 @@ void summarise(Outcome& outcome) {
     }
     epochs += run.epochs.size();
   }
+  outcome.metric = outcome.runs.front().epochs.back().metric;
   outcome.mean = sum / static_cast<double>(outcome.runs.size());
   outcome.spread = most - least;
   outcome.seconds_per_epoch = seconds / static_cast<double>(epochs);

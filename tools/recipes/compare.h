@@ -19,7 +19,7 @@ namespace optotorch::tools {
 struct System {
   std::string title;  ///< names the run's folder, too: "TPFP, depth 4" trains in OUT/tpfp-depth-4
   RunConfig config;   ///< 0 and defaults as in `train`, but threads: 0 means 1
-  std::optional<double> published = {};  ///< accuracy, 0 to 1
+  std::optional<double> published = {};  ///< accuracy, 0 to 1, or what the network's metric is
   bool measure_alignment = false;
   bool details = false;   ///< confusion matrix and phases of the final network of seed 0
   std::string note = {};  ///< what the table can't say
@@ -42,9 +42,10 @@ struct SeedRun {
 
 struct Outcome {
   System system;
-  std::vector<SeedRun> runs = {};  ///< seeds 0, 1, ...
-  double mean = 0, spread = 0;     ///< of the test accuracy after the last epoch; largest minus smallest
-  double seconds_per_epoch = 0;    ///< of training, mean over all epochs of all runs
+  std::vector<SeedRun> runs = {};   ///< seeds 0, 1, ...
+  std::string metric = "accuracy";  ///< of the test set, after the last epoch
+  double mean = 0, spread = 0;      ///< of it; largest minus smallest
+  double seconds_per_epoch = 0;     ///< of training, mean over all epochs of all runs
 };
 
 /// Trains every system with the seeds 0 ... options.seeds - 1 (or as many as it allows).

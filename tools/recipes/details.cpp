@@ -10,24 +10,27 @@
 #include <numbers>
 #include <set>
 
+#include "optotorch/run_data.h"
 #include "optotorch/run_network.h"
 #include "recipes/compare.h"
 
 namespace optotorch::tools {
 namespace {
 
+constexpr auto default_metric = "accuracy";
 constexpr size_t most_named_classes = 20;  // more names than that do not fit beside a picture
-
-std::string percent(double accuracy) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%", 100 * accuracy);
-  return text;
-}
 
 std::string seconds(double value) {
   char text[32];
   std::snprintf(text, sizeof text, value < 10 ? "%.2f" : "%.1f", value);
   return text;
+}
+
+/// What the table is of.
+std::string in_words(const std::vector<Outcome>& outcomes) {
+  auto words = outcomes.front().metric;
+  std::replace(words.begin(), words.end(), '_', ' ');
+  return words;
 }
 
 bool anything_published(const std::vector<Outcome>& outcomes) {
@@ -36,28 +39,30 @@ bool anything_published(const std::vector<Outcome>& outcomes) {
 }
 
 std::string published(const Outcome& outcome) {
-  return outcome.system.published ? percent(*outcome.system.published) : "-";
+  return outcome.system.published ? in_figures(*outcome.system.published, outcome.metric) : "-";
 }
 
 void add_table(const std::vector<Outcome>& outcomes, Page& page) {
   const bool compared = anything_published(outcomes);
-  std::vector<std::string> headers{"System", "Test accuracy", "Spread", "Seeds", "Seconds an epoch"};
+  const auto metric = in_words(outcomes);
+  std::vector<std::string> headers{"System", "Test " + metric, "Spread", "Seeds", "Seconds an epoch"};
   if (compared) {
     headers.insert(headers.begin() + 1, "Published");
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& outcome : outcomes) {
-    rows.push_back({outcome.system.title, percent(outcome.mean), percent(outcome.spread),
-                    std::to_string(outcome.runs.size()), seconds(outcome.seconds_per_epoch)});
+    rows.push_back({outcome.system.title, in_figures(outcome.mean, outcome.metric),
+                    in_figures(outcome.spread, outcome.metric), std::to_string(outcome.runs.size()),
+                    seconds(outcome.seconds_per_epoch)});
     if (compared) {
       rows.back().insert(rows.back().begin() + 1, published(outcome));
     }
   }
   page.table(headers, rows);
   page.paragraph(
-      "Test accuracy is that after the last epoch, the mean over the seeds; the spread is the largest minus "
-      "the "
-      "smallest. Nothing was chosen by looking at the test set.");
+      "Test " + metric +
+      " is that after the last epoch, the mean over the seeds; the spread is the largest minus the smallest. "
+      "Nothing was chosen by looking at the test set.");
   for (const auto& outcome : outcomes) {
     if (!outcome.system.note.empty()) {
       page.paragraph(outcome.system.title + ": " + outcome.system.note);
@@ -76,7 +81,8 @@ Series curve(const std::string& name, const std::vector<EpochReport>& epochs, Va
 }
 
 void add_curves(const std::vector<Outcome>& outcomes, const std::string& model, Page& page) {
-  LinePlot accuracy{model + ": test accuracy", "epoch", "%", {}};
+  const bool is_accuracy = outcomes.front().metric == default_metric;
+  LinePlot test{model + ": test " + in_words(outcomes), "epoch", is_accuracy ? "%" : "", {}};
   LinePlot loss{model + ": training loss", "epoch", "loss", {}};
   loss.log_y = true;
   for (const auto& outcome : outcomes) {
@@ -85,12 +91,12 @@ void add_curves(const std::vector<Outcome>& outcomes, const std::string& model, 
     }
     const auto& epochs = outcome.runs.front().epochs;
     const auto& title = outcome.system.title;
-    accuracy.series.push_back(curve(title, epochs, [](const EpochReport& epoch) {
-      return 100 * epoch.test_accuracy.value_or(std::nan(""));
+    test.series.push_back(curve(title, epochs, [is_accuracy](const EpochReport& epoch) {
+      return (is_accuracy ? 100 : 1) * epoch.test_accuracy.value_or(std::nan(""));
     }));
     loss.series.push_back(curve(title, epochs, [](const EpochReport& epoch) { return epoch.train_loss; }));
   }
-  page.plot(accuracy);
+  page.plot(test);
   page.plot(loss);
 }
 
@@ -200,13 +206,14 @@ void print_table(const std::vector<Outcome>& outcomes) {
   const int name = static_cast<int>(width);
   std::printf("%-*s ", name, "system");
   std::printf(compared ? "%12s " : "", "published");
-  std::printf("%18s %10s %12s\n", "test accuracy", "spread", "s an epoch");
+  std::printf("%18s %10s %12s\n", ("test " + in_words(outcomes)).c_str(), "spread", "s an epoch");
   for (const auto& outcome : outcomes) {
     std::printf("%-*s ", name, outcome.system.title.c_str());
     if (compared) {
       std::printf("%12s ", published(outcome).c_str());
     }
-    std::printf("%18s %10s %12s\n", percent(outcome.mean).c_str(), percent(outcome.spread).c_str(),
+    std::printf("%18s %10s %12s\n", in_figures(outcome.mean, outcome.metric).c_str(),
+                in_figures(outcome.spread, outcome.metric).c_str(),
                 seconds(outcome.seconds_per_epoch).c_str());
   }
   std::fflush(stdout);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <numbers>
+#include <sstream>
 #include <string_view>
 
 #include "recipes/gnuplot.h"
@@ -29,6 +30,7 @@ constexpr const char* style = R"(
   h1 { font-size: 1.6em; line-height: 1.2; }
   h2 { font-size: 1.2em; margin: 2em 0 0.5em; }
   p { max-width: 45em; overflow-wrap: anywhere; }
+  pre { white-space: pre-wrap; }
   .scroll { overflow-x: auto; }
   table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
   th, td { text-align: left; padding: 0.3em 1.2em 0.3em 0; border-bottom: 1px solid var(--line); vertical-align: top; }
@@ -114,6 +116,16 @@ void Page::heading(const std::string& text) {
 void Page::paragraph(const std::string& text) {
   close_figures();
   body_ += "<p>" + escape(text) + "</p>\n";
+}
+
+void Page::verse(const std::string& text) {
+  close_figures();
+  body_ += "<pre>";
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    body_ += escape(line) + "\n";
+  }
+  body_ += "</pre>\n";
 }
 
 void Page::table(const std::vector<std::string>& headers, const std::vector<std::vector<std::string>>& rows) {

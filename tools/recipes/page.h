@@ -53,6 +53,8 @@ class Page {
 
   void heading(const std::string& text);
   void paragraph(const std::string& text);
+  /// Line by line, as it stands.
+  void verse(const std::string& text);
 
   /// Every row must have as many cells as there are headers. A column whose cells are all numbers (perhaps
   /// with a unit) is set flush right.

@@ -31,8 +31,9 @@ struct RecipeRow {
   double measured = 0;  ///< mean over seeds
   double spread = 0;    ///< largest minus smallest
   int64_t seeds = 1;
-  std::string selection = "last epoch";  ///< or "validation"
-  bool agrees = true;                    ///< false: a figure that must be met is not
+  std::string selection = "last epoch";        ///< or "validation"
+  bool agrees = true;                          ///< false: a figure that must be met is not
+  std::map<std::string, double> figures = {};  ///< further ones, by the names that they have in the JSON
 };
 
 /// An option that a recipe has beyond those of all: --NAME VALUE.
@@ -72,6 +73,11 @@ std::vector<RecipeRow> tpfp_mnist(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_in_situ(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_memory(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> odfa_mnist(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> odfa_vit(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> odfa_charlm(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> opu(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> projection_scale(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> xor_gate(const RecipeOptions& options, Page& page);
 
 }  // namespace optotorch::tools

@@ -1,0 +1,60 @@
+#include <optotorch/core/check.h>
+#include <optotorch/trainers/sample.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "optotorch/command.h"
+#include "optotorch/presets.h"
+#include "optotorch/run_config.h"
+#include "optotorch/run_network.h"
+
+namespace optotorch::tools {
+namespace {
+
+struct DrawOptions {
+  std::string folder, prompt = "\n";
+  int64_t length = 500, seed = 0;
+  double temperature = 1;
+  bool best = false;
+};
+
+void draw(const DrawOptions& options) {
+  const auto config = load_config(options.folder);
+  const auto& preset = find_preset(config.model);
+  OPTOTORCH_CHECK(preset.text.has_value(), .where = "optotorch", .argument = "RUN",
+                  .expected = "a network of characters", .got = "'" + config.model + "'",
+                  .remedy = "optotorch train --model charlm makes one");
+  use_settings(config);
+  const auto characters = read_characters(vocabulary_path(options.folder));
+  auto model = load_model(config, options.folder, options.best);
+  const auto text = sample(*model, characters, options.prompt,
+                           SampleOptions(preset.text->context)
+                               .length(options.length)
+                               .temperature(options.temperature)
+                               .seed(static_cast<uint64_t>(options.seed)));
+  std::printf("%s%s\n", options.prompt == "\n" ? "" : options.prompt.c_str(), text.c_str());
+}
+
+}  // namespace
+
+void add_sample(CLI::App& app) {
+  auto* command = app.add_subcommand("sample", "Draw a text from a RUN of characters");
+  auto options = std::make_shared<DrawOptions>();
+  command->add_option("RUN", options->folder, "Folder that train wrote")->required();
+  command->add_option("--prompt", options->prompt, "What comes before (default: a line end)");
+  command->add_option("--length", options->length, "Characters to draw")->capture_default_str();
+  command
+      ->add_option("--temperature", options->temperature,
+                   "Below 1 the probable becomes more so; 0: always the most probable")
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the draw")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("--best", options->best,
+                    "Weights of the best epoch on the validation set, not of the last");
+  command->callback([options] { draw(*options); });
+}
+
+}  // namespace optotorch::tools
