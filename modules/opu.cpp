@@ -2,7 +2,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/PhiloxRNGEngine.h>
 #include <optotorch/core/check.h>
-#include <optotorch/core/random.h>
 #include <optotorch/modules/opu.h>
 #include <optotorch/ops/random_projection.h>
 
@@ -33,6 +32,24 @@ class PixelRandom {
  private:
   at::Philox4_32 engine_;
 };
+
+/// xi ~ N(0, 1) [batch, rows] of an exposure: entries of a matrix of its own, as many samples at a time as
+/// cost little to be asked for.
+torch::Tensor noise(int64_t seed, int64_t exposure, int64_t batch, int64_t first_row, int64_t rows) {
+  constexpr int64_t together = 256;
+  constexpr uint64_t spread = 0x9E3779B97F4A7C15;  // odd, so that no two exposures share a seed
+  const auto of_exposure =
+      static_cast<uint64_t>(seed ^ camera) ^ (static_cast<uint64_t>(exposure) + 1) * spread;
+  auto xi = at::empty({batch, rows}, at::kFloat);
+  for (int64_t first = 0; first < batch; first += together) {
+    const int64_t count = std::min(together, batch - first);
+    const auto units = at::eye(count, at::kChar);
+    const auto of_samples = static_cast<int64_t>(of_exposure + static_cast<uint64_t>(first / together));
+    xi.narrow(0, first, count)
+        .copy_(ops::random_projection(units, rows, of_samples, ops::Entries::normal, first_row));
+  }
+  return xi;
+}
 
 /// The camera's reading of intensities whose mean is `mean` (of every sample).
 torch::Tensor read(const OpuOptions& options, const torch::Tensor& intensity, const torch::Tensor& mean,
@@ -123,15 +140,8 @@ torch::Tensor Opu::compute(const torch::Tensor& x, int64_t first_row, int64_t ro
   }
   auto s = (at::real(field(x, first_row, rows)) * std::numbers::sqrt2).contiguous();
   if (options.model() == OpuModel::noisy && options.sigma() > 0) {
-    const auto size = x.to(at::kFloat).abs().sum(1).sqrt().mul_(options.sigma()).contiguous();
-    auto* values = s.mutable_data_ptr<float>();
-    const auto* sizes = size.const_data_ptr<float>();
-    at::parallel_for(0, s.numel(), grain, [&](int64_t begin, int64_t end) {
-      for (int64_t n = begin; n < end; ++n) {
-        const auto pair = normal_pair(options.seed() ^ camera, n, exposure);
-        values[n] += sizes[n / rows] * static_cast<float>(pair[0]);
-      }
-    });
+    const auto size = x.to(at::kFloat).abs().sum(1, /*keepdim=*/true).sqrt().mul_(options.sigma());
+    s.addcmul_(size, noise(options.seed(), exposure, x.size(0), first_row, rows));
   }
   return s;
 }

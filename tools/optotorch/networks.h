@@ -31,7 +31,7 @@ Hybrid mnist_weight_bank(int64_t classes);
 /// 784-1024 and 1024-classes banks of microring weights, relu between.
 Hybrid mnist_wide_bank(int64_t classes);
 
-/// 784-1024-1024-classes, tanh: the network that arXiv 2006.01475 trains by an optical processing unit.
+/// Normalised pixels, 784-1024-1024-classes, tanh: the network that arXiv 2006.01475 trains by an optical processing unit.
 Hybrid mnist_mlp(int64_t classes);
 
 /// A vision transformer: patches of 7 x 7, width 64, four blocks of 4 heads, the mean of the tokens, linear
