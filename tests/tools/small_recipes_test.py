@@ -1,4 +1,4 @@
-"""The recipes that need no data: xor, and the memory that a step needs."""
+"""The recipes that need no data or little: xor, the memory of a step, projections, a text."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from program import main, run
+from program import main, run, small_text
 from reproduced import KEYS, Checker
 
 
@@ -81,6 +81,42 @@ class SmallRecipesTest(unittest.TestCase):
                 held = measured[row["system"].replace("resident", "tensors")]
                 self.assertGreater(row["measured"], 0.9 * held, row)
                 self.assertLess(row["measured"], held + 4, row)
+
+    def quick(self, recipe, *arguments):
+        """Rows of a smoke run by system, with figures of their own beyond those that every row has."""
+        result = run("reproduce", recipe, "--quick", "--out", self.out, *arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(Checker((self.out / "index.html").read_text()).outside, [])
+        rows = json.loads((self.out / f"{recipe}.json").read_text())["rows"]
+        for row in rows:
+            self.assertTrue(set(KEYS) <= set(row) and row["agrees"], row)
+        return {row["system"]: row for row in rows}
+
+    def test_an_optical_processing_unit(self):
+        rows = self.quick("opu")
+        cosines = [rows[f"{photons} photons, continuous"]["measured"] for photons in (3, 30, 300, 3000)]
+        self.assertEqual(cosines, sorted(cosines))
+        self.assertGreater(cosines[-1], 0.999)
+        for name, row in rows.items():
+            if "photons" in name:
+                self.assertAlmostEqual(row["measured"], row["cosine_of_noisy_model"], delta=0.02, msg=name)
+
+    def test_projections(self):
+        rows = self.quick("projection-scale")
+        row = rows["signs, ternary, 3000 x 3000"]
+        self.assertAlmostEqual(row["matrix_entries_per_second"] * row["measured"], 9e6, delta=1)
+
+    def test_a_character_model(self):
+        data = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, data)
+        (data / "tinyshakespeare").mkdir()
+        small_text(data / "tinyshakespeare/input.txt", words=8000)
+        rows = self.quick("odfa-charlm", "--data-root", data)
+        self.assertEqual(rows["BP"]["gap_closed"], 1)
+        self.assertEqual(rows["shallow"]["gap_closed"], 0)
+        self.assertEqual(rows["bigrams"]["selection"], "counted")
+        self.assertIn("ODFA, micro", rows)
+        self.assertIn("<pre>", (self.out / "index.html").read_text())
 
 
 if __name__ == "__main__":

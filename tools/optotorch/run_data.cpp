@@ -56,13 +56,13 @@ RunData load_text_windows(const RunConfig& config, const Text& preset) {
   const auto test = load_text(config.dataset, config.data_root, Characters::Mode::test);
   RunData data{.classes = text.vocabulary_size(),
                .vocabulary = text.decode(torch::arange(text.vocabulary_size()))};
-  if (config.samples > 0 && config.samples < text.count()) {
-    text = text.stretch(0, config.samples);
-  }
   if (config.validation > 0) {
     auto parts = split(text, config.validation);
     text = std::move(parts.training);
     data.validation = whole(parts.validation, preset.context);
+  }
+  if (config.samples > 0 && config.samples < text.count()) {
+    text = text.stretch(0, config.samples);
   }
   // Of fewer characters, an epoch has as many steps fewer.
   const int64_t most = std::max<int64_t>(1, text.count() / (config.batch_size * preset.context));

@@ -16,12 +16,12 @@ namespace {
 const FeedbackRates rates{.bp = 4e-3, .dfa = 2e-3, .ternary = 2e-3, .optical = 2e-3, .shallow = 3e-3};
 constexpr double micro_rate = 2e-3;
 
-constexpr int64_t drawn = 400;  // characters
+constexpr int64_t drawn = 400, drawn_if_quick = 20;  // characters
 
-std::string drawn_text(const SeedRun& run) {
+std::string drawn_text(const SeedRun& run, int64_t length) {
   auto model = load_model(run.config, run.folder);
   const auto characters = read_characters(vocabulary_path(run.folder));
-  return sample(*model, characters, "\n", SampleOptions(charlm_context).length(drawn));
+  return sample(*model, characters, "\n", SampleOptions(charlm_context).length(length));
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ std::vector<RecipeRow> odfa_charlm(const RecipeOptions& options, Page& page) {
   page.heading("Texts that the networks draw, seed 0");
   for (const auto& outcome : outcomes) {
     page.paragraph(outcome.system.title + ":");
-    page.verse(drawn_text(outcome.runs.front()));
+    page.verse(drawn_text(outcome.runs.front(), options.quick ? drawn_if_quick : drawn));
   }
   return rows;
 }
