@@ -12,7 +12,8 @@
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/weight_bank.h>
 #include <support/differences.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
+#include <support/temporary_folder.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
 #include <torch/nn/cloneable.h>

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <optotorch/modules/image_slices.h>
 #include <support/differences.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
 
 namespace optotorch {
 namespace {

@@ -5,7 +5,7 @@
 #include <optotorch/modules/mzi_linear.h>
 #include <optotorch/modules/weight_bank.h>
 #include <support/differences.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
 
 #include <sstream>
 

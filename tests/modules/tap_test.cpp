@@ -4,7 +4,7 @@
 #include <optotorch/modules/mzi_mesh.h>
 #include <optotorch/modules/tap.h>
 #include <support/differences.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/modules/container/functional.h>
 #include <torch/nn/modules/linear.h>

@@ -3,7 +3,7 @@
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/modules/token_mean.h>
 #include <support/differences.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
 #include <torch/nn/modules/linear.h>
 
 namespace optotorch {

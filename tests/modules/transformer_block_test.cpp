@@ -6,7 +6,7 @@
 #include <optotorch/modules/transformer_block.h>
 #include <optotorch/modules/weight_bank.h>
 #include <support/differences.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/modules/linear.h>
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <optotorch/ops/random_projection.h>
 #include <support/differences.h>
+#include <support/errors.h>
 
 #include <limits>
 
@@ -161,34 +162,25 @@ TEST(RandomProjectionTest, ReadsStridedSamples) {
   EXPECT_TRUE(at::equal(random_projection(x, 9, 1), random_projection(x.contiguous(), 9, 1)));
 }
 
-void expect_error(const std::function<void()>& call, const std::string& part) {
-  try {
-    call();
-    FAIL() << part;
-  } catch (const c10::ValueError& error) {
-    EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what();
-  }
-}
-
 TEST(RandomProjectionTest, RejectsWrongInput) {
   const auto x = at::randn({2, 8});
   const auto limit = ops::projection_limit;
-  expect_error([&] { random_projection(x, 0, 1); }, "first_row + rows at most 2^31");
-  expect_error([&] { random_projection(x, limit + 1, 1); }, "rows: expected");
-  expect_error([&] { random_projection(x, limit - 3, 1, Entries::normal, 4); }, "rows: expected");
-  expect_error([&] { random_projection(x, std::numeric_limits<int64_t>::max(), 1); }, "rows: expected");
-  expect_error([&] { random_projection(x, 4, 1, Entries::normal, -1); }, "first_row: expected");
-  expect_error([&] { random_projection(x, 4, 1, Entries::normal, limit); }, "first_row: expected");
-  expect_error([&] { random_projection(at::randn({2, 0}), 4, 1); }, "1 to 2^31 columns");
-  expect_error([&] { random_projection(at::randn({8}), 4, 1); }, "float32 [8]");
-  expect_error([&] { random_projection(at::randn({2, 8}, at::kComplexFloat), 4, 1); }, "imaginary part");
-  expect_error([&] { random_projection(at::ones({2, 8}, at::kInt), 4, 1); }, "int32 [2, 8]");
+  EXPECT_SAYS(random_projection(x, 0, 1), "first_row + rows at most 2^31");
+  EXPECT_SAYS(random_projection(x, limit + 1, 1), "rows: expected");
+  EXPECT_SAYS(random_projection(x, limit - 3, 1, Entries::normal, 4), "rows: expected");
+  EXPECT_SAYS(random_projection(x, std::numeric_limits<int64_t>::max(), 1), "rows: expected");
+  EXPECT_SAYS(random_projection(x, 4, 1, Entries::normal, -1), "first_row: expected");
+  EXPECT_SAYS(random_projection(x, 4, 1, Entries::normal, limit), "first_row: expected");
+  EXPECT_SAYS((random_projection(at::randn({2, 0}), 4, 1)), "1 to 2^31 columns");
+  EXPECT_SAYS((random_projection(at::randn({8}), 4, 1)), "float32 [8]");
+  EXPECT_SAYS((random_projection(at::randn({2, 8}, at::kComplexFloat), 4, 1)), "imaginary part");
+  EXPECT_SAYS((random_projection(at::ones({2, 8}, at::kInt), 4, 1)), "int32 [2, 8]");
   for (const auto entries : all_entries) {
     auto wrong = at::zeros({2, 8}, at::kChar);
     wrong[1][7] = 2;
-    expect_error([&] { random_projection(wrong, 4, 1, entries); }, "-1, 0 and 1 in int8, got 2");
+    EXPECT_SAYS(random_projection(wrong, 4, 1, entries), "-1, 0 and 1 in int8, got 2");
   }
-  expect_error([] { ops::entries_from("normale"); }, "Did you mean normal?");
+  EXPECT_SAYS(ops::entries_from("normale"), "Did you mean normal?");
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 // Writes small idx files, sound and broken ones, with nothing of the code under test.
 
-#include <c10/util/Exception.h>
 #include <gtest/gtest.h>
 #include <support/temporary_folder.h>
 #include <zlib.h>
@@ -58,23 +57,4 @@ inline Bytes noise(size_t count) {
   return bytes;
 }
 
-/// The message of what `call` throws; empty, and a failure, if it throws nothing.
-template <typename Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const c10::Error& error) {
-    return error.what_without_backtrace();  // the names of functions in a backtrace would satisfy many a wish
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
-
 }  // namespace optotorch::testing
-
-/// `call` throws, and what it throws says `text`.
-#define EXPECT_SAYS(call, text)                                                          \
-  do {                                                                                   \
-    const std::string said = ::optotorch::testing::error_of([&] { (void)(call); });      \
-    EXPECT_NE(said.find(text), std::string::npos) << "wanted: " << text << "\n" << said; \
-  } while (false)

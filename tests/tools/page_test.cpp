@@ -1,7 +1,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <optotorch/modules/mzi_mesh.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
+#include <support/temporary_folder.h>
 
 #include <cmath>
 #include <cstdlib>

@@ -6,7 +6,8 @@
 #include <optotorch/modules/export/torchscript.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/mnist.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
+#include <support/temporary_folder.h>
 #include <torch/optim/adam.h>
 
 #include <algorithm>

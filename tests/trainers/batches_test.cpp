@@ -4,6 +4,7 @@
 #include <optotorch/trainers/datasets/mnist.h>
 #include <optotorch/trainers/datasets/random_order.h>
 #include <optotorch/trainers/datasets/split.h>
+#include <support/errors.h>
 #include <support/random_images.h>
 
 #include <set>

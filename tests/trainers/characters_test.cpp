@@ -3,6 +3,7 @@
 #include <optotorch/trainers/datasets/characters.h>
 #include <optotorch/trainers/datasets/split.h>
 #include <optotorch/trainers/datasets/tiny_shakespeare.h>
+#include <support/errors.h>
 #include <support/texts.h>
 
 #include <filesystem>

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <optotorch/trainers/datasets/idx.h>
+#include <support/errors.h>
 #include <support/idx_files.h>
 #include <sys/resource.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
 #include <optotorch/trainers/datasets/image_set.h>
 #include <optotorch/trainers/datasets/mnist.h>
 #include <optotorch/trainers/datasets/split.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
 #include <torch/data/dataloader.h>
 #include <torch/data/datasets/map.h>
 #include <torch/data/samplers/sequential.h>

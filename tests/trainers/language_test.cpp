@@ -7,6 +7,7 @@
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/trainer.h>
 #include <support/differences.h>
+#include <support/errors.h>
 #include <support/successors.h>
 #include <support/temporary_folder.h>
 #include <support/texts.h>

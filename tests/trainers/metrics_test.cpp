@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/trainer.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
 #include <support/temporary_folder.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/linear.h>

@@ -7,6 +7,7 @@
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/datasets/mnist.h>
 #include <optotorch/trainers/datasets/qmnist.h>
+#include <support/errors.h>
 #include <support/idx_files.h>
 
 #include <cstring>

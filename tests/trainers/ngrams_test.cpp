@@ -5,6 +5,7 @@
 #include <optotorch/trainers/datasets/ngrams.h>
 #include <optotorch/trainers/datasets/split.h>
 #include <optotorch/trainers/datasets/tiny_shakespeare.h>
+#include <support/errors.h>
 #include <support/texts.h>
 
 #include <cmath>

@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 #include <optotorch/trainers/sample.h>
+#include <support/errors.h>
 #include <support/successors.h>
 #include <support/texts.h>
 

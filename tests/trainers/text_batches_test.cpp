@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <optotorch/trainers/datasets/random_order.h>
 #include <optotorch/trainers/datasets/text_batches.h>
+#include <support/errors.h>
 #include <support/texts.h>
 
 #include <cmath>

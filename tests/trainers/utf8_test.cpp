@@ -1,5 +1,5 @@
 #include <optotorch/trainers/datasets/utf8.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
 
 #include <optional>
 
