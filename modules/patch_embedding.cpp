@@ -17,12 +17,22 @@ PatchEmbeddingImpl::PatchEmbeddingImpl(PatchEmbeddingOptions options_)
                   .where = "PatchEmbedding", .argument = "side, patch",
                   .expected = "a side of 1 to 4096 and a patch that divides it",
                   .got = c10::str(options.side(), ", ", options.patch()), .remedy = "");
+  OPTOTORCH_CHECK(options.overlap() >= 0 && options.overlap() < options.patch(), .where = "PatchEmbedding",
+                  .argument = "overlap", .expected = c10::str("0 to ", options.patch() - 1),
+                  .got = std::to_string(options.overlap()), .remedy = "Take larger patches");
+  OPTOTORCH_CHECK(options.hidden() >= 0, .where = "PatchEmbedding", .argument = "hidden",
+                  .expected = "at least 1, or 0 for none", .got = std::to_string(options.hidden()),
+                  .remedy = "");
   reset();
 }
 
 void PatchEmbeddingImpl::reset() {
-  const int64_t pixels = options.channels() * options.patch() * options.patch();
-  project = register_module("project", torch::nn::Linear(pixels, options.width()));
+  const int64_t window = options.patch() + 2 * options.overlap(), hidden = options.hidden();
+  const int64_t pixels = options.channels() * window * window;
+  if (hidden > 0) {
+    expand = register_module("expand", torch::nn::Linear(pixels, hidden));
+  }
+  project = register_module("project", torch::nn::Linear(hidden > 0 ? hidden : pixels, options.width()));
   positions = register_parameter("positions", torch::empty({tokens(), options.width()}).normal_(0, 0.02));
 }
 
@@ -32,7 +42,7 @@ int64_t PatchEmbeddingImpl::tokens() const {
 }
 
 torch::Tensor PatchEmbeddingImpl::forward(const torch::Tensor& x) {
-  const int64_t side = options.side(), patch = options.patch(), along_a_side = side / patch;
+  const int64_t side = options.side(), patch = options.patch();
   OPTOTORCH_CHECK(
       x.defined() && x.is_floating_point() && x.dim() == 4 && x.size(1) == options.channels() &&
           x.size(2) == side && x.size(3) == side,
@@ -40,18 +50,16 @@ torch::Tensor PatchEmbeddingImpl::forward(const torch::Tensor& x) {
       .expected = c10::str("real images [batch, ", options.channels(), ", ", side, ", ", side, "]"),
       .got = describe(x), .remedy = "Convert the images to float in [0, 1]");
   check_precision(*this, x, positions);
-  // [batch, channels, down, y, across, x] -> [batch, down, across, channels, y, x]
-  const auto patches = x.unflatten(3, {along_a_side, patch})
-                           .unflatten(2, {along_a_side, patch})
-                           .permute({0, 2, 4, 1, 3, 5})
-                           .flatten(3)
-                           .flatten(1, 2);
-  return project(patches) + positions;
+  const int64_t window = patch + 2 * options.overlap(), margin = options.overlap();
+  const auto patches =
+      at::im2col(x, {window, window}, /*dilation=*/{1, 1}, {margin, margin}, {patch, patch}).transpose(1, 2);
+  return project(expand ? at::gelu(expand(patches)) : patches) + positions;
 }
 
 void PatchEmbeddingImpl::pretty_print(std::ostream& stream) const {
   stream << "optotorch::PatchEmbedding(channels=" << options.channels() << ", side=" << options.side()
-         << ", patch=" << options.patch() << ", width=" << options.width() << ")";
+         << ", patch=" << options.patch() << ", width=" << options.width()
+         << ", overlap=" << options.overlap() << ", hidden=" << options.hidden() << ")";
 }
 
 }  // namespace optotorch

@@ -18,18 +18,24 @@ struct PatchEmbeddingOptions {
   TORCH_ARG(int64_t, patch);
   /// Values of a token.
   TORCH_ARG(int64_t, width);
+  /// Pixels that a patch's window reaches beyond it on every side, below the patch's; outside the image is 0.
+  TORCH_ARG(int64_t, overlap) = 0;
+  /// Values of a hidden layer before W, with GELU; 0: none.
+  TORCH_ARG(int64_t, hidden) = 0;
 };
 
 /// Images as tokens: [batch, channels, side, side] -> [batch, (side / patch)^2, width],
 ///
-///     y_t = W p_t + b + positions_t,
+///     y_t = W p_t + b + positions_t,      or with a hidden layer      W gelu(V p_t + c) + b + positions_t,
 ///
-/// with p_t the pixels of patch t, channel by channel and each in row-major order; patches count along the
-/// rows. The child `project` holds W and b, as torch::nn::Linear does; `positions` [tokens, width] is
-/// initially N(0, .02^2). Source: Dosovitskiy et al., arXiv 2010.11929, without a class token.
+/// with p_t the pixels of the window of patch t, channel by channel and each in row-major order; patches
+/// count along the rows. The child `project` holds W and b, as torch::nn::Linear does, `expand` V and c;
+/// `positions` [tokens, width] is initially N(0, .02^2). Source: Dosovitskiy et al., arXiv 2010.11929,
+/// without a class token.
 class PatchEmbeddingImpl : public torch::nn::Cloneable<PatchEmbeddingImpl> {
  public:
-  /// Throws c10::ValueError unless all sizes are at least 1, side at most 4096, and patch divides side.
+  /// Throws c10::ValueError unless all sizes are at least 1, side at most 4096, patch divides side, overlap
+  /// is 0 to below patch, and hidden is 0 or more.
   explicit PatchEmbeddingImpl(PatchEmbeddingOptions options);
 
   void reset() override;
@@ -41,6 +47,7 @@ class PatchEmbeddingImpl : public torch::nn::Cloneable<PatchEmbeddingImpl> {
   int64_t tokens() const;
 
   PatchEmbeddingOptions options;
+  torch::nn::Linear expand{nullptr};  ///< without a hidden layer nullptr
   torch::nn::Linear project{nullptr};
   torch::Tensor positions;
 };

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <optotorch/modules/patch_embedding.h>
 #include <support/differences.h>
-#include <support/idx_files.h>
+#include <support/errors.h>
 
 #include <sstream>
 
@@ -31,9 +31,40 @@ TEST(PatchEmbeddingTest, IsAConvolutionThatStridesByPatches) {
   }
 }
 
+// Neighbouring windows share pixels; what lies outside the image is 0.
+TEST(PatchEmbeddingTest, OverlapsAsAPaddedConvolution) {
+  torch::manual_seed(4);
+  for (const auto& [patch, overlap] : {std::pair<int64_t, int64_t>{2, 1}, {3, 2}, {6, 5}}) {
+    PatchEmbedding embedding(PatchEmbeddingOptions(2, 6, patch, 5).overlap(overlap));
+    embedding->to(torch::kFloat64);
+    const auto x = torch::randn({3, 2, 6, 6}, torch::kFloat64);
+    const int64_t window = patch + 2 * overlap;
+    const auto kernel = embedding->project->weight.view({5, 2, window, window});
+    const auto expected =
+        at::conv2d(x, kernel, embedding->project->bias, patch, overlap).flatten(2).transpose(1, 2) +
+        embedding->positions;
+    expect_close(embedding->forward(x).detach(), expected.detach(), 1e-13);
+  }
+}
+
+TEST(PatchEmbeddingTest, AHiddenLayerComesFirst) {
+  torch::manual_seed(5);
+  PatchEmbedding embedding(PatchEmbeddingOptions(1, 6, 3, 4).hidden(7));
+  embedding->to(torch::kFloat64);
+  const auto x = torch::randn({2, 1, 6, 6}, torch::kFloat64);
+  const auto named = embedding->named_parameters();
+  EXPECT_EQ(named.size(), 5);
+  const auto pixels = x.slice(2, 3, 6).slice(3, 0, 3).flatten(1);  // the patch below the first
+  const auto hidden = at::gelu(pixels.mm(named["expand.weight"].t()) + named["expand.bias"]);
+  const auto expected =
+      hidden.mm(named["project.weight"].t()) + named["project.bias"] + named["positions"][2];
+  expect_close(embedding->forward(x).select(1, 2).detach(), expected.detach(), 1e-13);
+}
+
 TEST(PatchEmbeddingTest, GradientsAreDerivatives) {
   torch::manual_seed(2);
-  auto embedding = make(2, 4, 2, 3);
+  PatchEmbedding embedding(PatchEmbeddingOptions(2, 4, 2, 3).overlap(1).hidden(4));
+  embedding->to(torch::kFloat64);
   const auto x = torch::randn({2, 2, 4, 4}, torch::kFloat64), w = torch::randn({2, 4, 3}, torch::kFloat64);
   const auto leaf = x.clone().requires_grad_();
   (embedding->forward(leaf) * w).sum().backward();
@@ -50,7 +81,8 @@ TEST(PatchEmbeddingTest, GradientsAreDerivatives) {
 
 TEST(PatchEmbeddingTest, CopiesAreTheirOwn) {
   torch::manual_seed(3);
-  auto embedding = make(1, 4, 2, 3);
+  PatchEmbedding embedding(PatchEmbeddingOptions(1, 4, 2, 3).overlap(1).hidden(4));
+  embedding->to(torch::kFloat64);
   const auto copy = std::dynamic_pointer_cast<PatchEmbeddingImpl>(embedding->clone());
   ASSERT_NE(copy, nullptr);
   const torch::NoGradGuard no_grad;
@@ -72,6 +104,9 @@ TEST(PatchEmbeddingTest, SaysWhatIsWrong) {
   EXPECT_SAYS(make(1, 8192, 4096, 1), "got 8192");
   EXPECT_SAYS(make(0, 4, 2, 4), "at least 1, got 0, 4");
   EXPECT_SAYS(make(1, 4, 2, 0), "at least 1, got 1, 0");
+  EXPECT_SAYS(PatchEmbedding(PatchEmbeddingOptions(1, 4, 2, 3).overlap(-1)), "0 to 1, got -1");
+  EXPECT_SAYS(PatchEmbedding(PatchEmbeddingOptions(1, 4, 2, 3).overlap(2)), "0 to 1, got 2");
+  EXPECT_SAYS(PatchEmbedding(PatchEmbeddingOptions(1, 4, 2, 3).hidden(-1)), "0 for none, got -1");
   auto embedding = make(3, 4, 2, 5);
   const auto real = torch::dtype(torch::kFloat64);
   EXPECT_SAYS(embedding->forward(torch::Tensor()), "undefined");
@@ -88,7 +123,8 @@ TEST(PatchEmbeddingTest, SaysWhatIsWrong) {
 TEST(PatchEmbeddingTest, PrintsItself) {
   std::ostringstream stream;
   make(3, 4, 2, 5)->pretty_print(stream);
-  EXPECT_EQ(stream.str(), "optotorch::PatchEmbedding(channels=3, side=4, patch=2, width=5)");
+  EXPECT_EQ(stream.str(),
+            "optotorch::PatchEmbedding(channels=3, side=4, patch=2, width=5, overlap=0, hidden=0)");
 }
 
 }  // namespace
