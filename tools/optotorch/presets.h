@@ -56,6 +56,8 @@ struct Preset {
   std::string dataset = "mnist";
   std::optional<Text> text = {};      ///< learns to continue a text, and not to tell images apart
   DirectFeedbackOptions direct = {};  ///< all but its seed, its projector and the frames
+  /// The read-out begins as the transpose of what direct feedback sends, with every rule.
+  bool aligned_start = false;
   TwoPassForwardOptions two_pass = {};
   /// Of the multi-point variant; default: as two_pass, with Entrance::inputs and gain 1.
   std::optional<TwoPassForwardOptions> multi_point = {};

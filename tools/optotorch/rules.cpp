@@ -29,13 +29,8 @@ struct LaboratoryEntry {
   Taps taps = Taps::welcome;
 };
 
-/// DFA through an optical processing unit that is simulated with its noise.
-std::shared_ptr<Rule> optical_feedback(DirectFeedbackOptions options, int64_t seed,
-                                       const TernaryFramesOptions& ternary) {
-  return std::make_shared<DirectFeedback>(options.seed(seed).ternary(ternary).projector(
-      [seed](int64_t rows, int64_t columns) -> std::shared_ptr<Projector> {
-        return std::make_shared<Opu>(OpuOptions(rows, columns).seed(seed));
-      }));
+std::shared_ptr<Rule> direct(const std::string& name, int64_t seed, const Preset& preset) {
+  return std::make_shared<DirectFeedback>(feedback_options(name, preset, seed));
 }
 
 std::shared_ptr<Rule> two_pass(const TwoPassForwardOptions& options) {
@@ -93,28 +88,17 @@ const std::vector<Entry>& entries() {
              options.entrance(Entrance::single).modulated_input_backprop(true).strength(-1).gain(1));
        }},
       {{"dfa", "direct feedback alignment"},
-       [](Options options, const Preset& preset) -> std::shared_ptr<Rule> {
-         return std::make_shared<DirectFeedback>(DirectFeedbackOptions(preset.direct).seed(options.seed()));
-       }},
+       [](Options options, const Preset& preset) { return direct("dfa", options.seed(), preset); }},
       {{"dfa-ternary", "DFA of the error as two ternary frames"},
-       [](Options options, const Preset& preset) -> std::shared_ptr<Rule> {
-         return std::make_shared<DirectFeedback>(
-             DirectFeedbackOptions(preset.direct).seed(options.seed()).ternary(TernaryFramesOptions()));
-       }},
+       [](Options options, const Preset& preset) { return direct("dfa-ternary", options.seed(), preset); }},
       {{"odfa", "DFA of two ternary frames through an optical processing unit with 10 % of noise"},
-       [](Options options, const Preset& preset) {
-         return optical_feedback(preset.direct, options.seed(), TernaryFramesOptions());
-       }},
+       [](Options options, const Preset& preset) { return direct("odfa", options.seed(), preset); }},
       {{"odfa-one-frame", "the same with one frame"},
        [](Options options, const Preset& preset) {
-         return optical_feedback(preset.direct, options.seed(), TernaryFramesOptions().frames(1));
+         return direct("odfa-one-frame", options.seed(), preset);
        }},
       {{"odfa-absolute", "the same as published: one frame, threshold .1, without a gain"},
-       [](Options options, const Preset& preset) {
-         return optical_feedback(
-             preset.direct, options.seed(),
-             TernaryFramesOptions().threshold(Threshold::absolute).level(0.1).frames(1).gain(false));
-       }},
+       [](Options options, const Preset& preset) { return direct("odfa-absolute", options.seed(), preset); }},
       {{"shallow", "only the read-out"},
        [](Options, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<Shallow>(); }},
   };
@@ -210,6 +194,23 @@ Taps taps_of(const std::string& rule) {
     }
   }
   return Taps::unused;
+}
+
+DirectFeedbackOptions feedback_options(const std::string& rule, const Preset& preset, int64_t seed) {
+  auto options = DirectFeedbackOptions(preset.direct).seed(seed);
+  if (rule == "dfa-ternary" || rule == "odfa") {
+    options.ternary(TernaryFramesOptions());
+  } else if (rule == "odfa-one-frame") {
+    options.ternary(TernaryFramesOptions().frames(1));
+  } else if (rule == "odfa-absolute") {
+    options.ternary(TernaryFramesOptions().threshold(Threshold::absolute).level(0.1).frames(1).gain(false));
+  }
+  if (rule.starts_with("odfa")) {
+    options.projector([seed](int64_t rows, int64_t columns) -> std::shared_ptr<Projector> {
+      return std::make_shared<Opu>(OpuOptions(rows, columns).seed(seed));
+    });
+  }
+  return options;
 }
 
 std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, const RuleContext& context) {

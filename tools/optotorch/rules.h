@@ -2,6 +2,7 @@
 
 // The rules that the program knows by name.
 
+#include <optotorch/trainers/rules/direct_feedback.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 
 #include <memory>
@@ -30,6 +31,10 @@ struct RuleContext {
 
 /// Throws c10::ValueError that names the nearest rule, and for a rule that reads more than the preset shows.
 std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, const RuleContext& context);
+
+/// The direct feedback of the rules of that kind: for 'odfa' and its like through a simulated optical
+/// processing unit. For other rules that of 'dfa'.
+DirectFeedbackOptions feedback_options(const std::string& rule, const Preset& preset, int64_t seed);
 
 /// What a rule makes of the readings behind the meshes before the last one of a laboratory.
 enum class Taps {

@@ -5,7 +5,9 @@
 #include <optotorch/modules/electro_optic_activation.h>
 #include <optotorch/modules/mesh_import.h>
 #include <optotorch/trainers/checkpoint.h>
+#include <optotorch/trainers/rules/aligned_start.h>
 #include <optotorch/trainers/rules/laboratory.h>
+#include <torch/nn/modules/linear.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -28,6 +30,18 @@ std::vector<MziMeshImpl*> meshes_of(HybridImpl& model) {
     }
   }
   return meshes;
+}
+
+torch::nn::LinearImpl& read_out_of(HybridImpl& model) {
+  torch::nn::LinearImpl* last = nullptr;
+  for (const auto& module : model.modules(/*include_self=*/false)) {
+    if (auto* linear = module->as<torch::nn::LinearImpl>()) {
+      last = linear;
+    }
+  }
+  OPTOTORCH_CHECK(last != nullptr, .where = "optotorch", .argument = "--model",
+                  .expected = "a network that ends with a linear read-out", .got = "another", .remedy = "");
+  return *last;
 }
 
 void copy(const torch::Tensor& from, torch::Tensor& to) {
@@ -54,7 +68,11 @@ Hybrid make_network(const RunConfig& config) {
   torch::manual_seed(config.seed);  // a chip that the network draws is drawn as the training drew it
   const auto& preset = find_preset(config.model);
   if (preset.make_in == nullptr) {
-    return preset.make(config.classes);
+    auto model = preset.make(config.classes);
+    if (preset.aligned_start) {
+      align_head(read_out_of(*model), feedback_options(config.rule, preset, config.seed));
+    }
+    return model;
   }
   const auto& laboratory = config.laboratory;
   auto model = preset.make_in(

@@ -12,7 +12,7 @@
 namespace optotorch::tools {
 
 /// The network that a resolved configuration says, as it is before training: in a laboratory with its
-/// corrections.
+/// corrections, with its read-out aligned to its rule's feedback if the preset says so.
 Hybrid make_network(const RunConfig& config);
 
 /// The network of a run, with the weights of its last step (or of its best epoch on the validation set).

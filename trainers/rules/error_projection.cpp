@@ -71,6 +71,12 @@ Projector& ErrorProjection::projector(int64_t rows, int64_t columns) {
   return *projector_;
 }
 
+torch::Tensor ErrorProjection::matrix(int64_t rows, int64_t columns) {
+  const auto units = at::eye(columns, frames_ ? at::kChar : at::kDouble);
+  const double factor = options_.scale() / std::sqrt(static_cast<double>(columns));
+  return projector(rows, columns).project(units).t() * factor;
+}
+
 std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor>& places,
                                                  const torch::Tensor& error) {
   std::vector<MakeSignal> signals;

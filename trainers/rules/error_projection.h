@@ -34,6 +34,10 @@ class ErrorProjection {
   /// shapes that do not fit the options or the first call's.
   std::vector<MakeSignal> signals(const std::vector<torch::Tensor>& places, const torch::Tensor& error);
 
+  /// scale / sqrt(m) B_1 of `rows` rows for errors of `columns` values, read by showing unit vectors: as int8
+  /// where errors are shown as ternary frames, else in float64.
+  torch::Tensor matrix(int64_t rows, int64_t columns);
+
   /// That of the projector.
   std::map<std::string, torch::Tensor> state() const;
   void load_state(const std::map<std::string, torch::Tensor>& state);
