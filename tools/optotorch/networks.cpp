@@ -213,9 +213,10 @@ Hybrid mnist_mlp(int64_t classes) {
 }
 
 Hybrid vit(int64_t classes) {
-  constexpr int64_t patch = 7, width = 64, heads = 4, blocks = 4;
+  constexpr int64_t patch = 7, overlap = 3, width = 64, heads = 4, blocks = 4;
   const TransformerBlockOptions block(width, heads);
-  Hybrid net{embedded<PatchEmbedding>(PatchEmbeddingOptions(1, side, patch, width), block)};
+  const auto embedding = PatchEmbeddingOptions(1, side, patch, width).overlap(overlap).hidden(2 * width);
+  Hybrid net{embedded<PatchEmbedding>(embedding, block)};
   for (int64_t n = 1; n < blocks; ++n) {
     net->push_back(TransformerBlock(block));
   }

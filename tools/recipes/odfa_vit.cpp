@@ -5,8 +5,8 @@
 namespace optotorch::tools {
 namespace {
 
-/// One for all: not yet chosen for each column.
-const FeedbackRates rates{.bp = 2e-3, .dfa = 2e-3, .ternary = 2e-3, .optical = 2e-3, .shallow = 2e-3};
+/// Chosen on 10,000 held-back images of Fashion-MNIST, seed 0 (docs/reproduce.md).
+const FeedbackRates rates{.bp = 1e-3, .dfa = 4e-3, .ternary = 2e-3, .optical = 2e-3, .shallow = 3e-2};
 
 struct DataSet {
   const char *name, *title;
@@ -17,9 +17,9 @@ constexpr DataSet data_sets[] = {{"mnist", "MNIST"}, {"fashion-mnist", "Fashion-
 
 std::vector<RecipeRow> odfa_vit(const RecipeOptions& options, Page& page) {
   page.paragraph(
-      "A vision transformer of four post-norm blocks on 16 patches. Every block learns from a signal at its "
-      "output, which is the error at the classes through one random matrix that all blocks and patches "
-      "share.");
+      "A vision transformer of four post-norm blocks on 16 overlapping patches. Every block learns from a "
+      "signal at its output, which is the error at the classes through one random matrix that all blocks and "
+      "patches share. In every column the read-out begins as that matrix's transpose.");
   std::vector<System> systems;
   for (const auto& [name, title] : data_sets) {
     for (auto& system : feedback_columns("vit", rates)) {
