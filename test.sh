@@ -6,4 +6,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 source tools/setup.sh
 
 cmake --build build --parallel "$(nproc)"
-ctest --test-dir build --output-on-failure
+ctest --test-dir build --output-on-failure --parallel "$(nproc)"
