@@ -6,7 +6,7 @@ namespace optotorch::tools {
 namespace {
 
 /// Chosen on 10,000 held-back images of Fashion-MNIST, seed 0 (docs/reproduce.md).
-const FeedbackRates rates{.bp = 1e-3, .dfa = 4e-3, .ternary = 4e-3, .optical = 2e-3, .shallow = 1e-1};
+const FeedbackRates rates{.bp = 1e-3, .dfa = 4e-3, .ternary = 4e-3, .optical = 2e-3, .shallow = 1};
 
 struct DataSet {
   const char *name, *title;
