@@ -59,6 +59,8 @@ class DeployedScope {
   ~DeployedScope();
   DeployedScope(const DeployedScope&) = delete;
   DeployedScope& operator=(const DeployedScope&) = delete;
+  DeployedScope(DeployedScope&&) = delete;
+  DeployedScope& operator=(DeployedScope&&) = delete;
 
  private:
   const Deployments* outer_;

@@ -20,6 +20,8 @@ class Projector {
   virtual ~Projector() = default;
   Projector(const Projector&) = delete;
   Projector& operator=(const Projector&) = delete;
+  Projector(Projector&&) = delete;
+  Projector& operator=(Projector&&) = delete;
 
   /// As errors call it, e.g. "Opu".
   virtual std::string name() const = 0;

@@ -35,6 +35,8 @@ class TapScope {
   ~TapScope();
   TapScope(const TapScope&) = delete;
   TapScope& operator=(const TapScope&) = delete;
+  TapScope(TapScope&&) = delete;
+  TapScope& operator=(TapScope&&) = delete;
 
   /// What stood at the taps, in the order in which they were passed, at the end of its own part of the graph.
   const std::vector<torch::Tensor>& taps() const { return taps_; }

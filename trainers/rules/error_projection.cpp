@@ -113,13 +113,13 @@ std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor
     frames = frames_->encode(shown * count);
   }
   const auto product = [&matrix, frames, values = frames_ ? torch::Tensor() : shown * (count * factor),
-                        factor, type = shown.scalar_type()](int64_t row, int64_t number) {
+                        factor, type = shown.scalar_type()](int64_t first_row, int64_t number) {
     if (values.defined()) {
-      return matrix.project(values, row, number);
+      return matrix.project(values, first_row, number);
     }
     torch::Tensor sum;
     for (const auto& frame : frames) {
-      const auto part = matrix.project(frame.values, row, number).to(type) * (frame.gain * factor);
+      const auto part = matrix.project(frame.values, first_row, number).to(type) * (frame.gain * factor);
       sum = sum.defined() ? sum + part : part;
     }
     return sum;
