@@ -10,6 +10,8 @@
 #include <optotorch/trainers/rules/shallow.h>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 
 #include "optotorch/words.h"
 
@@ -18,28 +20,47 @@ namespace {
 
 struct Entry {
   RuleName rule;
-  std::shared_ptr<Rule> (*make)(TwoPassForwardOptions two_pass, const Preset& preset);
+  std::function<std::shared_ptr<Rule>(TwoPassForwardOptions two_pass, const Preset& preset)> make;
   Readable needs = Readable::values;  ///< at a hidden component
+};
+
+/// A rule that projects the error.
+struct FeedbackEntry {
+  RuleName rule;
+  std::optional<TernaryFramesOptions> ternary = {};
+  bool optical = false;  ///< through an optical processing unit
 };
 
 /// A rule for a laboratory.
 struct LaboratoryEntry {
   RuleName rule;
   std::shared_ptr<Rule> (*make)(const RuleContext& context, const Preset& preset);
-  Taps taps = Taps::welcome;
+  TapUse taps = TapUse::welcome;
 };
 
-std::shared_ptr<Rule> direct(const std::string& name, int64_t seed, const Preset& preset) {
-  return std::make_shared<DirectFeedback>(feedback_options(name, preset, seed));
+const std::vector<FeedbackEntry>& feedback_entries() {
+  using Ternary = TernaryFramesOptions;
+  static const std::vector<FeedbackEntry> all = {
+      {{"dfa", "direct feedback alignment"}},
+      {{"dfa-ternary", "DFA of the error as two ternary frames"}, Ternary()},
+      {{"odfa", "DFA of two ternary frames through an optical processing unit with 10 % of noise"},
+       Ternary(),
+       /*optical=*/true},
+      {{"odfa-one-frame", "the same with one frame"}, Ternary().frames(1), /*optical=*/true},
+      {{"odfa-absolute", "the same as published: one frame, threshold .1, without a gain"},
+       Ternary().threshold(Threshold::absolute).level(0.1).frames(1).gain(false),
+       /*optical=*/true},
+  };
+  return all;
 }
 
 std::shared_ptr<Rule> two_pass(const TwoPassForwardOptions& options) {
   return std::make_shared<TwoPassForward>(options);
 }
 
-const std::vector<Entry>& entries() {
+std::vector<Entry> make_entries() {
   using Options = TwoPassForwardOptions;
-  static const std::vector<Entry> all = {
+  std::vector<Entry> all = {
       {{"bp", "back-propagation"},
        [](Options, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<BackPropagation>(); }},
       {{"tpfp", "two-pass forward propagation, as the network's preset sets it"},
@@ -87,21 +108,19 @@ const std::vector<Entry>& entries() {
          return two_pass(
              options.entrance(Entrance::single).modulated_input_backprop(true).strength(-1).gain(1));
        }},
-      {{"dfa", "direct feedback alignment"},
-       [](Options options, const Preset& preset) { return direct("dfa", options.seed(), preset); }},
-      {{"dfa-ternary", "DFA of the error as two ternary frames"},
-       [](Options options, const Preset& preset) { return direct("dfa-ternary", options.seed(), preset); }},
-      {{"odfa", "DFA of two ternary frames through an optical processing unit with 10 % of noise"},
-       [](Options options, const Preset& preset) { return direct("odfa", options.seed(), preset); }},
-      {{"odfa-one-frame", "the same with one frame"},
-       [](Options options, const Preset& preset) {
-         return direct("odfa-one-frame", options.seed(), preset);
-       }},
-      {{"odfa-absolute", "the same as published: one frame, threshold .1, without a gain"},
-       [](Options options, const Preset& preset) { return direct("odfa-absolute", options.seed(), preset); }},
       {{"shallow", "only the read-out"},
        [](Options, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<Shallow>(); }},
   };
+  for (const auto& [rule, ternary, optical] : feedback_entries()) {
+    all.push_back({rule, [name = rule.name](const Options& options, const Preset& preset) {
+                     return std::make_shared<DirectFeedback>(feedback_options(name, preset, options.seed()));
+                   }});
+  }
+  return all;
+}
+
+const std::vector<Entry>& entries() {
+  static const auto all = make_entries();
   return all;
 }
 
@@ -132,29 +151,29 @@ const std::vector<LaboratoryEntry>& laboratory_entries() {
        [](Context, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<PhysicsAware>(); }},
       {{"pat-output", "physics-aware training that knows the measured output alone"},
        [](Context, const Preset&) -> std::shared_ptr<Rule> { return std::make_shared<PhysicsAware>(); },
-       Taps::unused},
+       TapUse::unused},
       {{"at", "adaptive training: meshes are frozen one by one, those behind learn in silico"},
        [](Context context, const Preset&) -> std::shared_ptr<Rule> {
          constexpr int64_t stages = 2;  // of three meshes
          return std::make_shared<AdaptiveTraining>(
              std::max<int64_t>(1, context.epochs * context.steps_per_epoch / stages));
        },
-       Taps::needed},
+       TapUse::needed},
       {{"dat-output", "dual adaptive training without internal states"},
        [](Context context, const Preset& preset) {
          return dual_adaptive(Similarity::output, context, preset);
        },
-       Taps::unused},
+       TapUse::unused},
       {{"dat-unitary", "dual adaptive training with internal states"},
        [](Context context, const Preset& preset) {
          return dual_adaptive(Similarity::unitary, context, preset);
        },
-       Taps::needed},
+       TapUse::needed},
       {{"dat-separable", "the same, every correction by itself"},
        [](Context context, const Preset& preset) {
          return dual_adaptive(Similarity::separable, context, preset);
        },
-       Taps::needed},
+       TapUse::needed},
   };
   return all;
 }
@@ -187,25 +206,24 @@ std::vector<std::string> rule_names() {
   return names_of(rule_descriptions());
 }
 
-Taps taps_of(const std::string& rule) {
+TapUse tap_use_of(const std::string& rule) {
   for (const auto& entry : laboratory_entries()) {
     if (entry.rule.name == rule) {
       return entry.taps;
     }
   }
-  return Taps::unused;
+  return TapUse::unused;
 }
 
 DirectFeedbackOptions feedback_options(const std::string& rule, const Preset& preset, int64_t seed) {
   auto options = DirectFeedbackOptions(preset.direct).seed(seed);
-  if (rule == "dfa-ternary" || rule == "odfa") {
-    options.ternary(TernaryFramesOptions());
-  } else if (rule == "odfa-one-frame") {
-    options.ternary(TernaryFramesOptions().frames(1));
-  } else if (rule == "odfa-absolute") {
-    options.ternary(TernaryFramesOptions().threshold(Threshold::absolute).level(0.1).frames(1).gain(false));
+  const auto& all = feedback_entries();
+  const auto entry = std::find_if(all.begin(), all.end(), [&](const auto& e) { return e.rule.name == rule; });
+  if (entry == all.end()) {
+    return options;
   }
-  if (rule.starts_with("odfa")) {
+  options.ternary(entry->ternary);
+  if (entry->optical) {
     options.projector([seed](int64_t rows, int64_t columns) -> std::shared_ptr<Projector> {
       return std::make_shared<Opu>(OpuOptions(rows, columns).seed(seed));
     });

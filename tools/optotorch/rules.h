@@ -37,12 +37,12 @@ std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, c
 DirectFeedbackOptions feedback_options(const std::string& rule, const Preset& preset, int64_t seed);
 
 /// What a rule makes of the readings behind the meshes before the last one of a laboratory.
-enum class Taps {
+enum class TapUse {
   unused,
   welcome,  ///< it reads them where there are any
   needed,
 };
 
-Taps taps_of(const std::string& rule);
+TapUse tap_use_of(const std::string& rule);
 
 }  // namespace optotorch::tools

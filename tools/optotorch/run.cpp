@@ -51,7 +51,7 @@ void require_place(const RunConfig& config, const RunOptions& options) {
 
 /// What the first measurement would complain of when the folder is made already.
 void require_taps(const HybridImpl& model, const RunConfig& config, bool identifies) {
-  if (taps_of(config.rule) != Taps::needed && !identifies) {
+  if (tap_use_of(config.rule) != TapUse::needed && !identifies) {
     return;
   }
   OPTOTORCH_CHECK(laboratory_network("optotorch", model).first->system()->has_taps(), .where = "optotorch",

@@ -78,7 +78,7 @@ Hybrid make_network(const RunConfig& config) {
   auto model = preset.make_in(
       config.classes,
       make_system(laboratory, mpnn_mesh().layout(), mpnn_meshes, ElectroOpticActivation().ptr(), config.seed),
-      taps_of(config.rule) != Taps::unused,
+      tap_use_of(config.rule) != TapUse::unused,
       laboratory.fusion == "in-place" ? Fusion::in_place : Fusion::propagate);
   correct(*laboratory_network("optotorch", *model).first, laboratory, config.seed);
   return model;
