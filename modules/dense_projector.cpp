@@ -20,7 +20,7 @@ const torch::Tensor& checked(const torch::Tensor& matrix) {
 
 DenseProjector::DenseProjector(int64_t rows, int64_t columns, int64_t seed, ops::Entries entries)
     : Projector(rows, columns) {
-  OPTOTORCH_CHECK(entries != ops::Entries::complex_normal, .where = name(), .argument = "entries",
+  OPTOTORCH_CHECK(entries != ops::Entries::complex_normal, .where = "DenseProjector", .argument = "entries",
                   .expected = "rademacher or normal", .got = ops::entries_name(entries), .remedy = "");
   matrix_ = at::empty({rows, columns}, at::kFloat);
   // Some units at a time: all of them would be as large as the square of the columns.
@@ -33,7 +33,7 @@ DenseProjector::DenseProjector(int64_t rows, int64_t columns, int64_t seed, ops:
   }
 }
 
-DenseProjector::DenseProjector(torch::Tensor matrix)
+DenseProjector::DenseProjector(const torch::Tensor& matrix)
     : Projector(checked(matrix).size(0), checked(matrix).size(1)), matrix_(matrix.detach().clone()) {}
 
 torch::Tensor DenseProjector::compute(const torch::Tensor& x, int64_t first_row, int64_t rows) {

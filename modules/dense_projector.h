@@ -12,7 +12,7 @@ class DenseProjector : public Projector {
   /// Real entries of ops::random_projection. Throws c10::ValueError for complex ones.
   DenseProjector(int64_t rows, int64_t columns, int64_t seed, ops::Entries entries = ops::Entries::normal);
   /// A matrix [rows, columns] of the user's own, float32 or float64, finite.
-  explicit DenseProjector(torch::Tensor matrix);
+  explicit DenseProjector(const torch::Tensor& matrix);
 
   std::string name() const override { return "DenseProjector"; }
   const torch::Tensor& matrix() const { return matrix_; }

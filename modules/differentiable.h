@@ -40,6 +40,7 @@ TORCH_MODULE(Differentiable);
 
 /// Differentiable(layer), for a layer or its holder.
 inline Differentiable differentiable(std::shared_ptr<Layer> layer) {
+  // NOLINTNEXTLINE(modernize-return-braced-init-list): the holder's constructor is explicit
   return Differentiable(std::move(layer));
 }
 

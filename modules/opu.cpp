@@ -79,7 +79,7 @@ torch::Tensor read(const OpuOptions& options, const torch::Tensor& intensity, co
 
 }  // namespace
 
-Opu::Opu(OpuOptions chosen) : Projector(chosen.rows(), chosen.columns()), options(std::move(chosen)) {
+Opu::Opu(OpuOptions options_) : Projector(options_.rows(), options_.columns()), options(options_) {
   const auto within = [](const char* argument, double value, double least, double most) {
     OPTOTORCH_CHECK(value >= least && value <= most, .where = "Opu", .argument = argument,
                     .expected = c10::str(least, " to ", most), .got = c10::str(value), .remedy = "");

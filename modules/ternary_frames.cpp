@@ -6,7 +6,7 @@
 
 namespace optotorch {
 
-TernaryFrames::TernaryFrames(TernaryFramesOptions chosen) : options(std::move(chosen)) {
+TernaryFrames::TernaryFrames(TernaryFramesOptions options_) : options(options_) {
   const bool relative = options.threshold() == Threshold::rms;
   const double most = relative ? 4 : 1;
   OPTOTORCH_CHECK(std::isfinite(options.level()) && options.level() >= 0 && options.level() <= most,

@@ -6,6 +6,7 @@
 
 namespace optotorch {
 
+// NOLINTNEXTLINE(readability-convert-member-functions-to-static): a module is called
 torch::Tensor TokenMeanImpl::forward(const torch::Tensor& x) {
   OPTOTORCH_CHECK(x.defined() && x.is_floating_point() && x.dim() == 3 && x.size(1) >= 1,
                   .where = "TokenMean", .argument = "input", .expected = "real values [batch, tokens, width]",

@@ -25,6 +25,7 @@ struct Metric {
   template <typename Call>
   requires(!std::same_as<Call, Metric> &&
            std::is_invocable_r_v<double, Call&, const torch::Tensor&, const torch::Tensor&>)
+      // NOLINTNEXTLINE(google-explicit-constructor)
       Metric(Call call, std::string name = "accuracy", Better better = Better::larger,
              Over over = Over::samples)
       : function(std::move(call)), name(std::move(name)), better(better), over(over) {}

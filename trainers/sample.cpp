@@ -34,7 +34,7 @@ at::Tensor next_logits(HybridImpl& model, const at::Tensor& history, int64_t voc
                   .expected = c10::str("one that gives real logits [1, ", history.numel(), ", ", vocabulary,
                                        "] for int64 [1, ", history.numel(), "]"),
                   .got = describe(output), .remedy = "Is it another vocabulary's model?");
-  const at::Tensor logits = output[0][history.numel() - 1].to(at::kCPU, at::kDouble).contiguous();
+  at::Tensor logits = output[0][history.numel() - 1].to(at::kCPU, at::kDouble).contiguous();
   // The largest one is NaN if any is.
   OPTOTORCH_CHECK(std::isfinite(logits.max().item<double>()), .where = name, .argument = "model",
                   .expected = "logits that are finite, or -inf for some",

@@ -11,7 +11,7 @@ namespace optotorch {
 
 /// Options for sample.
 struct SampleOptions {
-  SampleOptions(int64_t context) : context_(context) {}
+  SampleOptions(int64_t context) : context_(context) {}  // NOLINT(google-explicit-constructor)
 
   /// The most characters that the network takes, at least 1.
   TORCH_ARG(int64_t, context);

@@ -14,9 +14,10 @@ Schedule constant_schedule() {
 Schedule cosine_schedule(int64_t warmup_steps) {
   OPTOTORCH_CHECK(warmup_steps >= 0, .where = "cosine_schedule", .argument = "warmup_steps",
                   .expected = "0 or more", .got = std::to_string(warmup_steps), .remedy = "");
-  return [warmup_steps](int64_t step, int64_t total) {
-    const double warm = warmup_steps > 0 ? std::min(1.0, static_cast<double>(step + 1) / warmup_steps) : 1.0;
-    return warm * (1 + std::cos(std::numbers::pi * static_cast<double>(step) / total)) / 2;
+  return [warm_up = static_cast<double>(warmup_steps)](int64_t step, int64_t total) {
+    const double warm = warm_up > 0 ? std::min(1.0, static_cast<double>(step + 1) / warm_up) : 1.0;
+    const double angle = std::numbers::pi * static_cast<double>(step) / static_cast<double>(total);
+    return warm * (1 + std::cos(angle)) / 2;
   };
 }
 

@@ -82,7 +82,7 @@ std::string shown(const std::optional<double>& value, const Metric& metric) {
     return "-";
   }
   if (metric.name == default_metric) {
-    return c10::str(std::lround(*value * 10000) / 100.0, " %");
+    return c10::str(std::round(*value * 10000) / 100, " %");
   }
   char digits[32];
   std::snprintf(digits, sizeof digits, "%.4f", *value);

@@ -71,7 +71,7 @@ bool is_early(const std::string& name) {
   static const std::set<std::string> early = {"dataset", "data_root",  "model",         "rule",
                                               "epochs",  "batch_size", "learning_rate", "validation",
                                               "seed",    "threads",    "classes"};
-  return early.count(name) != 0;
+  return early.contains(name);
 }
 
 /// The preset's values where the user said nothing.

@@ -15,7 +15,7 @@ namespace optotorch {
 
 /// Options for ImageBatches.
 struct ImageBatchesOptions {
-  ImageBatchesOptions(int64_t batch_size) : batch_size_(batch_size) {}
+  ImageBatchesOptions(int64_t batch_size) : batch_size_(batch_size) {}  // NOLINT(google-explicit-constructor)
 
   /// Samples in a batch, at least 1.
   TORCH_ARG(int64_t, batch_size);

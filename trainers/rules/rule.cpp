@@ -89,6 +89,7 @@ std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor
                               const std::optional<TrueGradient>& truth) {
   auto parameters = model.parameters();
   std::vector<torch::Tensor> before;
+  before.reserve(parameters.size());
   for (auto& parameter : parameters) {
     before.push_back(parameter.grad());
   }

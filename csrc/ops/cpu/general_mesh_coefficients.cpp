@@ -12,8 +12,7 @@
 #include <optotorch/ops/cpu/mesh_simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace optotorch::ops {
-namespace HWY_NAMESPACE {
+namespace optotorch::ops::HWY_NAMESPACE {
 
 using C64 = Complex<V64>;
 
@@ -286,8 +285,7 @@ void general_gradients_f64(const GeneralMesh<double>& mesh, const double* sums,
   general_gradients(mesh, sums, gradients);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace optotorch::ops
+}  // namespace optotorch::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE

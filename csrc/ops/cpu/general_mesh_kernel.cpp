@@ -19,8 +19,7 @@
 #include <optotorch/ops/cpu/mesh_simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace optotorch::ops {
-namespace HWY_NAMESPACE {
+namespace optotorch::ops::HWY_NAMESPACE {
 
 template <class V>
 struct Pair {
@@ -209,8 +208,7 @@ void backward_general_f64(const GeneralMesh<double>& mesh, const double* dL_dout
                           double* port_sums) {
   backward_general(mesh, dL_doutput, input, output, dL_dinput, samples, mzi_sums, port_sums);
 }
-}  // namespace HWY_NAMESPACE
-}  // namespace optotorch::ops
+}  // namespace optotorch::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE

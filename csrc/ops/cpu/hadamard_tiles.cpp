@@ -11,8 +11,7 @@
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace optotorch::ops {
-namespace HWY_NAMESPACE {
+namespace optotorch::ops::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -92,8 +91,7 @@ void transform_f64(double* v, int64_t size, const uint32_t* signs) {
   transform(v, size, signs);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace optotorch::ops
+}  // namespace optotorch::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE

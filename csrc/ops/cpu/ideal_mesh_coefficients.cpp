@@ -14,8 +14,7 @@
 #include <optotorch/ops/cpu/mesh_simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace optotorch::ops {
-namespace HWY_NAMESPACE {
+namespace optotorch::ops::HWY_NAMESPACE {
 
 /// x mod 2 pi, near zero, so that sums of many phases keep their absolute precision.
 HWY_INLINE V64 wrapped(V64 x) {
@@ -248,8 +247,7 @@ void sweep_gradients_f64(const IdealMesh<double>& mesh, int64_t sweep, const Gro
   sweep_gradients(mesh, sweep, sums, gradients);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace optotorch::ops
+}  // namespace optotorch::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE

@@ -32,8 +32,7 @@
 #include <optotorch/ops/cpu/mesh_simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace optotorch::ops {
-namespace HWY_NAMESPACE {
+namespace optotorch::ops::HWY_NAMESPACE {
 
 /// One MZI's rotation, ready for vectors: upper' = first + a second, lower' = second + b first.
 template <class V>
@@ -323,8 +322,7 @@ const char* target_name() {
   return hwy::TargetName(HWY_TARGET);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace optotorch::ops
+}  // namespace optotorch::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE

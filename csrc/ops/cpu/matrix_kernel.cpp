@@ -11,8 +11,7 @@
 #include <optotorch/ops/cpu/mesh_simd-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace optotorch::ops {
-namespace HWY_NAMESPACE {
+namespace optotorch::ops::HWY_NAMESPACE {
 
 /// Elements of a complex matrix, read one by one: row i, column j at re[i * row + j * column].
 template <typename T>
@@ -159,8 +158,7 @@ void correlate_rows_f64(const double* x, const double* g, int64_t ports, Samples
   correlate_rows<double>(x, g, ports, batch, begin, end, result);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace optotorch::ops
+}  // namespace optotorch::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE

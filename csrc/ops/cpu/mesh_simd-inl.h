@@ -16,8 +16,7 @@
 #include <numbers>
 
 HWY_BEFORE_NAMESPACE();
-namespace optotorch::ops {
-namespace HWY_NAMESPACE {
+namespace optotorch::ops::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -302,8 +301,7 @@ void store_port_factors(const double* phases, int64_t ports, T* factors) {
   std::copy(imaginary.get(), imaginary.get() + ports, factors + ports);
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace optotorch::ops
+}  // namespace optotorch::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -17,8 +17,7 @@
 #include <hwy/contrib/math/math-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace optotorch::ops {
-namespace HWY_NAMESPACE {
+namespace optotorch::ops::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -35,11 +34,11 @@ using Lanes = hn::CappedTag<T, 64 / sizeof(T)>;
 /// Vectors of rows in a tile: two of rows, or real and imaginary parts of one.
 constexpr int64_t vectors = 2;
 
-int64_t lanes() {
+inline int64_t lanes() {
   return static_cast<int64_t>(hn::Lanes(Floats()));
 }
 
-int64_t group_rows(Entries entries) {
+inline int64_t group_rows(Entries entries) {
   return entries == Entries::complex_normal ? lanes() : vectors * lanes();
 }
 
@@ -176,8 +175,7 @@ HWY_INLINE void make_entries(const Projection& p, int64_t row, int64_t first, in
   }
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace optotorch::ops
+}  // namespace optotorch::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #endif

@@ -13,8 +13,7 @@
 #include <optotorch/ops/cpu/random_entries-inl.h>
 
 HWY_BEFORE_NAMESPACE();
-namespace optotorch::ops {
-namespace HWY_NAMESPACE {
+namespace optotorch::ops::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -55,8 +54,7 @@ HWY_INLINE void multiply(const T* tile, int64_t width, const T* x, int64_t x_str
                          T* sums) {
   const Lanes<T> d;
   using V = hn::Vec<Lanes<T>>;
-  // A double vector has half the lanes.
-  constexpr int64_t parts = vectors * (sizeof(T) / sizeof(float));
+  constexpr int64_t parts = vectors * (std::is_same_v<T, double> ? 2 : 1);  // half the lanes a vector
   const int64_t step = static_cast<int64_t>(hn::Lanes(d));
   V acc[count][parts];
   for (auto& of_sample : acc) {
@@ -220,8 +218,7 @@ double sum_entries(const Projection& p, int64_t begin, int64_t end) {
   return sum;
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace optotorch::ops
+}  // namespace optotorch::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
