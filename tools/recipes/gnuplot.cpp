@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "recipes/page.h"
 
@@ -37,8 +38,8 @@ std::string number(double value) {
 }
 
 std::string labels(const std::string& title, const std::string& x, const std::string& y) {
-  return "set title " + in_quotes(title) + "\nset xlabel " + in_quotes(x) + "\nset ylabel " + in_quotes(y) +
-         "\n";
+  return "set title " + in_quotes(title) + "\nset xlabel " + in_quotes(x) + " offset 0,0.5\nset ylabel " +
+         in_quotes(y) + "\n";
 }
 
 /// "('a' 0, 'b' 1)": where names stand on an axis. A name there is a format, in which %% is a per cent sign.
@@ -99,7 +100,7 @@ std::optional<GnuplotInput> gnuplot_input(const LinePlot& plot) {
   }
   std::string lines;
   int drawn = 0;
-  double left = INFINITY, right = -INFINITY;
+  double left = std::numeric_limits<double>::infinity(), right = -left;
   for (const auto& series : plot.series) {
     OPTOTORCH_CHECK(series.x.size() == series.y.size(), .where = "Page::plot", .argument = "series",
                     .expected = "as many y as x",
