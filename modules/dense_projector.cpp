@@ -22,6 +22,9 @@ DenseProjector::DenseProjector(int64_t rows, int64_t columns, int64_t seed, ops:
     : Projector(rows, columns) {
   OPTOTORCH_CHECK(entries != ops::Entries::complex_normal, .where = "DenseProjector", .argument = "entries",
                   .expected = "rademacher or normal", .got = ops::entries_name(entries), .remedy = "");
+  OPTOTORCH_CHECK(rows <= (int64_t{1} << 38) / columns, .where = "DenseProjector",
+                  .argument = "rows, columns", .expected = "at most 2^38 entries: they are stored",
+                  .got = c10::str(rows, ", ", columns), .remedy = "A StreamedProjector stores none");
   matrix_ = at::empty({rows, columns}, at::kFloat);
   // Some units at a time: all of them would be as large as the square of the columns.
   constexpr int64_t together = 128;

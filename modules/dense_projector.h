@@ -9,7 +9,8 @@ namespace optotorch {
 /// StreamedProjector of the same seed never stores.
 class DenseProjector : public Projector {
  public:
-  /// Real entries of ops::random_projection. Throws c10::ValueError for complex ones.
+  /// Real entries of ops::random_projection. Throws c10::ValueError for complex ones, and for
+  /// more than 2^38.
   DenseProjector(int64_t rows, int64_t columns, int64_t seed, ops::Entries entries = ops::Entries::normal);
   /// A matrix [rows, columns] of the user's own, float32 or float64, finite.
   explicit DenseProjector(const torch::Tensor& matrix);

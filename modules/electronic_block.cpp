@@ -19,8 +19,8 @@ constexpr size_t saved_taps = 2;    // from there on: the ends of the parts befo
   reject({.where = where,
           .argument = "module",
           .expected = "a module that leaves its input as it is",
-          .got = "one that works in place",
-          .remedy = "Make it without inplace: a rule may still read the output of the layer before it"});
+          .got = "one that works in place on it, or on what a tap returned",
+          .remedy = "Make it without inplace: a rule may still read what stood there"});
 }
 
 }  // namespace

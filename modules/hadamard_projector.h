@@ -8,7 +8,8 @@ namespace optotorch {
 /// n^2, entries that are close to normal but not independent.
 class HadamardProjector : public Projector {
  public:
-  HadamardProjector(int64_t rows, int64_t columns, int64_t seed) : Projector(rows, columns), seed_(seed) {}
+  /// Throws c10::ValueError for more than 2^30 columns.
+  HadamardProjector(int64_t rows, int64_t columns, int64_t seed);
 
   std::string name() const override { return "HadamardProjector"; }
 

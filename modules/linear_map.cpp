@@ -22,8 +22,9 @@ std::string to_string(Maps maps) {
 }
 
 LinearMapImpl::LinearMapImpl(LinearMapOptions options_) : Cloneable("LinearMap"), options(options_) {
-  OPTOTORCH_CHECK(options.in_features() >= 1 && options.out_features() >= 1, .where = "LinearMap",
-                  .argument = "in_features, out_features", .expected = "at least 1",
+  const auto within = [](int64_t size) { return size >= 1 && size <= 1 << 24; };
+  OPTOTORCH_CHECK(within(options.in_features()) && within(options.out_features()), .where = "LinearMap",
+                  .argument = "in_features, out_features", .expected = "1 to 2^24",
                   .got = c10::str(options.in_features(), ", ", options.out_features()), .remedy = "");
   reset();
 }

@@ -44,7 +44,7 @@ class LinearMapImpl : public torch::nn::Cloneable<LinearMapImpl> {
  public:
   LinearMapImpl(int64_t in_features, int64_t out_features)
       : LinearMapImpl(LinearMapOptions(in_features, out_features)) {}
-  /// Throws c10::ValueError for sizes below 1.
+  /// Throws c10::ValueError for sizes outside 1 to 2^24.
   explicit LinearMapImpl(LinearMapOptions options);
 
   void reset() override;

@@ -16,7 +16,8 @@ namespace {
 
 constexpr int64_t grain = 1 << 12;
 constexpr const char* exposures_name = "exposures";
-constexpr int64_t camera = 0x43616d657261;  // the noise's seed is another one than the medium's
+constexpr int64_t most_exposures = int64_t{1} << 44;  // above a pixel's 2^20 counters
+constexpr int64_t camera = 0x43616d657261;            // the noise's seed is another one than the medium's
 
 /// As the standard library's distributions want their engines.
 class PixelRandom {
@@ -37,14 +38,16 @@ class PixelRandom {
 /// cost little to be asked for.
 torch::Tensor noise(int64_t seed, int64_t exposure, int64_t batch, int64_t first_row, int64_t rows) {
   constexpr int64_t together = 256;
-  constexpr uint64_t spread = 0x9E3779B97F4A7C15;  // odd, so that no two exposures share a seed
+  // Odd, so that no two exposures share a seed, nor neighbours that of some samples.
+  constexpr uint64_t spread = 0x9E3779B97F4A7C15, across = 0xD1B54A32D192ED03;
   const auto of_exposure =
       static_cast<uint64_t>(seed ^ camera) ^ (static_cast<uint64_t>(exposure) + 1) * spread;
   auto xi = at::empty({batch, rows}, at::kFloat);
   for (int64_t first = 0; first < batch; first += together) {
     const int64_t count = std::min(together, batch - first);
     const auto units = at::eye(count, at::kChar);
-    const auto of_samples = static_cast<int64_t>(of_exposure + static_cast<uint64_t>(first / together));
+    const auto of_samples =
+        static_cast<int64_t>(of_exposure ^ static_cast<uint64_t>(first / together) * across);
     xi.narrow(0, first, count)
         .copy_(ops::random_projection(units, rows, of_samples, ops::Entries::normal, first_row));
   }
@@ -102,7 +105,10 @@ void Opu::load_state(const std::map<std::string, torch::Tensor>& state) {
       .where = name(), .argument = "state", .expected = "exposures: an int64 scalar",
       .got = found == state.end() ? "none" : describe(found->second),
       .remedy = "The state is of another projector");
-  exposures_ = found->second.item<int64_t>();
+  const auto exposures = found->second.item<int64_t>();
+  OPTOTORCH_CHECK(exposures >= 0 && exposures <= most_exposures, .where = name(), .argument = "exposures",
+                  .expected = "0 to 2^44", .got = c10::str(exposures), .remedy = "Is the file damaged?");
+  exposures_ = exposures;
 }
 
 torch::Tensor Opu::field(const torch::Tensor& binary, int64_t first_row, int64_t rows) const {
@@ -121,6 +127,15 @@ torch::Tensor Opu::holography(const torch::Tensor& binary, int64_t first_row, in
 }
 
 torch::Tensor Opu::speckle(const torch::Tensor& binary) {
+  OPTOTORCH_CHECK(binary.defined() && binary.scalar_type() == at::kChar && binary.dim() == 2 &&
+                      binary.size(0) >= 1 && binary.size(1) == columns(),
+                  .where = name(), .argument = "binary",
+                  .expected = c10::str("int8 [batch, ", columns(), "]"), .got = describe(binary),
+                  .remedy = "");
+  OPTOTORCH_CHECK(
+      binary.ge(0).logical_and(binary.le(1)).all().item<bool>() && binary.any(1).all().item<bool>(),
+      .where = name(), .argument = "binary", .expected = "0 and 1, at least one pixel of every frame lit",
+      .got = "others", .remedy = "");
   const auto intensity = at::abs(field(binary, 0, rows())).square();
   return intensity / binary.to(at::kFloat).sum(1, /*keepdim=*/true);
 }

@@ -61,7 +61,8 @@ class Opu : public Projector {
   std::map<std::string, torch::Tensor> state() const override;
   void load_state(const std::map<std::string, torch::Tensor>& state) override;
 
-  /// Intensities |T q|^2 at the camera for binary q (0 and 1, int8), over their mean: speckle.
+  /// Intensities |T q|^2 at the camera for binary q (0 and 1, int8) [batch, columns], over their mean:
+  /// speckle. Throws c10::ValueError for other q, and for a dark frame.
   torch::Tensor speckle(const torch::Tensor& binary);
 
   const OpuOptions options;

@@ -9,8 +9,10 @@ namespace optotorch {
 
 PatchEmbeddingImpl::PatchEmbeddingImpl(PatchEmbeddingOptions options_)
     : Cloneable("PatchEmbedding"), options(options_) {
-  OPTOTORCH_CHECK(options.channels() >= 1 && options.width() >= 1, .where = "PatchEmbedding",
-                  .argument = "channels, width", .expected = "at least 1",
+  constexpr int64_t largest = 1 << 24;
+  OPTOTORCH_CHECK(options.channels() >= 1 && options.channels() <= largest && options.width() >= 1 &&
+                      options.width() <= largest,
+                  .where = "PatchEmbedding", .argument = "channels, width", .expected = "1 to 2^24",
                   .got = c10::str(options.channels(), ", ", options.width()), .remedy = "");
   OPTOTORCH_CHECK(options.side() >= 1 && options.side() <= 4096 && options.patch() >= 1 &&
                       options.side() % options.patch() == 0,
@@ -20,9 +22,9 @@ PatchEmbeddingImpl::PatchEmbeddingImpl(PatchEmbeddingOptions options_)
   OPTOTORCH_CHECK(options.overlap() >= 0 && options.overlap() < options.patch(), .where = "PatchEmbedding",
                   .argument = "overlap", .expected = c10::str("0 to ", options.patch() - 1),
                   .got = std::to_string(options.overlap()), .remedy = "Take larger patches");
-  OPTOTORCH_CHECK(options.hidden() >= 0, .where = "PatchEmbedding", .argument = "hidden",
-                  .expected = "at least 1, or 0 for none", .got = std::to_string(options.hidden()),
-                  .remedy = "");
+  OPTOTORCH_CHECK(options.hidden() >= 0 && options.hidden() <= largest, .where = "PatchEmbedding",
+                  .argument = "hidden", .expected = "1 to 2^24, or 0 for none",
+                  .got = std::to_string(options.hidden()), .remedy = "");
   reset();
 }
 

@@ -34,7 +34,7 @@ struct PatchEmbeddingOptions {
 /// without a class token.
 class PatchEmbeddingImpl : public torch::nn::Cloneable<PatchEmbeddingImpl> {
  public:
-  /// Throws c10::ValueError unless all sizes are at least 1, side at most 4096, patch divides side, overlap
+  /// Throws c10::ValueError unless all sizes are 1 to 2^24, side at most 4096, patch divides side, overlap
   /// is 0 to below patch, and hidden is 0 or more.
   explicit PatchEmbeddingImpl(PatchEmbeddingOptions options);
 

@@ -23,9 +23,25 @@ torch::Tensor Projector::project(const torch::Tensor& x, int64_t first_row, int6
                   .got = c10::str(rows, " from ", first_row, " on"), .remedy = "");
   if (x.scalar_type() != at::kChar) {
     check_finite(name(), "x", x);
+  } else if (x.numel() > 0) {
+    const auto [least, most] = at::aminmax(x);
+    OPTOTORCH_CHECK(least.item<int64_t>() >= -1 && most.item<int64_t>() <= 1, .where = name(),
+                    .argument = "x", .expected = "int8 values -1, 0 and 1",
+                    .got = c10::str(least.item<int64_t>(), " to ", most.item<int64_t>()),
+                    .remedy = "Encode it by TernaryFrames");
   }
   const torch::NoGradGuard no_grad;
-  return compute(x, first_row, rows);
+  auto y = compute(x, first_row, rows);
+  OPTOTORCH_CHECK(y.defined() && y.dim() == 2 && y.size(0) == x.size(0) && y.size(1) == rows, .where = name(),
+                  .argument = "product", .expected = c10::str("[", x.size(0), ", ", rows, "]"),
+                  .got = describe(y),
+                  .remedy = "A projector's `compute` returns the rows that are asked for");
+  return y;
+}
+
+void Projector::load_state(const std::map<std::string, torch::Tensor>& state) {
+  OPTOTORCH_CHECK(state.empty(), .where = name(), .argument = "state", .expected = "none",
+                  .got = "'" + state.begin()->first + "'", .remedy = "The state is of another projector");
 }
 
 torch::Tensor as_values(const torch::Tensor& x) {

@@ -31,15 +31,17 @@ class Projector {
 
   /// B(first_row : first_row + rows, :) x for x [batch, columns]: float32, float64, or int8 with -1, 0, 1
   /// (ternary). y has the type of x, float32 for int8. Throws c10::ValueError for other x, values that are
-  /// not finite, and rows that are not there.
+  /// not finite, rows that are not there, and a `compute` that returns another shape.
   torch::Tensor project(const torch::Tensor& x, int64_t first_row, int64_t rows);
   /// All rows.
   torch::Tensor project(const torch::Tensor& x) { return project(x, 0, rows_); }
 
   /// What a run must keep to continue with the same bits; by default nothing, since B is a function of a
-  /// seed.
+  /// seed. A rule asks a projector that has a state once a step, from one thread, for all rows; one that has
+  /// none for each block's rows when their turn comes, from several threads at a time.
   virtual std::map<std::string, torch::Tensor> state() const { return {}; }
-  virtual void load_state(const std::map<std::string, torch::Tensor>& state) {}
+  /// Throws c10::ValueError, with nothing changed, if the state is another projector's.
+  virtual void load_state(const std::map<std::string, torch::Tensor>& state);
 
  protected:
   /// The product, of arguments that fit.

@@ -11,7 +11,8 @@
 // export a tap is nothing. Under a rule that brings its own signals (direct feedback, shallow) it cuts the
 // graph: what comes after sees x as a constant, and the part before learns from the signal at x, by autograd
 // inside that part only. Everything that leads past a tap must be tapped too: a residual path begins behind
-// it, as above.
+// it, as above. A signal at a tap ends where its module in the Hybrid begins: a tap stands in the module
+// whose parameters it teaches.
 
 #include <torch/types.h>
 

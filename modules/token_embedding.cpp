@@ -22,9 +22,10 @@ void check_vocabulary(const torch::Tensor& x, int64_t vocabulary) {
 
 TokenEmbeddingImpl::TokenEmbeddingImpl(TokenEmbeddingOptions options_)
     : Cloneable("TokenEmbedding"), options(options_) {
+  const auto within = [](int64_t size) { return size >= 1 && size <= 1 << 24; };
   OPTOTORCH_CHECK(
-      options.vocabulary() >= 1 && options.context() >= 1 && options.width() >= 1, .where = "TokenEmbedding",
-      .argument = "vocabulary, context, width", .expected = "at least 1",
+      within(options.vocabulary()) && within(options.context()) && within(options.width()),
+      .where = "TokenEmbedding", .argument = "vocabulary, context, width", .expected = "1 to 2^24",
       .got = c10::str(options.vocabulary(), ", ", options.context(), ", ", options.width()), .remedy = "");
   reset();
 }

@@ -28,7 +28,7 @@ class TokenEmbeddingImpl : public torch::nn::Cloneable<TokenEmbeddingImpl> {
  public:
   TokenEmbeddingImpl(int64_t vocabulary, int64_t context, int64_t width)
       : TokenEmbeddingImpl(TokenEmbeddingOptions(vocabulary, context, width)) {}
-  /// Throws c10::ValueError for sizes below 1.
+  /// Throws c10::ValueError for sizes outside 1 to 2^24.
   explicit TokenEmbeddingImpl(TokenEmbeddingOptions options);
 
   void reset() override;

@@ -9,13 +9,15 @@ namespace optotorch {
 
 TransformerBlockImpl::TransformerBlockImpl(TransformerBlockOptions options_)
     : Cloneable("TransformerBlock"), options(options_) {
-  OPTOTORCH_CHECK(options.width() >= 1 && options.heads() >= 1 && options.width() % options.heads() == 0,
+  constexpr int64_t largest = 1 << 24;
+  OPTOTORCH_CHECK(options.width() >= 1 && options.width() <= largest && options.heads() >= 1 &&
+                      options.width() % options.heads() == 0,
                   .where = "TransformerBlock", .argument = "width, heads",
-                  .expected = "at least 1, and heads that divide the width",
+                  .expected = "1 to 2^24, and heads that divide the width",
                   .got = c10::str(options.width(), ", ", options.heads()), .remedy = "");
-  OPTOTORCH_CHECK(options.hidden() >= 0, .where = "TransformerBlock", .argument = "hidden",
-                  .expected = "at least 1, or 0 for 4 width", .got = std::to_string(options.hidden()),
-                  .remedy = "");
+  OPTOTORCH_CHECK(options.hidden() >= 0 && options.hidden() <= largest, .where = "TransformerBlock",
+                  .argument = "hidden", .expected = "1 to 2^24, or 0 for 4 width",
+                  .got = std::to_string(options.hidden()), .remedy = "");
   OPTOTORCH_CHECK(options.taps() == Taps::none || options.norm() == Norm::post, .where = "TransformerBlock",
                   .argument = "taps", .expected = "Taps::none with Norm::pre", .got = "Taps::micro",
                   .remedy = "Take Norm::post: without norms behind the sums, gradients pass by the taps");

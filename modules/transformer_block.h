@@ -57,7 +57,7 @@ class TransformerBlockImpl : public torch::nn::Cloneable<TransformerBlockImpl> {
  public:
   TransformerBlockImpl(int64_t width, int64_t heads)
       : TransformerBlockImpl(TransformerBlockOptions(width, heads)) {}
-  /// Throws c10::ValueError unless the sizes are at least 1, heads divide the width, taps have Norm::post,
+  /// Throws c10::ValueError unless the sizes are 1 to 2^24, heads divide the width, taps have Norm::post,
   /// and the dropout is in its range.
   explicit TransformerBlockImpl(TransformerBlockOptions options);
 

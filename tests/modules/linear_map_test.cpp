@@ -113,8 +113,8 @@ TEST_P(LinearMapTest, SaysWhatIsWrong) {
   EXPECT_SAYS(map->forward(torch::ones({2, 3}, torch::kInt64)), "real values");
   EXPECT_SAYS(map->forward(torch::randn({2, 3}, torch::kComplexDouble)), "Photodetector");
   EXPECT_SAYS(map->forward(torch::randn({2, 3}, torch::kFloat32)), "float64");
-  EXPECT_SAYS(make(0, 2, GetParam()), "at least 1, got 0, 2");
-  EXPECT_SAYS(make(2, -1, GetParam()), "at least 1, got 2, -1");
+  EXPECT_SAYS(make(0, 2, GetParam()), "1 to 2^24, got 0, 2");
+  EXPECT_SAYS(make(2, -1, GetParam()), "1 to 2^24, got 2, -1");
 }
 
 TEST_P(LinearMapTest, PrintsItself) {

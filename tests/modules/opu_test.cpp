@@ -4,6 +4,7 @@
 #include <optotorch/modules/opu.h>
 #include <optotorch/ops/random_projection.h>
 #include <support/differences.h>
+#include <support/errors.h>
 
 #include <cmath>
 #include <limits>
@@ -122,13 +123,48 @@ TEST(OpuTest, NoiseContinuesFromItsState) {
   Opu opu(options(OpuModel::noisy));
   EXPECT_THROW(opu.load_state({}), c10::ValueError);
   EXPECT_THROW(opu.load_state({{"exposures", at::ones({2})}}), c10::ValueError);
+  for (const int64_t wrong : {int64_t{-5}, std::numeric_limits<int64_t>::max()}) {
+    EXPECT_THROW(opu.load_state({{"exposures", at::scalar_tensor(wrong, at::kLong)}}), c10::ValueError);
+  }
+  EXPECT_EQ(opu.state().at("exposures").item<int64_t>(), 0);
+}
+
+// Samples beyond the first 256 have noise that no neighbouring seed has.
+TEST(OpuTest, SeedsShareNoNoise) {
+  const auto q = at::ones({600, columns}, at::kChar);
+  const auto noise_of = [&q](int64_t seed) {
+    const auto of = OpuOptions(rows, columns).seed(seed);
+    return Opu(OpuOptions(of).sigma(1)).project(q) - Opu(OpuOptions(of).model(OpuModel::ideal)).project(q);
+  };
+  std::vector<at::Tensor> blocks;
+  for (int64_t seed = 0; seed < 4; ++seed) {
+    const auto noise = noise_of(seed);
+    blocks.push_back(noise.slice(0, 0, 80).flatten());
+    blocks.push_back(noise.slice(0, 256, 336).flatten());
+    blocks.push_back(noise.slice(0, 512, 592).flatten());
+  }
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      EXPECT_LT(std::abs(at::cosine_similarity(blocks[i], blocks[j], 0).item<double>()), 0.1)
+          << i << " " << j;
+    }
+  }
 }
 
 TEST(OpuTest, RejectsWrongInput) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   Opu opu(options(OpuModel::noisy));
   EXPECT_THROW(opu.project(at::randn({2, columns})), c10::ValueError);
-  EXPECT_THROW(opu.project(at::full({2, columns}, 2, at::kChar)), c10::ValueError);
+  for (const auto model : {OpuModel::ideal, OpuModel::noisy, OpuModel::camera}) {
+    Opu of_model(options(model));
+    EXPECT_THROW(of_model.project(at::full({2, columns}, 2, at::kChar)), c10::ValueError);
+    EXPECT_EQ(of_model.state().at("exposures").item<int64_t>(), 0) << "what is rejected was not shown";
+  }
+  for (const auto& wrong : {at::ones({2, columns - 1}, at::kChar), at::zeros({2, columns}, at::kChar),
+                            at::full({2, columns}, -1, at::kChar), at::full({2, columns}, 2, at::kChar),
+                            at::ones({2, columns}), at::Tensor()}) {
+    EXPECT_SAYS(opu.speckle(wrong), "Opu: binary");
+  }
   for (const auto& wrong :
        {options(OpuModel::noisy).sigma(-1), options(OpuModel::noisy).sigma(nan),
         options(OpuModel::camera).photons(0), options(OpuModel::camera).bits(17),

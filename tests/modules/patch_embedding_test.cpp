@@ -102,8 +102,8 @@ TEST(PatchEmbeddingTest, SaysWhatIsWrong) {
   EXPECT_SAYS(make(1, 4, 8, 4), "got 4, 8");
   EXPECT_SAYS(make(1, 0, 1, 4), "got 0, 1");
   EXPECT_SAYS(make(1, 8192, 4096, 1), "got 8192");
-  EXPECT_SAYS(make(0, 4, 2, 4), "at least 1, got 0, 4");
-  EXPECT_SAYS(make(1, 4, 2, 0), "at least 1, got 1, 0");
+  EXPECT_SAYS(make(0, 4, 2, 4), "1 to 2^24, got 0, 4");
+  EXPECT_SAYS(make(1, 4, 2, 0), "1 to 2^24, got 1, 0");
   EXPECT_SAYS(PatchEmbedding(PatchEmbeddingOptions(1, 4, 2, 3).overlap(-1)), "0 to 1, got -1");
   EXPECT_SAYS(PatchEmbedding(PatchEmbeddingOptions(1, 4, 2, 3).overlap(2)), "0 to 1, got 2");
   EXPECT_SAYS(PatchEmbedding(PatchEmbeddingOptions(1, 4, 2, 3).hidden(-1)), "0 for none, got -1");

@@ -5,6 +5,7 @@
 #include <optotorch/modules/opu.h>
 #include <optotorch/modules/streamed_projector.h>
 #include <support/differences.h>
+#include <support/errors.h>
 
 #include <limits>
 
@@ -72,6 +73,23 @@ TEST(ProjectorTest, DenseStoresWhatIsStreamed) {
   EXPECT_EQ(given.rows(), 6);
 }
 
+/// Returns a row too few.
+class ShortProjector : public Projector {
+ public:
+  using Projector::Projector;
+  std::string name() const override { return "ShortProjector"; }
+
+ protected:
+  at::Tensor compute(const at::Tensor& x, int64_t, int64_t rows) override {
+    return at::zeros({x.size(0), rows - 1});
+  }
+};
+
+TEST(ProjectorTest, AProductHasItsShape) {
+  ShortProjector projector(4, columns);
+  EXPECT_SAYS(projector.project(ternary(2)), "ShortProjector: product: expected [2, 4]");
+}
+
 TEST(ProjectorTest, RejectsWrongInput) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const auto& projector : all_projectors()) {
@@ -80,6 +98,12 @@ TEST(ProjectorTest, RejectsWrongInput) {
     EXPECT_THROW(projector->project(at::full({2, columns}, nan)), c10::ValueError) << projector->name();
     EXPECT_THROW(projector->project(at::ones({2, columns}, at::kLong)), c10::ValueError) << projector->name();
     EXPECT_THROW(projector->project(at::Tensor()), c10::ValueError) << projector->name();
+    for (const int64_t wrong : {2, -2, -128}) {
+      auto q = ternary(3);
+      q[1][5] = wrong;
+      EXPECT_SAYS(projector->project(q), "x: expected int8 values -1, 0 and 1, got");
+    }
+    EXPECT_SAYS(projector->load_state({{"steps", at::ones({}, at::kLong)}}), "state is of another projector");
     for (const auto& [first, count] : std::vector<std::pair<int64_t, int64_t>>{
              {0, 0}, {0, rows + 1}, {-1, 2}, {rows, 1}, {1, std::numeric_limits<int64_t>::max()}}) {
       EXPECT_THROW(projector->project(ternary(1), first, count), c10::ValueError) << projector->name();
@@ -90,6 +114,8 @@ TEST(ProjectorTest, RejectsWrongInput) {
   EXPECT_THROW(StreamedProjector((int64_t{1} << 31) + 1, 4, 1), c10::ValueError);
   EXPECT_THROW(StreamedProjector(4, (int64_t{1} << 31) + 1, 1), c10::ValueError);
   EXPECT_THROW(DenseProjector(4, 4, 1, Entries::complex_normal), c10::ValueError);
+  EXPECT_SAYS(DenseProjector(int64_t{1} << 31, int64_t{1} << 31, 1), "at most 2^38 entries");
+  EXPECT_SAYS(HadamardProjector(4, (int64_t{1} << 30) + 1, 1), "columns: expected 1 to 2^30");
   EXPECT_THROW(DenseProjector(at::full({4, 4}, nan)), c10::ValueError);
   EXPECT_THROW(DenseProjector(at::ones({4})), c10::ValueError);
   EXPECT_THROW(DenseProjector(at::Tensor()), c10::ValueError);

@@ -66,7 +66,7 @@ TEST(TokenEmbeddingTest, CopiesAreTheirOwn) {
 }
 
 TEST(TokenEmbeddingTest, SaysWhatIsWrong) {
-  EXPECT_SAYS(make(0, 3, 2), "at least 1, got 0, 3, 2");
+  EXPECT_SAYS(make(0, 3, 2), "1 to 2^24, got 0, 3, 2");
   EXPECT_SAYS(make(4, 0, 2), "got 4, 0, 2");
   EXPECT_SAYS(make(4, 3, -2), "got 4, 3, -2");
   auto embedding = make(4, 3, 2);

@@ -188,10 +188,10 @@ TEST(TransformerBlockTest, SaysWhatIsWrong) {
   };
   EXPECT_EQ(
       error(TransformerBlockOptions(6, 4)),
-      "TransformerBlock: width, heads: expected at least 1, and heads that divide the width, got 6, 4.");
+      "TransformerBlock: width, heads: expected 1 to 2^24, and heads that divide the width, got 6, 4.");
   EXPECT_NE(error(TransformerBlockOptions(0, 1)).find("got 0, 1"), std::string::npos);
   EXPECT_NE(error(TransformerBlockOptions(4, 0)).find("got 4, 0"), std::string::npos);
-  EXPECT_NE(error(TransformerBlockOptions(4, 2).hidden(-1)).find("hidden: expected at least 1"),
+  EXPECT_NE(error(TransformerBlockOptions(4, 2).hidden(-1)).find("hidden: expected 1 to 2^24"),
             std::string::npos);
   EXPECT_NE(error(TransformerBlockOptions(4, 2).norm(Norm::pre).taps(Taps::micro)).find("Take Norm::post"),
             std::string::npos);

@@ -53,6 +53,18 @@ class TextTest(ProgramTest):
         self.rejected("sample", self.spoken, "--length", 0, say=["length"])
         self.rejected("sample", self.finished, say=["mnist-hybrid", "charlm"])
 
+    def test_a_text_of_other_characters(self):
+        folder, text = self.folder / "run", self.folder / "text.txt"
+        text.write_text("abcdefg h" * 800)
+        self.assertEqual(run(*self.learn(folder, text=text)).returncode, 0)
+        said = run("sample", folder, "--length", 5)  # there is no line end to begin with
+        self.assertEqual((said.returncode, len(said.stdout)), (0, 1 + 5 + 1), said.stderr)
+        before = (folder / "checkpoint.safetensors").read_bytes()
+        text.write_text("ijklmno p" * 800)
+        self.rejected("evaluate", folder, say=["--dataset", "vocabulary.txt"])
+        self.rejected(*self.learn(folder, "--resume", text=text), say=["--dataset", "vocabulary.txt"])
+        self.assertEqual((folder / "checkpoint.safetensors").read_bytes(), before)
+
     def test_info_and_export(self):
         info = run("info", self.spoken).stdout
         self.assertIn("charlm, odfa", info)

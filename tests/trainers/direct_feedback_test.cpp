@@ -11,7 +11,9 @@
 #include <optotorch/trainers/rules/direct_feedback.h>
 #include <optotorch/trainers/rules/random_matrix.h>
 #include <support/differences.h>
+#include <support/errors.h>
 #include <torch/nn/modules/activation.h>
+#include <torch/nn/modules/container/functional.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
@@ -307,6 +309,85 @@ TEST_F(DirectFeedbackTest, SignalsEnterAtTaps) {
   ASSERT_EQ(gradients.size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
     expect_close(gradients[i], expected[i].detach(), 1e-12);
+  }
+}
+
+TEST_F(DirectFeedbackTest, TapsThatWouldTeachNothingAreRejected) {
+  net = Hybrid(Tapped());
+  net->to(torch::kFloat64);
+  DirectFeedback at_input(DirectFeedbackOptions().error(ErrorOf::head_input));
+  EXPECT_SAYS(at_input.step(*net, x, target, squared),
+              "error: expected ErrorOf::output for a read-out with taps");
+  net = Hybrid(torch::nn::Linear(6, 5),
+               torch::nn::Functional([](const torch::Tensor& v) { return tap(v.tanh()); }),
+               torch::nn::Linear(5, 3));
+  net->to(torch::kFloat64);
+  EXPECT_SAYS(DirectFeedback().step(*net, x, target, squared),
+              "tap: expected one in a module with the parameters");
+  for (const auto& parameter : net->parameters()) {
+    EXPECT_FALSE(parameter.grad().defined());
+  }
+}
+
+TEST_F(DirectFeedbackTest, EmptyBatchesAreRejected) {
+  const Loss summed = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().sum(); };
+  net = Hybrid(torch::nn::Linear(6, 5), torch::nn::Tanh(), torch::nn::Linear(5, 3));
+  net->to(torch::kFloat64);
+  DirectFeedback rule, given;
+  given.set_feedback({torch::ones({5, 3}, torch::kFloat64)});
+  EXPECT_SAYS(rule.step(*net, x.slice(0, 0, 0), target.slice(0, 0, 0), summed), "one sample or more");
+  EXPECT_SAYS(given.step(*net, x.slice(0, 0, 0), target.slice(0, 0, 0), summed), "one sample or more");
+}
+
+TEST_F(DirectFeedbackTest, AnOutputOfOneValueMayBeFlat) {
+  const auto hidden = torch::nn::Linear(6, 5), last = torch::nn::Linear(5, 1);
+  const auto flat = torch::nn::Functional([](const torch::Tensor& v) { return v.squeeze(1); });
+  DirectFeedback rule, given;
+  given.set_feedback({torch::ones({5, 1}, torch::kFloat64)});
+  for (Rule* each : {static_cast<Rule*>(&rule), static_cast<Rule*>(&given)}) {
+    net = Hybrid(hidden, torch::nn::Tanh(), last);
+    net->to(torch::kFloat64);
+    const auto expected = gradients_by(*each, x, target.slice(1, 0, 1));
+    net = Hybrid(hidden, torch::nn::Tanh(), last, flat);
+    EXPECT_TRUE(equal(gradients_by(*each, x, target.select(1, 0)), expected));
+  }
+}
+
+/// Hardware that reads nothing but NaN.
+class BrokenProjector : public Projector {
+ public:
+  using Projector::Projector;
+  std::string name() const override { return "BrokenProjector"; }
+
+ protected:
+  torch::Tensor compute(const torch::Tensor& x, int64_t, int64_t rows) override {
+    return torch::full({x.size(0), rows}, std::numeric_limits<double>::quiet_NaN(), x.scalar_type());
+  }
+};
+
+TEST_F(DirectFeedbackTest, ProjectorsOfUsersAreNotTrusted) {
+  DirectFeedback none(DirectFeedbackOptions().projector(
+      [](int64_t, int64_t) -> std::shared_ptr<Projector> { return nullptr; }));
+  EXPECT_SAYS(none.step(*net, x, target, squared), "projector: expected a function that makes one");
+  DirectFeedback broken(
+      DirectFeedbackOptions().projector([](int64_t r, int64_t c) -> std::shared_ptr<Projector> {
+        return std::make_shared<BrokenProjector>(r, c);
+      }));
+  EXPECT_SAYS(broken.step(*net, x, target, squared), "signal");
+}
+
+TEST_F(DirectFeedbackTest, AnotherProjectorsStateIsNeverTaken) {
+  const std::map<std::string, torch::Tensor> foreign = {{"steps", torch::ones({}, torch::kInt64)}};
+  DirectFeedback dense;
+  dense.load_state(foreign);
+  DirectFeedback optical(
+      DirectFeedbackOptions()
+          .projector([](int64_t r, int64_t c) { return std::make_shared<Opu>(OpuOptions(r, c)); })
+          .ternary(TernaryFramesOptions()));
+  optical.load_state(foreign);
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_SAYS(dense.step(*net, x, target, squared), "state is of another projector");
+    EXPECT_SAYS(optical.step(*net, x, target, squared), "state is of another projector");
   }
 }
 

@@ -1,3 +1,4 @@
+#include <c10/util/StringUtil.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/trainers/metrics.h>
 #include <unistd.h>
@@ -54,6 +55,9 @@ void evaluate_run(const EvaluateOptions& options) {
   const auto metric = metric_of(config);
   const char* const samples = find_preset(config.model).text ? "characters" : "images";
   const auto test = load_test_data(config);
+  if (find_preset(config.model).text) {
+    require_vocabulary(options.folder, c10::Join("", test.class_names));
+  }
   const auto scores = model->forward(test.batches->batch(0, 0).data.narrow(0, 0, 1)).flatten(0, -2)[0];
   const auto& first = test.class_names.at(scores.argmax(0).item<int64_t>());
   const double start_up = seconds_since_start();

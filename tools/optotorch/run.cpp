@@ -137,6 +137,9 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
       config.laboratory.identify > 0 && !(options.resume && keeps_corrections(options.folder));
   require_taps(*model, config, identifies);
   begin_folder(config, data.vocabulary, options.folder);  // what was asked for is there
+  if (!data.vocabulary.empty()) {
+    require_vocabulary(options.folder, data.vocabulary);
+  }
   if (identifies) {
     identify_errors(*model, train, config.laboratory, config.seed);
   }

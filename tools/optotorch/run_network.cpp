@@ -5,6 +5,7 @@
 #include <optotorch/modules/electro_optic_activation.h>
 #include <optotorch/modules/mesh_import.h>
 #include <optotorch/trainers/checkpoint.h>
+#include <optotorch/trainers/datasets/characters.h>
 #include <optotorch/trainers/rules/aligned_start.h>
 #include <optotorch/trainers/rules/laboratory.h>
 #include <torch/nn/modules/linear.h>
@@ -135,6 +136,14 @@ void start_from(HybridImpl& model, const std::string& start) {
 
 std::string vocabulary_path(const std::string& folder) {
   return folder + "/vocabulary.txt";
+}
+
+void require_vocabulary(const std::string& folder, const std::string& vocabulary) {
+  const auto characters = read_characters(vocabulary_path(folder));
+  OPTOTORCH_CHECK(characters.decode(torch::arange(characters.vocabulary_size())) == vocabulary,
+                  .where = "optotorch", .argument = "--dataset",
+                  .expected = "a text of the characters in " + vocabulary_path(folder),
+                  .got = "one of others", .remedy = "A network knows its characters by their numbers only");
 }
 
 torch::Tensor example_input(const RunConfig& config, int64_t batch) {

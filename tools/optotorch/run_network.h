@@ -29,6 +29,9 @@ void start_from(HybridImpl& model, const std::string& start);
 /// Where a run of a text keeps the characters that its network knows, in order.
 std::string vocabulary_path(const std::string& folder);
 
+/// Throws c10::ValueError if the run's network counts other characters than `vocabulary`.
+void require_vocabulary(const std::string& folder, const std::string& vocabulary);
+
 /// A few samples of the right shape and type, the same every time.
 torch::Tensor example_input(const RunConfig& config, int64_t batch);
 

@@ -1,8 +1,10 @@
+#include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/sample.h>
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "optotorch/command.h"
@@ -14,7 +16,8 @@ namespace optotorch::tools {
 namespace {
 
 struct DrawOptions {
-  std::string folder, prompt = "\n";
+  std::string folder;
+  std::optional<std::string> prompt = {};
   int64_t length = 500, seed = 0;
   double temperature = 1;
   bool best = false;
@@ -29,12 +32,16 @@ void draw(const DrawOptions& options) {
   use_settings(config);
   const auto characters = read_characters(vocabulary_path(options.folder));
   auto model = load_model(config, options.folder, options.best);
-  const auto text = sample(*model, characters, options.prompt,
+  // A text without line ends begins with whatever its vocabulary begins with.
+  const auto all = characters.decode(at::arange(characters.vocabulary_size()));
+  const auto first = all.find('\n') != std::string::npos ? "\n" : characters.decode(at::zeros(1, at::kLong));
+  const auto prompt = options.prompt.value_or(first);
+  const auto text = sample(*model, characters, prompt,
                            SampleOptions(preset.text->context)
                                .length(options.length)
                                .temperature(options.temperature)
                                .seed(static_cast<uint64_t>(options.seed)));
-  std::printf("%s%s\n", options.prompt == "\n" ? "" : options.prompt.c_str(), text.c_str());
+  std::printf("%s%s\n", prompt == "\n" ? "" : prompt.c_str(), text.c_str());
 }
 
 }  // namespace
@@ -43,7 +50,8 @@ void add_sample(CLI::App& app) {
   auto* command = app.add_subcommand("sample", "Draw a text from a RUN of characters");
   auto options = std::make_shared<DrawOptions>();
   command->add_option("RUN", options->folder, "Folder that train wrote")->required();
-  command->add_option("--prompt", options->prompt, "What comes before (default: a line end)");
+  command->add_option("--prompt", options->prompt,
+                      "What comes before (default: a line end, if the text has any)");
   command->add_option("--length", options->length, "Characters to draw")->capture_default_str();
   command
       ->add_option("--temperature", options->temperature,

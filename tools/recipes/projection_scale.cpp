@@ -85,8 +85,8 @@ std::vector<RecipeRow> projection_scale(const RecipeOptions& options, Page& page
   add("normal, ternary", seconds_of([&] { ops::random_projection(q, count, seed, Entries::normal); }),
       entries);
   page.paragraph(c10::str("One sample through matrices that are never stored, ", threads,
-                          " thread(s). Every product's slice in "
-                          "the middle is computed again by one thread and must have the same bits. Largest "
+                          " thread(s). A slice in the middle of the products with signs is "
+                          "computed again by one thread and must have the same bits. Largest "
                           "resident memory of the "
                           "process: ",
                           text("%.0f MiB.", static_cast<double>(peak_resident_bytes()) / (1 << 20))));

@@ -56,8 +56,8 @@ class Characters {
   /// Throws c10::ValueError if they are not there.
   Characters stretch(int64_t first, int64_t count) const;
 
-  /// The stretch that is meant to be trained on, or tested on. Throws c10::ValueError for a text of one
-  /// character, which leaves nothing to train on.
+  /// The stretch that is meant to be trained on, or tested on. Throws c10::ValueError if nothing is
+  /// left to train on, as in a text of one character.
   Characters part(Mode mode) const;
 
  private:

@@ -21,6 +21,18 @@ bool share_parameters(const HybridImpl& model) {
   return false;
 }
 
+/// Throws where a signal at a tap would not reach what it is for.
+void check_taps(const std::string& layer, bool behind_component, bool in_head_before_error) {
+  OPTOTORCH_CHECK(!behind_component, .where = "dfa", .argument = "tap",
+                  .expected = "one in a module with the parameters that it is to teach",
+                  .got = "one in " + layer + ", behind them",
+                  .remedy = "Make one module of both: a signal at a tap ends where its module begins");
+  OPTOTORCH_CHECK(!in_head_before_error, .where = "dfa", .argument = "error",
+                  .expected = "ErrorOf::output for a read-out with taps inside",
+                  .got = "ErrorOf::head_input, which the taps cut off",
+                  .remedy = "Make the read-out a module of its own");
+}
+
 }  // namespace
 
 DirectFeedback::DirectFeedback(DirectFeedbackOptions options)
@@ -40,13 +52,16 @@ void DirectFeedback::set_feedback(std::vector<torch::Tensor> matrices) {
 
 torch::Tensor DirectFeedback::given(size_t place, const torch::Tensor& output,
                                     const torch::Tensor& error) const {
+  OPTOTORCH_CHECK(error.numel() > 0 && output.numel() > 0, .where = name(), .argument = "error",
+                  .expected = "[batch, ...] of one sample or more", .got = describe(error),
+                  .remedy = "Leave out empty batches");
   const int64_t rows = output.numel() / output.size(0), columns = error.numel() / error.size(0);
   const auto& b = place < matrices_.size() ? matrices_[place] : torch::Tensor();
   OPTOTORCH_CHECK(b.defined() && b.dim() == 2 && b.size(0) == rows && b.size(1) == columns, .where = name(),
                   .argument = "feedback",
                   .expected = c10::str("[", rows, ", ", columns, "] for hidden block ", place),
                   .got = describe(b), .remedy = "A rule serves one network: make a new one");
-  const auto signal = error.flatten(1).to(b.scalar_type()).mm(b.t()).reshape(output.sizes());
+  const auto signal = error.reshape({-1, columns}).to(b.scalar_type()).mm(b.t()).reshape(output.sizes());
   return signal.is_complex() && !output.is_complex() ? at::real(signal) : signal;
 }
 
@@ -71,6 +86,10 @@ void DirectFeedback::teach(HybridImpl& model, const Lesson& lesson) {
   for (size_t b = 0; b < blocks.size(); ++b) {
     for (size_t layer = blocks[b].begin; layer < blocks[b].end; ++layer) {
       const auto taps = model.layer(layer).taps(passes[layer]);
+      if (!taps.empty()) {
+        check_taps(model.layer(layer).name(), layer > blocks[b].component,
+                   !behind_head_ && b + 1 == blocks.size());
+      }
       places.insert(places.end(), taps.begin(), taps.end());
     }
     if (b + 1 < blocks.size()) {

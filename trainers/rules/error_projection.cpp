@@ -58,11 +58,14 @@ void ErrorProjection::load_state(const std::map<std::string, torch::Tensor>& sta
 
 Projector& ErrorProjection::projector(int64_t rows, int64_t columns) {
   if (!projector_) {
-    projector_ = options_.projector()(rows, columns);
+    const auto made = options_.projector()(rows, columns);
+    OPTOTORCH_CHECK(made, .where = rule, .argument = "projector", .expected = "a function that makes one",
+                    .got = "one that returns none", .remedy = "");
     if (!pending_.empty()) {
-      projector_->load_state(pending_);
+      made->load_state(pending_);
       pending_.clear();
     }
+    projector_ = made;
   }
   OPTOTORCH_CHECK(projector_->rows() == rows && projector_->columns() == columns, .where = rule,
                   .argument = "projector", .expected = c10::str("[", rows, ", ", columns, "]"),
@@ -81,11 +84,16 @@ std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor
                                                  const torch::Tensor& error) {
   std::vector<MakeSignal> signals;
   const bool tokens = options_.per_token();
+  OPTOTORCH_CHECK(error.defined() && error.dim() >= 1 && error.numel() > 0, .where = rule,
+                  .argument = "error", .expected = "[batch, ...] of one sample or more",
+                  .got = describe(error), .remedy = "Leave out empty batches");
   std::vector<int64_t> first, size;
   int64_t rows = 0;
   for (const auto& place : places) {
     OPTOTORCH_CHECK(!tokens || place.dim() >= 2, .where = rule, .argument = "output of a block",
                     .expected = "[batch, tokens ..., values]", .got = describe(place), .remedy = "");
+    OPTOTORCH_CHECK(place.dim() >= 1 && place.numel() > 0, .where = rule, .argument = "output of a block",
+                    .expected = "[batch, ...] of one sample or more", .got = describe(place), .remedy = "");
     const auto values = as_real(place);
     size.push_back(tokens ? values.size(-1) : values.numel() / values.size(0));
     first.push_back(options_.shared_rows() ? 0 : rows);
@@ -94,7 +102,8 @@ std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor
   if (rows == 0) {
     return signals;
   }
-  const auto shown = tokens ? as_real(error).flatten(0, -2) : as_real(error).flatten(1);
+  const auto columns = as_real(error.dim() == 1 ? error.unsqueeze(1) : error);  // [batch] is one value each
+  const auto shown = tokens ? columns.flatten(0, -2) : columns.flatten(1);
   check_finite(rule, "error", shown);
   for (size_t i = 0; i < places.size(); ++i) {
     const int64_t wanted = as_real(places[i]).numel() / size[i];
@@ -134,6 +143,7 @@ std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor
       if (of_sample != 1) {
         own = (own / static_cast<double>(of_sample)).unsqueeze(1).expand({-1, of_sample, -1});
       }
+      check_finite(rule, "signal", own);
       return enter(own, place);
     });
   }

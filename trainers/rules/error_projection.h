@@ -29,9 +29,10 @@ class ErrorProjection {
   explicit ErrorProjection(DirectFeedbackOptions options);
 
   /// For places of the shapes of `places` and an error [batch, ...] that is the gradient of a mean over the
-  /// batch. The projector is made by the first call. A signal whose projector has no state is multiplied
-  /// when it is asked for, by any thread. Throws c10::ValueError for an error that is not finite and for
-  /// shapes that do not fit the options or the first call's.
+  /// batch. An error [batch] is one value a sample. The projector is made by the first call. A signal whose
+  /// projector has no state is multiplied when it is asked for, by any thread. Throws c10::ValueError for an
+  /// error or a signal that is not finite, for empty batches, and for shapes that do not fit the options or
+  /// the first call's.
   std::vector<MakeSignal> signals(const std::vector<torch::Tensor>& places, const torch::Tensor& error);
 
   /// scale / sqrt(m) B_1 of `rows` rows for errors of `columns` values, read by showing unit vectors: as int8

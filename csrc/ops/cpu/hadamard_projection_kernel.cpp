@@ -2,8 +2,8 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/PhiloxRNGEngine.h>
-#include <hwy/aligned_allocator.h>
 #include <optotorch/ops/cpu/hadamard_kernels.h>
+#include <optotorch/ops/cpu/scratch.h>
 #include <optotorch/ops/hadamard_projection.h>
 #include <torch/library.h>
 
@@ -47,7 +47,7 @@ at::Tensor hadamard_projection_cpu(const at::Tensor& x, int64_t rows, int64_t se
       const int64_t begin = std::max(first_row, matrix * n),
                     end = std::min(first_row + rows, (matrix + 1) * n);
       at::parallel_for(0, batch, 1, [&](int64_t first, int64_t last) {
-        const auto v = hwy::AllocateAligned<scalar_t>(static_cast<size_t>(n));
+        const auto v = scratch<scalar_t>(n);
         for (int64_t s = first; s < last; ++s) {
           std::copy(from + s * columns, from + (s + 1) * columns, v.get());
           std::fill(v.get() + columns, v.get() + n, scalar_t(0));

@@ -5,7 +5,7 @@
 // A kernel works on tiles: a few samples, real and imaginary planes [port][sample], that stay in the L1
 // cache while all columns pass over them. Fields outside tiles are interleaved complex rows [sample][port].
 
-#include <hwy/aligned_allocator.h>
+#include <optotorch/ops/cpu/scratch.h>
 #include <optotorch/ops/mesh_layout.h>
 
 #include <algorithm>
@@ -26,8 +26,7 @@ template <typename T>
 class AlignedArray {
  public:
   AlignedArray() = default;
-  explicit AlignedArray(int64_t size)
-      : data_(hwy::AllocateAligned<T>(static_cast<size_t>(size + kernel_padding))) {}
+  explicit AlignedArray(int64_t size) : data_(scratch<T>(size + kernel_padding)) {}
   T* get() const { return data_.get(); }
   T& operator[](int64_t index) const { return data_[static_cast<size_t>(index)]; }
 

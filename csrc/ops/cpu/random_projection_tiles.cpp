@@ -1,12 +1,12 @@
 // Products of the entries of random_entries-inl.h with samples.
 
 #include <optotorch/ops/cpu/random_projection_kernels.h>
+#include <optotorch/ops/cpu/scratch.h>
 
 #include <algorithm>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "optotorch/ops/cpu/random_projection_tiles.cpp"
-#include <hwy/aligned_allocator.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 // After highway.h.
@@ -21,8 +21,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <typename T>
 class Sums {
  public:
-  Sums(int64_t batch, int64_t width)
-      : width_(width), size_(batch * width), values_(hwy::AllocateAligned<T>(static_cast<size_t>(size_))) {}
+  Sums(int64_t batch, int64_t width) : width_(width), size_(batch * width), values_(scratch<T>(size_)) {}
   void clear() { std::fill(values_.get(), values_.get() + size_, T(0)); }
   T* of(int64_t sample) { return values_.get() + sample * width_; }
 
@@ -86,7 +85,7 @@ template <typename T>
 void project(const Projection& p, const T* x, T* y, int64_t stride, int64_t begin, int64_t end) {
   const int64_t width = vectors * lanes(), group = group_rows(p.entries);
   const bool complex = p.entries == Entries::complex_normal;
-  const auto tile = hwy::AllocateAligned<T>(static_cast<size_t>(projection_chunk * width));
+  const auto tile = scratch<T>(projection_chunk * width);
   Sums<T> sums(p.batch, width);
   for (int64_t row = begin; row < end; row += group) {
     sums.clear();
@@ -122,7 +121,7 @@ void project_lists(const Projection& p, const TernaryLists& x, float* y, int64_t
   const Floats d;
   const int64_t width = vectors * lanes(), group = group_rows(p.entries);
   const int64_t chunks = (p.columns + projection_chunk - 1) / projection_chunk;
-  const auto tile = hwy::AllocateAligned<float>(static_cast<size_t>(projection_chunk * width));
+  const auto tile = scratch<float>(projection_chunk * width);
   Sums<float> sums(p.batch, width);
   for (int64_t row = begin; row < end; row += group) {
     sums.clear();
@@ -163,7 +162,7 @@ void project_planes(const Projection& p, const TernaryPlanes& x, float* y, int64
   const Words d;
   const int64_t width = lanes();
   constexpr int64_t blocks_together = 32;
-  const auto words = hwy::AllocateAligned<uint32_t>(static_cast<size_t>(blocks_together * 4 * width));
+  const auto words = scratch<uint32_t>(blocks_together * 4 * width);
   std::vector<int64_t> chosen;
   Sums<uint32_t> sums(p.batch, width);
   for (int64_t row = begin; row < end; row += width) {

@@ -5,6 +5,7 @@
 // the order in which they are met: [channels by four][tap][input channel][real parts, imaginary parts of the
 // four], the last few channels filled up with zeros.
 
+#include <optotorch/ops/cpu/scratch.h>
 #include <optotorch/ops/cpu/sepn_kernels.h>
 
 #include <algorithm>
@@ -215,7 +216,7 @@ void forward_tile(const SepnPlan<T>& plan, T* rows) {
 template <typename T>
 void sepn_forward(const SepnPlan<T>& plan, const T* x, T* y, int64_t begin, int64_t end) {
   const int64_t ports = plan.layout.ports, side = plan.layout.side();
-  const auto memory = hwy::AllocateAligned<T>(static_cast<size_t>(plan.rows * row_size<T>));
+  const auto memory = scratch<T>(plan.rows * row_size<T>);
   T* const rows = memory.get();
   for (int64_t first = begin; first < end; first += sepn_tile<T>) {
     const int64_t count = std::min(sepn_tile<T>, end - first);
@@ -230,7 +231,7 @@ void sepn_backward(const SepnPlan<T>& plan, const T* dL_dy, const T* x, T* dL_dx
                    int64_t end) {
   const int64_t ports = plan.layout.ports, side = plan.layout.side(), pixels = side * side;
   const int64_t size = plan.rows * row_size<T>;
-  const auto memory = hwy::AllocateAligned<T>(static_cast<size_t>(2 * size));
+  const auto memory = scratch<T>(2 * size);
   T *const rows = memory.get(), *const signals = rows + size;
   for (int64_t first = begin; first < end; first += sepn_tile<T>) {
     const int64_t count = std::min(sepn_tile<T>, end - first);
