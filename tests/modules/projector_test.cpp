@@ -118,7 +118,7 @@ TEST(ProjectorTest, RejectsWrongInput) {
   EXPECT_SAYS(HadamardProjector(4, (int64_t{1} << 30) + 1, 1), "columns: expected 1 to 2^30");
   EXPECT_THROW(DenseProjector(at::full({4, 4}, nan)), c10::ValueError);
   EXPECT_THROW(DenseProjector(at::ones({4})), c10::ValueError);
-  EXPECT_THROW(DenseProjector(at::Tensor()), c10::ValueError);
+  EXPECT_THROW(DenseProjector{at::Tensor()}, c10::ValueError);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using Functional = std::function<double()>;
 
 /// dL_dx by four points an element (error h^4 L^(5) / 30), with x changed in place and restored; complex
 /// elements by real and imaginary part, dL/dRe + i dL/dIm. x: float64 or complex128, contiguous.
-inline at::Tensor central_differences(const Functional& loss, at::Tensor x, double h = 1e-4) {
+inline at::Tensor central_differences(const Functional& loss, const at::Tensor& x, double h = 1e-4) {
   const at::NoGradGuard no_grad;
   auto flat = (x.is_complex() ? at::view_as_real(x) : x).view({-1});
   auto gradient = at::zeros_like(flat);

@@ -24,8 +24,8 @@ std::string error_of(Call&& call) {
 }  // namespace optotorch::testing
 
 /// `call` throws, and what it throws says `text`.
-#define EXPECT_SAYS(call, text)                                                          \
-  do {                                                                                   \
-    const std::string said = ::optotorch::testing::error_of([&] { (void)(call); });      \
-    EXPECT_NE(said.find(text), std::string::npos) << "wanted: " << text << "\n" << said; \
+#define EXPECT_SAYS(call, text)                                                            \
+  do {                                                                                     \
+    const std::string said = ::optotorch::testing::error_of([&] { (void)(call); });        \
+    EXPECT_NE(said.find(text), std::string::npos) << "wanted: " << (text) << "\n" << said; \
   } while (false)

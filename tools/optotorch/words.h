@@ -22,6 +22,7 @@ void require_word(const char* where, const char* argument, const std::string& wo
 template <typename Entry>
 std::vector<std::string> names_of(const std::vector<Entry>& entries) {
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const auto& entry : entries) {
     names.emplace_back(entry.name);
   }
