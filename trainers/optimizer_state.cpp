@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/core/json.h>
 #include <optotorch/trainers/optimizer_state.h>
 #include <torch/csrc/jit/api/compilation_unit.h>
 #include <torch/serialize/archive.h>
@@ -178,8 +179,8 @@ OptimizerState optimizer_state(const torch::optim::Optimizer& optimizer) {
 void load_optimizer_state(torch::optim::Optimizer& optimizer, const OptimizerState& state) {
   const torch::NoGradGuard no_grad;
   const Numbering number(optimizer);
-  const json own = json::parse(optimizer_state(optimizer).tree);
-  const json tree = json::parse(state.tree, nullptr, /*allow_exceptions=*/false);
+  const json own = parse_json(optimizer_state(optimizer).tree, "load_optimizer_state", "optimizer");
+  const json tree = parse_json(state.tree, "load_optimizer_state", "state");
   if (!tree.is_object() || !tree.contains("param_groups") || !tree.contains("state")) {
     reject_state("an object with 'state' and 'param_groups'", tree.is_object() ? "another object" : "none");
   }
@@ -215,7 +216,7 @@ void load_optimizer_state(torch::optim::Optimizer& optimizer, const OptimizerSta
       throw;
     }
   } catch (const nlohmann::json::exception& error) {
-    reject_state("numbers, strings, tensors and lists of them", error.what());
+    reject_state("numbers, strings, tensors and lists of them", json_complaint(error));
   }
 }
 

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <optotorch/core/json.h>
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/progress.h>
@@ -49,8 +50,8 @@ json as_json(const EpochReport& report) {
   return line;
 }
 
-EpochReport report_of(const json& line) {
-  const auto optional = [](const json& value) {
+EpochReport report_of(const nlohmann::json& line) {
+  const auto optional = [](const nlohmann::json& value) {
     return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
   };
   const std::string metric = line.value("metric", default_metric);
@@ -105,13 +106,15 @@ std::string EpochReport::to_json() const {
 }
 
 EpochReport EpochReport::from_json(const std::string& line) {
+  const auto parsed =
+      parse_json(line, "EpochReport", "line", "a line of metrics.jsonl", "The file is damaged");
   try {
-    return report_of(json::parse(line));
+    return report_of(parsed);
   } catch (const nlohmann::json::exception& error) {
     reject({.where = "EpochReport",
             .argument = "line",
             .expected = "a line of metrics.jsonl",
-            .got = "'" + line.substr(0, 100) + "': " + error.what(),
+            .got = "'" + line.substr(0, 100) + "': " + json_complaint(error),
             .remedy = "The file is damaged"});
   }
 }
@@ -284,9 +287,13 @@ bool Trainer::load(Position& position) {
     return false;
   }
   const auto checkpoint = load_checkpoint(path, *model_, *optimizer_, *rule_);
+  const auto text = checkpoint.progress.find("trainer");
+  OPTOTORCH_CHECK(text != checkpoint.progress.end(), .where = "Trainer", .argument = path,
+                  .expected = "a trainer's position", .got = "none", .remedy = "");
+  const auto state =
+      parse_json(text->second, "Trainer", path, "a trainer's position", "The checkpoint is damaged");
   std::string metric;
   try {
-    const json state = json::parse(checkpoint.progress.at("trainer"));
     metric = state.value("metric", default_metric);
     position.epoch = state.at("epoch").get<int64_t>();
     position.batch = state.at("batch").get<int64_t>();
@@ -309,7 +316,7 @@ bool Trainer::load(Position& position) {
     reject({.where = "Trainer",
             .argument = path,
             .expected = "a trainer's position",
-            .got = error.what(),
+            .got = json_complaint(error),
             .remedy = "The checkpoint is damaged"});
   }
   OPTOTORCH_CHECK(metric == options_.metric().name, .where = "Trainer", .argument = "metric",

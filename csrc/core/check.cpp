@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 #include <optotorch/core/check.h>
+#include <optotorch/core/printable.h>
 
 #include <algorithm>
 #include <numeric>
@@ -9,10 +10,11 @@
 namespace optotorch {
 
 std::string message(const WrongInput& wrong) {
-  std::string text =
-      wrong.where + ": " + wrong.argument + ": expected " + wrong.expected + ", got " + wrong.got;
+  // Any part may quote what came from a file, a name or a peer.
+  std::string text = printable(wrong.where) + ": " + printable(wrong.argument) + ": expected " +
+                     printable(wrong.expected) + ", got " + printable(wrong.got);
   if (!wrong.remedy.empty()) {
-    text += ". " + wrong.remedy;
+    text += ". " + printable(wrong.remedy);
   }
   return text + ".";
 }

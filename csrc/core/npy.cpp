@@ -45,10 +45,10 @@ class HeaderParser {
     Header header;
     expect('{');
     while (!take('}')) {
-      const std::string key = quoted();
+      const std::string key = printable();
       expect(':');
       if (key == "descr" && !header.type) {
-        header.type = quoted();
+        header.type = printable();
       } else if (key == "fortran_order" && !header.fortran_order) {
         header.fortran_order = boolean();
       } else if (key == "shape" && !header.shape) {
@@ -92,7 +92,7 @@ class HeaderParser {
     }
   }
 
-  std::string quoted() {
+  std::string printable() {
     const char quote = take('\'') ? '\'' : '"';
     if (quote == '"') {
       expect('"');

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <optotorch/core/json.h>
 #include <optotorch/core/safetensors.h>
 
 #include <algorithm>
@@ -34,12 +35,11 @@ constexpr std::array<std::pair<at::ScalarType, const char*>, 11> types{{{at::kDo
                                                                         {at::kBool, "BOOL"},
                                                                         {at::kComplexFloat, "C64"}}};
 
+constexpr auto damaged = "The file is damaged or is no safetensors file";
+
 [[noreturn]] void reject_file(const std::string& path, const std::string& expected, const std::string& got) {
-  reject({.where = "load_safetensors",
-          .argument = path,
-          .expected = expected,
-          .got = got,
-          .remedy = "The file is damaged or is no safetensors file"});
+  reject(
+      {.where = "load_safetensors", .argument = path, .expected = expected, .got = got, .remedy = damaged});
 }
 
 const char* name_of(at::ScalarType type) {
@@ -151,9 +151,12 @@ SafeTensors load_safetensors(const std::string& path) {
   }
   std::string text(length, '\0');
   file.read(text.data(), static_cast<std::streamsize>(length));
-  const json header = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!file || !header.is_object()) {
-    reject_file(path, "a JSON object as header", "something else");
+  if (!file) {
+    reject_file(path, "a JSON object as header", "a shorter file");
+  }
+  const json header = parse_json(text, "load_safetensors", path, "a JSON object as header", damaged);
+  if (!header.is_object()) {
+    reject_file(path, "a JSON object as header", header.type_name());
   }
   const uint64_t data_size = file_size - sizeof length - length;
 
@@ -163,6 +166,9 @@ SafeTensors load_safetensors(const std::string& path) {
     if (name != "__metadata__") {
       entries.push_back(parse_entry(path, name, value, data_size));
       continue;
+    }
+    if (!value.is_object()) {
+      reject_file(path, "metadata of strings", value.dump());
     }
     for (const auto& [key, item] : value.items()) {
       if (!item.is_string()) {

@@ -4,11 +4,12 @@
 #include <ATen/Parallel.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <optotorch/core/json.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -186,12 +187,13 @@ void save_config(const RunConfig& config, const std::string& folder) {
 
 RunConfig load_config(const std::string& folder) {
   const std::string path = config_path(folder);
-  std::ifstream file(path);
-  OPTOTORCH_CHECK(file.good(), .where = "optotorch", .argument = "RUN",
+  std::error_code ignored;
+  OPTOTORCH_CHECK(std::filesystem::exists(path, ignored), .where = "optotorch", .argument = "RUN",
                   .expected = "a folder with config.json", .got = folder,
                   .remedy = "optotorch train --out RUN makes one");
+  const nlohmann::json object =
+      load_json(path, "optotorch", path, "a run's configuration", "The file is damaged");
   try {
-    const json object = json::parse(file);
     RunConfig config;
     each_setting(config, [&](const char* name, const char*, auto& value) {
       if (object.contains(name) || is_early(name)) {
@@ -204,7 +206,7 @@ RunConfig load_config(const std::string& folder) {
     reject({.where = "optotorch",
             .argument = path,
             .expected = "a run's configuration",
-            .got = error.what(),
+            .got = json_complaint(error),
             .remedy = "The file is damaged"});
   }
 }

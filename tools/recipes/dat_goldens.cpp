@@ -1,12 +1,12 @@
 #include <ATen/Parallel.h>
 #include <optotorch/core/check.h>
+#include <optotorch/core/json.h>
 #include <optotorch/modules/electro_optic_activation.h>
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -51,21 +51,19 @@ const std::vector<Golden>& published_cases() {
 }
 
 std::vector<Golden> read_cases(const std::string& path) {
-  std::ifstream file(path);
-  const auto damaged = [&path](const std::string& what) {
+  const std::string expected = R"(a list like [{"weights": "mnist_ideal", "errors": ["bs0.06", "ps0.06"], )"
+                               R"("dataset": "mnist", "accuracy": 0.6656}])";
+  const auto damaged = [&](const std::string& what) {
     reject({.where = "dat-goldens",
             .argument = "--cases",
-            .expected = R"(a list like [{"weights": "mnist_ideal", "errors": ["bs0.06", "ps0.06"], )"
-                        R"("dataset": "mnist", "accuracy": 0.6656}])",
+            .expected = expected,
             .got = path + ": " + what,
             .remedy = ""});
   };
-  if (!file.good()) {
-    damaged("no such file");
-  }
+  const json list = load_json(path, "dat-goldens", "--cases", expected);
   try {
     std::vector<Golden> cases;
-    for (const auto& entry : json::parse(file)) {
+    for (const auto& entry : list) {
       cases.push_back({entry.at("weights").get<std::string>(),
                        entry.value("errors", std::vector<std::string>()),
                        entry.value("dataset", std::string("mnist")), entry.at("accuracy").get<double>()});
@@ -78,7 +76,7 @@ std::vector<Golden> read_cases(const std::string& path) {
     }
     return cases;
   } catch (const json::exception& error) {
-    damaged(error.what());
+    damaged(json_complaint(error));
     throw;
   }
 }
