@@ -89,7 +89,9 @@ json load_json(const std::string& path, const std::string& where, const std::str
     file.open(path, std::ios::binary);
   }
   OPTOTORCH_CHECK(regular && file.good(), .where = where, .argument = argument,
-                  .expected = expected + " in a readable file", .got = path, .remedy = "Check the path");
+                  .expected = expected + " in a readable file",
+                  .got = path + (std::filesystem::exists(path, error) ? ": none" : ": no such file"),
+                  .remedy = "Check the path");
   const auto size = std::filesystem::file_size(path, error);
   OPTOTORCH_CHECK(!error && size <= limits.bytes, .where = where, .argument = argument,
                   .expected = c10::str(expected, " of at most ", limits.bytes, " bytes"),
