@@ -12,6 +12,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <vector>
+#include <zlib.h>
 
 namespace optotorch {
 namespace {
@@ -40,6 +41,35 @@ constexpr auto damaged = "The file is damaged or is no safetensors file";
 [[noreturn]] void reject_file(const std::string& path, const std::string& expected, const std::string& got) {
   reject(
       {.where = "load_safetensors", .argument = path, .expected = expected, .got = got, .remedy = damaged});
+}
+
+// Where the checksum's digits stand in a header. Quotation marks within strings are escaped: nothing else
+// can look like this.
+const std::string checksum_name = "crc32", checksum_before = "\"" + checksum_name + "\":\"",
+                  no_checksum = "00000000";
+
+class Checksum {
+ public:
+  void add(const void* data, size_t bytes) {
+    value_ = ::crc32_z(value_, static_cast<const unsigned char*>(data), bytes);
+  }
+  std::string digits() const {
+    char text[9];
+    std::snprintf(text, sizeof text, "%08lx", value_);
+    return text;
+  }
+
+ private:
+  unsigned long value_ = ::crc32_z(0, nullptr, 0);
+};
+
+/// The checksum of what stands before the data, whose header has zeros for its digits.
+Checksum begin_checksum(const std::string& header) {
+  Checksum checksum;
+  const uint64_t length = header.size();
+  checksum.add(&length, sizeof length);
+  checksum.add(header.data(), header.size());
+  return checksum;
 }
 
 const char* name_of(at::ScalarType type) {
@@ -100,10 +130,12 @@ Entry parse_entry(const std::string& path, const std::string& name, const json& 
 }  // namespace
 
 void save_safetensors(const std::string& path, const SafeTensors& content) {
+  OPTOTORCH_CHECK(!content.metadata.contains(checksum_name), .where = "save_safetensors",
+                  .argument = "metadata", .expected = "names other than " + checksum_name,
+                  .got = checksum_name, .remedy = "");
   json header = json::object();
-  if (!content.metadata.empty()) {
-    header["__metadata__"] = content.metadata;
-  }
+  header["__metadata__"] = content.metadata;
+  header["__metadata__"][checksum_name] = no_checksum;
   std::vector<at::Tensor> data;
   uint64_t offset = 0;
   for (const auto& [name, tensor] : content.tensors) {
@@ -116,6 +148,11 @@ void save_safetensors(const std::string& path, const SafeTensors& content) {
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // keeps the data aligned
+  auto checksum = begin_checksum(text);
+  for (const auto& tensor : data) {
+    checksum.add(tensor.const_data_ptr(), tensor.nbytes());
+  }
+  text.replace(text.find(checksum_before) + checksum_before.size(), no_checksum.size(), checksum.digits());
   write_atomically(path, [&](const std::string& temporary) {
     std::ofstream file;
     file.exceptions(std::ios::failbit | std::ios::badbit);
@@ -181,6 +218,18 @@ SafeTensors load_safetensors(const std::string& path) {
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
+  std::string checksum_of_file;
+  Checksum checksum;
+  if (const auto found = content.metadata.find(checksum_name); found != content.metadata.end()) {
+    checksum_of_file = found->second;
+    content.metadata.erase(found);
+    const auto digits = text.find(checksum_before + checksum_of_file + "\"");
+    if (digits == std::string::npos || checksum_of_file.size() != no_checksum.size()) {
+      reject_file(path, "a checksum of eight digits", "'" + checksum_of_file + "'");
+    }
+    text.replace(digits + checksum_before.size(), no_checksum.size(), no_checksum);
+    checksum = begin_checksum(text);
+  }
   uint64_t covered = 0;
   for (const auto& entry : entries) {
     if (entry.begin != covered) {
@@ -197,8 +246,15 @@ SafeTensors load_safetensors(const std::string& path) {
     if (!file) {
       reject_file(path, "the data of '" + entry.name + "'", "a shorter file");
     }
+    checksum.add(tensor.const_data_ptr(), tensor.nbytes());
     content.tensors.emplace(entry.name, std::move(tensor));
   }
+  OPTOTORCH_CHECK(checksum_of_file.empty() || checksum.digits() == checksum_of_file,
+                  .where = "load_safetensors", .argument = path,
+                  .expected = "the checksum " + checksum_of_file, .got = checksum.digits(),
+                  .remedy =
+                      "The file has changed since it was written: take a copy that has not, or, if the "
+                      "change was meant, leave out the checksum in its metadata");
   return content;
 }
 

@@ -16,12 +16,14 @@ struct SafeTensors {
   std::map<std::string, std::string> metadata;
 };
 
-/// Writes the file atomically. Throws c10::ValueError for a type that the format does not know, and if
-/// writing fails.
+/// Writes the file atomically, with a checksum among the metadata: `crc32`, the CRC-32 (of gzip and PNG) of
+/// the whole file with eight zeros in its place, in hexadecimal digits. Throws c10::ValueError for a type that
+/// the format does not know, for metadata of that name, and if writing fails.
 void save_safetensors(const std::string& path, const SafeTensors& content);
 
 /// Reads the file. Header, types, shapes and offsets are checked against each other and against the file's
-/// length before memory is taken. Throws c10::ValueError, naming the file and what is wrong.
+/// length before memory is taken; where there is a checksum, a file that has changed since is refused, down
+/// to a single bit. Throws c10::ValueError, naming the file and what is wrong.
 SafeTensors load_safetensors(const std::string& path);
 
 }  // namespace optotorch

@@ -6,6 +6,8 @@
 #include <support/temporary_folder.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 namespace optotorch {
 namespace {
@@ -50,6 +52,47 @@ TEST_F(SafetensorsTest, AFileCutAnywhereIsRejected) {
     expect_complaint({"load_safetensors", path() + ".cut"}, [&] { load_safetensors(path() + ".cut"); });
     std::filesystem::remove(path() + ".cut");
   }
+}
+
+TEST_F(SafetensorsTest, AFlippedBitIsRejectedOrChangesNothing) {
+  const SafeTensors content{{{"a", at::ones({2, 3})}, {"b", at::rand({4}, at::kDouble)}}, {{"key", "text"}}};
+  save_safetensors(path(), content);
+  std::string bytes;
+  {
+    std::ifstream file(path(), std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  int64_t rejected = 0;
+  for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+    auto flipped = bytes;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+    std::ofstream(path() + ".bit", std::ios::binary) << flipped;
+    try {
+      const auto read = load_safetensors(path() + ".bit");
+      ASSERT_EQ(read.tensors.size(), content.tensors.size()) << bit;
+      for (const auto& [name, tensor] : content.tensors) {
+        ASSERT_TRUE(read.tensors.at(name).equal(tensor)) << bit;
+      }
+      ASSERT_EQ(read.metadata.at("key"), "text") << bit;
+    } catch (const c10::ValueError&) {
+      ++rejected;
+    }
+  }
+  EXPECT_GT(rejected, static_cast<int64_t>(8 * bytes.size()) - 64) << "all but some in the checksum's name";
+}
+
+// Files of other writers, and of versions before there was one.
+TEST_F(SafetensorsTest, TheChecksumMayBeMissing) {
+  const std::string header = R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}} )";
+  const uint64_t length = header.size();
+  std::ofstream(path(), std::ios::binary).write(reinterpret_cast<const char*>(&length), sizeof length)
+      << header << "ok";
+  EXPECT_EQ(load_safetensors(path()).tensors.at("a")[1].item<int64_t>(), 'k');
+  save_safetensors(path(), load_safetensors(path()));
+  const auto read = load_safetensors(path());
+  EXPECT_EQ(read.tensors.at("a")[1].item<int64_t>(), 'k');
+  EXPECT_TRUE(read.metadata.empty());
+  EXPECT_THROW(save_safetensors(path(), {{}, {{"crc32", "00000000"}}}), c10::ValueError);
 }
 
 }  // namespace
