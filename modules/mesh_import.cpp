@@ -23,12 +23,20 @@ bool exists(const std::string& path) {
   return std::filesystem::exists(path, error);
 }
 
+/// Any real type, as float64.
+at::Tensor read_reals(const char* where, const std::string& path) {
+  const auto values = load_npy(path);
+  OPTOTORCH_CHECK(!values.is_complex() && values.scalar_type() != at::kBool, .where = where, .argument = path,
+                  .expected = "real numbers", .got = describe(values), .remedy = "");
+  return values.to(at::kDouble);
+}
+
 at::Tensor read_slots(const char* where, const std::string& path, const MeshLayout& layout) {
-  const auto slots = load_npy(path);
+  const auto slots = read_reals(where, path);
   OPTOTORCH_CHECK(slots.sizes() == at::IntArrayRef({layout.columns, layout.ports / 2}), .where = where,
                   .argument = path, .expected = c10::str("[", layout.columns, ", ", layout.ports / 2, "]"),
                   .got = describe(slots), .remedy = "Is this the right layout?");
-  const auto values = in_mesh_order(slots, layout).to(at::kDouble);
+  auto values = in_mesh_order(slots, layout);
   check_finite(where, path, values);
   return values;
 }
@@ -90,14 +98,14 @@ MeshPhases import_phases(const std::string& folder, const MeshLayout& layout, in
                   .gamma = {}};
   const auto path = file_name(folder, number, "gamma");
   if (exists(path)) {
-    const auto gamma = load_npy(path);
+    const auto gamma = read_reals(where, path);
     OPTOTORCH_CHECK(gamma.sizes() == at::IntArrayRef({layout.ports}) ||
                         gamma.sizes() == at::IntArrayRef({1, layout.ports}),
                     .where = where, .argument = path,
                     .expected = c10::str("[", layout.ports, "] or [1, ", layout.ports, "]"),
                     .got = describe(gamma), .remedy = "Is this the right layout?");
     check_finite(where, path, gamma);
-    read.gamma = gamma.flatten().to(at::kDouble);
+    read.gamma = gamma.flatten();
   }
   return read;
 }

@@ -35,6 +35,12 @@ std::string type_name(at::ScalarType type) {
       return "int32";
     case at::kLong:
       return "int64";
+    case at::kUInt16:
+      return "uint16";
+    case at::kUInt32:
+      return "uint32";
+    case at::kUInt64:
+      return "uint64";
     case at::kHalf:
       return "float16";
     case at::kBFloat16:

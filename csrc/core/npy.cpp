@@ -1,13 +1,15 @@
 #include <ATen/ATen.h>
+#include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/npy.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
-#include <filesystem>
 #include <fstream>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -16,18 +18,38 @@
 namespace optotorch {
 namespace {
 
-static_assert(std::endian::native == std::endian::little,
-              "only little-endian files are read, and data is copied as it is");
+static_assert(std::endian::native == std::endian::little, "data is written as it lies in memory");
 
-constexpr char magic[] = "\x93NUMPY";
-constexpr size_t magic_size = 6, most_dimensions = 64;
+constexpr std::string_view magic = "\x93NUMPY";
+constexpr size_t most_dimensions = 64;
+
+/// A type as NumPy spells it behind the byte order, and the bytes of a number that byte order concerns.
+struct Type {
+  std::string_view name;
+  at::ScalarType type;
+  size_t number;
+};
+constexpr std::array<Type, 14> types{{{"f8", at::kDouble, 8},
+                                      {"f4", at::kFloat, 4},
+                                      {"f2", at::kHalf, 2},
+                                      {"c16", at::kComplexDouble, 8},
+                                      {"c8", at::kComplexFloat, 4},
+                                      {"i8", at::kLong, 8},
+                                      {"i4", at::kInt, 4},
+                                      {"i2", at::kShort, 2},
+                                      {"i1", at::kChar, 1},
+                                      {"u8", at::kUInt64, 8},
+                                      {"u4", at::kUInt32, 4},
+                                      {"u2", at::kUInt16, 2},
+                                      {"u1", at::kByte, 1},
+                                      {"b1", at::kBool, 1}}};
 
 [[noreturn]] void reject_file(const std::string& path, const std::string& expected, const std::string& got) {
   reject({.where = "load_npy",
           .argument = path,
           .expected = expected,
           .got = got,
-          .remedy = "The file is damaged, or write it by numpy.save(path, array.astype('<f8'))"});
+          .remedy = "The file is damaged, or write it by numpy.save(path, numpy.asarray(array, '<f8'))"});
 }
 
 struct Header {
@@ -155,64 +177,129 @@ std::optional<uint64_t> bytes_of(const std::vector<int64_t>& shape, uint64_t byt
   return none ? 0 : bytes;
 }
 
+/// Type and byte order of `descr`: '<' little, '>' big, '=' this machine's, '|' where it does not matter.
+std::pair<Type, bool> type_of(const std::string& path, std::string_view descr) {
+  const char order = descr.empty() ? '\0' : descr.front();
+  const auto known = std::find_if(types.begin(), types.end(), [&](const Type& type) {
+    return !descr.empty() && type.name == descr.substr(1) && (order != '|' || type.number == 1);
+  });
+  if (known == types.end() || std::string_view("<>=|").find(order) == std::string_view::npos) {
+    reject_file(path, "an array of real or complex numbers or of bool, such as '<f8' or '<c16'",
+                c10::str("'", descr, "'"));
+  }
+  return {*known, order == '>'};
+}
+
+void reverse_numbers(at::Tensor& tensor, size_t width) {
+  auto* const begin = static_cast<uint8_t*>(tensor.mutable_data_ptr());
+  for (auto* number = begin; number != begin + tensor.nbytes(); number += width) {
+    std::reverse(number, number + width);
+  }
+}
+
+/// The data of a file whose type, order and shape are known to fit its length.
+at::Tensor read_values(InputFile& file, const Header& header, const Type& type, bool big_endian) {
+  auto shape = *header.shape;
+  if (*header.fortran_order) {
+    std::reverse(shape.begin(), shape.end());
+  }
+  // A bool is read as the byte it is: one that is neither 0 nor 1 must never be looked at as a bool.
+  auto tensor = at::empty(shape, type.type == at::kBool ? at::kByte : type.type);
+  if (file.read(tensor.mutable_data_ptr(), tensor.nbytes()) != tensor.nbytes()) {
+    reject_file(file.name(), c10::str(tensor.nbytes(), " bytes of data"), "a shorter file");
+  }
+  if (big_endian) {
+    reverse_numbers(tensor, type.number);
+  }
+  if (type.type == at::kBool) {
+    tensor = tensor.ne(0);
+  }
+  if (*header.fortran_order) {
+    std::vector<int64_t> backwards(shape.size());
+    std::iota(backwards.rbegin(), backwards.rend(), int64_t{0});
+    tensor = tensor.permute(backwards).contiguous();
+  }
+  return tensor;
+}
+
+/// The dictionary as Python prints it.
+std::string dictionary(const at::Tensor& tensor, std::string_view type) {
+  std::string shape;
+  for (const int64_t size : tensor.sizes()) {
+    shape += (shape.empty() ? "" : ", ") + std::to_string(size);
+  }
+  return c10::str("{'descr': '<", type, "', 'fortran_order': False, 'shape': (", shape,
+                  tensor.dim() == 1 ? ",), }" : "), }");
+}
+
 }  // namespace
 
-at::Tensor load_npy(const std::string& path) {
-  std::error_code error;
-  const bool regular = std::filesystem::is_regular_file(path, error);
-  const uint64_t file_size = regular ? std::filesystem::file_size(path, error) : 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!regular || !file || error) {
-    reject({.where = "load_npy",
-            .argument = path,
-            .expected = "a readable file",
-            .got = "none",
-            .remedy = "Check the path"});
-  }
+at::Tensor read_npy(InputFile file) {
   const auto read = [&](uint64_t count) {
     std::string bytes(count, '\0');
-    file.read(bytes.data(), static_cast<std::streamsize>(count));
-    if (!file) {
-      reject_file(path, "a whole header", c10::str("a file of ", file_size, " bytes"));
+    if (file.read(bytes.data(), count) != count) {
+      reject_file(file.name(), "a whole header", c10::str("a file of ", file.size(), " bytes"));
     }
     return bytes;
   };
-  const std::string start = read(magic_size + 2);
-  const char major = start[magic_size], minor = start[magic_size + 1];
-  if (start.compare(0, magic_size, magic) != 0 || (major != 1 && major != 2) || minor != 0) {
-    reject_file(path, "an .npy file of version 1.0 or 2.0", "something else");
+  const std::string start = read(magic.size() + 2);
+  const char major = start[magic.size()], minor = start[magic.size() + 1];
+  if (!start.starts_with(magic) || major < 1 || major > 3 || minor != 0) {
+    reject_file(file.name(), "an .npy file of version 1.0, 2.0 or 3.0", "something else");
   }
   const uint64_t length_size = major == 1 ? 2 : 4;
   uint64_t length = 0;
   for (const char byte : read(length_size)) {
     length = (length >> 8) | (static_cast<uint64_t>(static_cast<uint8_t>(byte)) << (8 * (length_size - 1)));
   }
-  const uint64_t before = start.size() + length_size;
-  if (length > file_size - before) {
-    reject_file(path, c10::str("a header within the file's ", file_size, " bytes"),
+  if (length > file.left()) {
+    reject_file(file.name(), c10::str("a header within the file's ", file.size(), " bytes"),
                 c10::str("a header of ", length, " bytes"));
   }
   const auto text = read(length);
-  const auto header = HeaderParser(path, text).parse();
-  if (*header.type != "<f8" && *header.type != "<f4") {
-    reject_file(path, "'<f8' or '<f4', little-endian float64 or float32", "'" + *header.type + "'");
-  }
-  if (*header.fortran_order) {
-    reject_file(path, "C order", "Fortran order");
-  }
-  const auto bytes = bytes_of(*header.shape, *header.type == "<f8" ? 8 : 4);
-  if (!bytes || *bytes != file_size - before - length) {
-    reject_file(path,
+  const auto header = HeaderParser(file.name(), text).parse();
+  const auto [type, big_endian] = type_of(file.name(), *header.type);
+  const auto bytes = bytes_of(*header.shape, c10::elementSize(type.type));
+  if (!bytes || *bytes != file.left()) {
+    reject_file(file.name(),
                 c10::str(bytes ? c10::str(*bytes, " bytes") : "a file beyond any memory",
                          " of data for the shape ", at::IntArrayRef(*header.shape)),
-                c10::str(file_size - before - length, " bytes"));
+                c10::str(file.left(), " bytes"));
   }
-  auto tensor = at::empty(*header.shape, *header.type == "<f8" ? at::kDouble : at::kFloat);
-  file.read(static_cast<char*>(tensor.mutable_data_ptr()), static_cast<std::streamsize>(*bytes));
-  if (!file) {
-    reject_file(path, c10::str(*bytes, " bytes of data"), "a shorter file");
+  return read_values(file, header, type, big_endian);
+}
+
+at::Tensor load_npy(const std::string& path) {
+  return read_npy(open_regular_file(path, "load_npy"));
+}
+
+void save_npy(const std::string& path, const at::Tensor& tensor) {
+  const auto known = std::find_if(types.begin(), types.end(), [&](const Type& type) {
+    return tensor.defined() && type.type == tensor.scalar_type();
+  });
+  OPTOTORCH_CHECK(known != types.end() && known->number >= 4 &&
+                      (tensor.is_floating_point() || tensor.is_complex()) && !tensor.is_meta(),
+                  .where = "save_npy", .argument = path,
+                  .expected = "a tensor of float32, float64, complex64 or complex128",
+                  .got = describe(tensor), .remedy = "Convert it by to(torch::kFloat64)");
+  const auto data = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous();
+  std::string header = dictionary(data, known->name);
+  // numpy.save leaves room for the first size to grow to 21 digits, and begins the data at a multiple of 64.
+  if (data.dim() > 0) {
+    header.append(21 - std::to_string(data.size(0)).size(), ' ');
   }
-  return tensor;
+  constexpr size_t alignment = 64, before = magic.size() + 4;
+  header.append(alignment - (before + header.size() + 1) % alignment, ' ');
+  header += '\n';
+  write_atomically(path, [&](const std::string& temporary) {
+    std::ofstream file;
+    file.exceptions(std::ios::failbit | std::ios::badbit);
+    file.open(temporary, std::ios::binary);
+    file << magic << '\1' << '\0' << static_cast<char>(header.size() & 0xFF)
+         << static_cast<char>(header.size() >> 8) << header;
+    file.write(static_cast<const char*>(data.const_data_ptr()), static_cast<std::streamsize>(data.nbytes()));
+    file.close();
+  });
 }
 
 }  // namespace optotorch

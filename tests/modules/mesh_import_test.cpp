@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <optotorch/core/npy.h>
 #include <optotorch/modules/mesh_import.h>
 #include <support/mesh_cases.h>
 #include <support/npy_files.h>
@@ -149,6 +150,8 @@ TEST_F(MeshImportTest, WrongFilesAreRejected) {
   slots[1][1] = -1.5;
   write("splitters", 0, "splitter_right", slots);
   rejects("splitters/mesh0_splitter_right.npy", "[-1, 1]");
+  save_npy(folder("phases") + "/mesh0_theta.npy", at::zeros({6, 3}, at::kComplexFloat));
+  rejects("phases/mesh0_theta.npy", "real numbers, got complex64 [6, 3]");
   folder_.write("phases/mesh0_theta.npy", {1, 2, 3});
   rejects("phases/mesh0_theta.npy", "load_npy");
   for (const std::string name : {"splitters/mesh0_splitter_left.npy", "splitters/mesh1_splitter_right.npy",
