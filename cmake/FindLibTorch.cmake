@@ -1,7 +1,8 @@
 # Finds LibTorch and defines the target LibTorch::LibTorch.
 #
-# Looked for in this order: Torch_DIR or CMAKE_PREFIX_PATH (variables of CMake or of the environment); the LibTorch that
-# an installed OptoTorch was built with; the `torch` of the active python3; the virtual environment of tools/setup.sh.
+# Looked for in this order: Torch_DIR or CMAKE_PREFIX_PATH (variables of CMake or of the environment); for an installed
+# OptoTorch the LibTorch that it was built with, then one beside its prefix; the `torch` of the active python3; the
+# virtual environment of tools/setup.sh.
 # The CPU libraries are linked by name instead of through find_package(Torch), which insists on the CUDA toolkit when
 # LibTorch was built for CUDA.
 
@@ -17,7 +18,7 @@ find_path(LibTorch_ROOT_DIR NAMES include/torch/csrc/api/include/torch/torch.h
           HINTS ${_optotorch_torch_hints}
           PATH_SUFFIXES libtorch torch NO_CMAKE_SYSTEM_PATH)
 find_path(LibTorch_ROOT_DIR NAMES include/torch/csrc/api/include/torch/torch.h
-          PATHS "${OptoTorch_BUILT_WITH_LIBTORCH_DIR}" NO_DEFAULT_PATH)
+          PATHS ${OptoTorch_LIBTORCH_GUESSES} NO_DEFAULT_PATH)
 if(NOT LibTorch_ROOT_DIR)
   find_program(LibTorch_PYTHON NAMES python3)
   if(LibTorch_PYTHON)

@@ -52,6 +52,24 @@ function(optotorch_layer name)
   set_property(GLOBAL APPEND PROPERTY OPTOTORCH_PRIVATE_LIBRARIES ${LAYER_PRIVATE_LIBRARIES})
 endfunction()
 
+# optotorch_install_rpath(TARGET DESTINATION): where what is installed in DESTINATION looks for the libraries. Their
+# folder is named relative to its own, so that the prefix can be moved. LibTorch belongs to someone else and is looked
+# for where it was when this was built, then beside the prefix, as in a site-packages that holds both.
+function(optotorch_install_rpath target destination)
+  cmake_path(ABSOLUTE_PATH destination BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX} NORMALIZE OUTPUT_VARIABLE here)
+  cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_LIBDIR BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX} NORMALIZE OUTPUT_VARIABLE libraries)
+  set(beside_prefix ${CMAKE_INSTALL_PREFIX}/../torch/lib)
+  foreach(folder libraries beside_prefix)
+    cmake_path(RELATIVE_PATH ${folder} BASE_DIRECTORY ${here})
+  endforeach()
+  set(rpath "$ORIGIN/${libraries}")
+  if(libraries STREQUAL ".")
+    set(rpath "$ORIGIN")
+  endif()
+  set_target_properties(${target} PROPERTIES
+                        INSTALL_RPATH "${rpath};${LibTorch_ROOT_DIR}/lib;$ORIGIN/${beside_prefix}")
+endfunction()
+
 # optotorch_library(NAME LAYERS ...): links the layers into the shared library NAME and makes it installable.
 function(optotorch_library target)
   cmake_parse_arguments(LIBRARY "" "" "LAYERS" ${ARGN})
@@ -60,8 +78,8 @@ function(optotorch_library target)
   add_library(OptoTorch::${target} ALIAS ${target})
   # Until 1.0 a minor version may break the binary interface.
   set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION}
-                                             SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
-                                             INSTALL_RPATH "$ORIGIN;${LibTorch_ROOT_DIR}/lib")
+                                             SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  optotorch_install_rpath(${target} ${CMAKE_INSTALL_LIBDIR})
   if(LibTorch_OpenMP_LIBRARY)
     set(openmp_library ${LibTorch_OpenMP_LIBRARY})
   else()
