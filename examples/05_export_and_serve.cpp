@@ -30,7 +30,7 @@ using namespace optotorch;
 constexpr auto serve = R"(import gzip, sys
 import torch
 
-model = torch.jit.load(sys.argv[1])
+model = torch.jit.load(sys.argv[1])  # a .pt file is a program: load none that you would not run
 with gzip.open(sys.argv[2]) as file:
     pixels = torch.frombuffer(bytearray(file.read()[16:]), dtype=torch.uint8)
 images = pixels.reshape(-1, 1, 28, 28)[:20] / 255
@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
             << "/MNIST/raw/t10k-images-idx3-ubyte.gz\n\n"
             << serve;
 
-  // The same from C++, with a batch of another size.
+  // The same from C++, with a batch of another size. Here, too, loading a file is running it.
   auto served = torch::jit::load(out + "/model.pt");
   const auto one = served.forward({images.narrow(0, 3, 1)}).toTensor();
   return torch::allclose(one, net->forward(images).narrow(0, 3, 1), 1e-4, 1e-5) ? 0 : 1;

@@ -6,6 +6,9 @@
 MODEL.pt is TorchScript, as `optotorch export` writes it. EXAMPLES.safetensors holds input_0, output_0, input_1,
 output_1, ...: batches of any sizes and the network's outputs for them. Needs torch and nothing else.
 
+A .pt file is a program, which runs as soon as it is loaded: check only what you would run. `optotorch info MODEL.pt`
+looks at one without running it.
+
 Ends with 0 if every output agrees (float64 exactly, float32 to 1e-6 of the largest output), 1 if one does not, and 2
 if a file cannot be read.
 """
