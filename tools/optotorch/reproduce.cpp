@@ -1,21 +1,17 @@
-#include <fcntl.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "optotorch/command.h"
+#include "optotorch/folder_lock.h"
 #include "optotorch/versions.h"
 #include "optotorch/words.h"
 #include "recipes/page.h"
@@ -38,50 +34,28 @@ json to_json(const RecipeRow& row) {
   return object;
 }
 
-/// The folder, made if absent, with its log open and locked while this lives: one recipe at a time works in
-/// it.
+/// The folder, made if absent, whose log begins with the recipe's name: one recipe at a time works in it.
 class OutputFolder {
  public:
-  OutputFolder(const Recipe& recipe, const std::string& folder) {
-    OPTOTORCH_CHECK(!folder.empty(), .where = "optotorch", .argument = "--out",
-                    .expected = "a folder for the runs", .got = "none", .remedy = "Give --out DIR");
-    std::error_code error;
-    fs::create_directories(folder, error);
+  OutputFolder(const Recipe& recipe, const std::string& folder) : lock_(folder, "another reproduce") {
     const std::string path = folder + "/log.txt", mark = "reproduce " + recipe.name;
     std::ifstream before(path);
     std::string first;
     std::getline(before, first);
-    const bool empty = !error && (fs::is_empty(folder, error) || (first.empty() && only_log(folder)));
-    OPTOTORCH_CHECK(error || empty || first == mark, .where = "optotorch", .argument = "--out",
+    const std::vector<std::string> files{"log.txt", recipe.name + ".json", "index.html"};
+    OPTOTORCH_CHECK(first == mark || (first.empty() && lock_.is_empty_but_for({"log.txt"}, files)),
+                    .where = "optotorch", .argument = "--out",
                     .expected = "a new or empty folder, or one in which this recipe began",
                     .got = folder + (first.starts_with("reproduce ") ? ", which holds '" + first + "'" : ""),
                     .remedy = "Choose another folder");
-    file_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    OPTOTORCH_CHECK(file_ >= 0, .where = "optotorch", .argument = "--out",
-                    .expected = "a folder that can be made and written to",
-                    .got = folder + ": " + std::strerror(errno), .remedy = "Choose another place");
-    OPTOTORCH_CHECK(::flock(file_, LOCK_EX | LOCK_NB) == 0, .where = "optotorch", .argument = "--out",
-                    .expected = "a folder in which nothing is at work",
-                    .got = folder + ", in which another reproduce is running", .remedy = "Wait for its end");
+    lock_.remove_parts(files);
     if (first.empty()) {
-      const std::string line = mark + "\n";
-      OPTOTORCH_CHECK(::write(file_, line.data(), line.size()) == static_cast<ssize_t>(line.size()),
-                      .where = "optotorch", .argument = path, .expected = "room on the disk",
-                      .got = std::strerror(errno), .remedy = "Choose another folder");
+      write_text_atomically(path, mark + "\n");
     }
   }
-  ~OutputFolder() { ::close(file_); }
-  OutputFolder(const OutputFolder&) = delete;
-  OutputFolder& operator=(const OutputFolder&) = delete;
 
  private:
-  static bool only_log(const std::string& folder) {
-    const fs::directory_iterator entries(folder);
-    return std::all_of(begin(entries), end(entries),
-                       [](const fs::directory_entry& entry) { return entry.path().filename() == "log.txt"; });
-  }
-
-  int file_ = -1;
+  FolderLock lock_;
 };
 
 /// " --dataset mnist ...": what was said of the recipe's own options.

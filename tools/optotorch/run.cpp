@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 
+#include "optotorch/folder_lock.h"
 #include "optotorch/presets.h"
 #include "optotorch/rules.h"
 #include "optotorch/run_data.h"
@@ -24,29 +25,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// log.txt may be there before the run, and a kill may leave a part of config.json.
-bool holds_something(const std::string& folder) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename();
-    if (name != "log.txt" && !name.starts_with("config.json.part")) {
-      return true;
-    }
-  }
-  return false;
+constexpr auto config_name = "config.json", vocabulary_name = "vocabulary.txt",
+               checkpoint_name = "checkpoint.safetensors", metrics_name = "metrics.jsonl",
+               export_name = "model.pt";
+
+/// What a run writes.
+std::vector<std::string> run_files() {
+  return {config_name, vocabulary_name, checkpoint_name, metrics_name, export_name};
 }
 
-/// The folder is new, empty, or holds this very run and may be continued.
-void require_place(const RunConfig& config, const RunOptions& options) {
+/// The settings of the run that is to be trained in a locked folder: it is new, empty, or holds that run and
+/// may be continued.
+RunConfig settle(const RunConfig& said, const RunOptions& options, const FolderLock& lock) {
   const std::string& folder = options.folder;
-  std::error_code error;
-  if (!fs::exists(folder, error) || (fs::is_directory(folder, error) && !holds_something(folder))) {
-    return;
+  if (!holds_config(folder) && lock.is_empty_but_for({"log.txt"}, run_files())) {
+    return resolve(said);
   }
   OPTOTORCH_CHECK(options.resume, .where = "optotorch", .argument = "--out",
                   .expected = "a new or empty folder", .got = folder,
                   .remedy = "Continue the run in it with --resume, or choose another folder");
-  require_same_run(config, folder);
+  return continued(said, options.given, folder);
 }
 
 /// What the first measurement would complain of when the folder is made already.
@@ -62,20 +60,32 @@ void require_taps(const HybridImpl& model, const RunConfig& config, bool identif
                   .remedy = "Without taps there are the rules 'dat-output' and 'pat-output'");
 }
 
-/// Writes what a new run begins with.
-void begin_folder(const RunConfig& config, const std::string& vocabulary, const std::string& folder) {
-  std::error_code error;
-  if (holds_something(folder)) {
-    return;
+/// What a new run begins with. If the run ends before its first checkpoint, by an error, it goes again.
+class Beginning {
+ public:
+  explicit Beginning(const std::string& folder) : folder_(folder) {}
+  Beginning(const Beginning&) = delete;
+  Beginning& operator=(const Beginning&) = delete;
+  ~Beginning() {
+    std::error_code ignored;
+    if (written_ && !fs::exists(folder_ + "/" + checkpoint_name, ignored)) {
+      fs::remove(folder_ + "/" + config_name, ignored);
+      fs::remove(folder_ + "/" + vocabulary_name, ignored);
+    }
   }
-  fs::create_directories(folder, error);
-  OPTOTORCH_CHECK(!error, .where = "optotorch", .argument = "--out", .expected = "a folder that can be made",
-                  .got = folder + ": " + error.message(), .remedy = "Choose another place");
-  if (!vocabulary.empty()) {
-    write_text_atomically(vocabulary_path(folder), vocabulary);
+
+  void write(const RunConfig& config, const std::string& vocabulary) {
+    written_ = true;
+    if (!vocabulary.empty()) {
+      write_text_atomically(folder_ + "/" + vocabulary_name, vocabulary);
+    }
+    save_config(config, folder_);
   }
-  save_config(config, folder);
-}
+
+ private:
+  const std::string& folder_;
+  bool written_ = false;
+};
 
 /// What knows the errors of simulated chips.
 std::optional<TrueGradient> true_gradient(RunConfig config) {
@@ -115,13 +125,19 @@ std::shared_ptr<torch::optim::Optimizer> make_optimizer(const HybridImpl& model,
 
 }  // namespace
 
-FitResult train_run(RunConfig config, const RunOptions& options) {
+FitResult train_run(const RunConfig& said, const RunOptions& options) {
+  const FolderLock lock(options.folder, "another training");
+  RunConfig config = settle(said, options, lock);
+  const bool is_new = !holds_config(options.folder);
+  lock.remove_parts(run_files());
   use_settings(config);
   const auto& preset = find_preset(config.model);
   const auto data = load_data(config);
   const auto& train = *data.train;
+  OPTOTORCH_CHECK(is_new || config.classes == data.classes, .where = "optotorch", .argument = "--data-root",
+                  .expected = c10::str("data of ", config.classes, " classes, as the run began with"),
+                  .got = c10::str(data.classes, " in ", config.data_root), .remedy = "");
   config.classes = data.classes;
-  require_place(config, options);
 
   auto model = make_network(config);
   if (!config.start.empty()) {
@@ -136,9 +152,15 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
   const bool identifies =
       config.laboratory.identify > 0 && !(options.resume && keeps_corrections(options.folder));
   require_taps(*model, config, identifies);
-  begin_folder(config, data.vocabulary, options.folder);  // what was asked for is there
+  Beginning beginning(options.folder);
+  if (is_new) {
+    beginning.write(config, data.vocabulary);
+  }
   if (!data.vocabulary.empty()) {
     require_vocabulary(options.folder, data.vocabulary);
+  }
+  if (!is_new && !is_same(config, load_config(options.folder))) {
+    save_config(config, options.folder);
   }
   if (identifies) {
     identify_errors(*model, train, config.laboratory, config.seed);
@@ -158,14 +180,14 @@ FitResult train_run(RunConfig config, const RunOptions& options) {
                       .truth(options.alignment ? true_gradient(config) : std::nullopt));
   auto result = trainer.fit(train, data.validation.get(), data.test.get());
   if (!result.interrupted && preset.deployable) {
-    export_torchscript(model, example_input(config, 2), options.folder + "/model.pt");
+    export_torchscript(model, example_input(config, 2), options.folder + "/" + export_name);
   }
   return result;
 }
 
 std::vector<EpochReport> load_metrics(const std::string& folder) {
   std::vector<EpochReport> epochs;
-  std::ifstream file(folder + "/metrics.jsonl");
+  std::ifstream file(folder + "/" + metrics_name);
   for (std::string line; std::getline(file, line);) {
     epochs.push_back(EpochReport::from_json(line));
   }

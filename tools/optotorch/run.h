@@ -5,6 +5,7 @@
 #include <optotorch/trainers/trainer.h>
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,16 +17,19 @@ namespace optotorch::tools {
 struct RunOptions {
   std::string folder;
   bool resume = false;
+  std::set<std::string> given = {};  ///< options of `train` that the user gave, "--lr"
   bool alignment = false;
   bool progress = true;
   double checkpoint_seconds = 30;
   int64_t checkpoint_steps = 0;
 };
 
-/// Trains what a resolved configuration says and writes config.json, metrics.jsonl, the checkpoint and
-/// model.pt to the folder. Throws c10::ValueError if the folder holds something (but log.txt) and `resume` is
-/// false, or holds another run.
-FitResult train_run(RunConfig config, const RunOptions& options);
+/// Trains what is said (see `resolve`) and writes config.json, metrics.jsonl, the checkpoint and model.pt to
+/// the folder; with `resume` it goes on with the run in it (see `continued`). One process at a time works in
+/// a folder. Throws c10::ValueError if the folder holds something (but log.txt) and `resume` is false, if it
+/// holds another run, or if another training is at work in it. What fails before the first checkpoint of a
+/// new run leaves nothing behind.
+FitResult train_run(const RunConfig& said, const RunOptions& options);
 
 /// The epochs of a run so far; none if it has no log. Throws c10::ValueError if the log is damaged.
 std::vector<EpochReport> load_metrics(const std::string& folder);

@@ -6,6 +6,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/core/json.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <cmath>
@@ -17,12 +18,14 @@
 
 #include "optotorch/presets.h"
 #include "optotorch/rules.h"
+#include "optotorch/run_data.h"
 #include "optotorch/versions.h"
 #include "optotorch/words.h"
 
 namespace optotorch::tools {
 namespace {
 
+namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
 
 std::string config_path(const std::string& folder) {
@@ -127,6 +130,53 @@ void require_fitting_data(const RunConfig& config, const Preset& preset) {
                   .got = "'" + config.dataset + "', which is images", .remedy = "");
 }
 
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const auto whole = fs::absolute(path, error).lexically_normal();
+  if (path.empty() || error) {
+    return path;
+  }
+  return whole.has_filename() ? whole : whole.parent_path();  // "data/" is "data"
+}
+
+/// Places that mean the same in every folder.
+RunConfig with_absolute_paths(RunConfig config, const Preset& preset) {
+  const auto names = dataset_names();
+  if (preset.text && std::find(names.begin(), names.end(), config.dataset) == names.end()) {
+    config.dataset = absolute(config.dataset);
+  }
+  config.data_root = absolute(config.data_root);
+  config.start = absolute(config.start);
+  std::vector<std::string> errors;
+  for (const auto& folder : split_at_commas(config.laboratory.errors)) {
+    errors.push_back(absolute(folder));
+  }
+  config.laboratory.errors = c10::Join(",", errors);
+  auto& instrument = config.laboratory.instrument;
+  const std::string local = "unix:";
+  if (instrument.starts_with(local)) {
+    const auto place = absolute(instrument.substr(local.size()));
+    constexpr size_t longest = sizeof(sockaddr_un::sun_path) - 1;
+    instrument = place.size() <= longest ? local + place : instrument;
+  }
+  return config;
+}
+
+/// config.json holds Unicode alone.
+void require_unicode(const RunConfig& config) {
+  each_setting(config, [](const char*, const char* option, const auto& value) {
+    try {
+      json(value).dump();
+    } catch (const json::exception&) {
+      reject({.where = "optotorch",
+              .argument = option,
+              .expected = "a text in UTF-8, which config.json can hold",
+              .got = "other bytes",
+              .remedy = "Give the file or folder another name, or a link with one"});
+    }
+  });
+}
+
 json settings(const RunConfig& config) {
   json result;
   each_setting(config, [&](const char* name, const char*, const auto& value) { result[name] = value; });
@@ -136,9 +186,11 @@ json settings(const RunConfig& config) {
 }  // namespace
 
 RunConfig resolve(RunConfig config) {
+  require_unicode(config);
   const auto& preset = find_preset(config.model);
   config.dataset = config.dataset.empty() ? preset.dataset : config.dataset;
   require_fitting_data(config, preset);
+  config = with_absolute_paths(std::move(config), preset);
   if (preset.make_in == nullptr) {
     require_no_laboratory(config);
   } else {
@@ -191,24 +243,64 @@ RunConfig load_config(const std::string& folder) {
   OPTOTORCH_CHECK(std::filesystem::exists(path, ignored), .where = "optotorch", .argument = "RUN",
                   .expected = "a folder with config.json", .got = folder,
                   .remedy = "optotorch train --out RUN makes one");
+  const auto damaged = [&path](const std::string& why) {
+    reject({.where = "optotorch",
+            .argument = path,
+            .expected = "a run's configuration",
+            .got = why,
+            .remedy = "The file is damaged"});
+  };
   const nlohmann::json object =
       load_json(path, "optotorch", path, "a run's configuration", "The file is damaged");
+  RunConfig config;
   try {
-    RunConfig config;
     each_setting(config, [&](const char* name, const char*, auto& value) {
       if (object.contains(name) || is_early(name)) {
         object.at(name).get_to(value);
       }
     });
-    config.matmul = config.matmul.empty() ? "highest" : config.matmul;  // older runs had no other
-    return config;
   } catch (const nlohmann::json::exception& error) {
-    reject({.where = "optotorch",
-            .argument = path,
-            .expected = "a run's configuration",
-            .got = json_complaint(error),
-            .remedy = "The file is damaged"});
+    damaged(json_complaint(error));
   }
+  config.matmul = config.matmul.empty() ? "highest" : config.matmul;  // older runs had no other
+  try {
+    config = resolve(config);
+  } catch (const c10::ValueError& error) {
+    damaged(error.msg());
+  }
+  return config;
+}
+
+bool holds_config(const std::string& folder) {
+  std::error_code ignored;
+  return fs::exists(config_path(folder), ignored);
+}
+
+RunConfig continued(RunConfig said, const std::set<std::string>& given, const std::string& folder) {
+  RunConfig config = load_config(folder);
+  said.model = given.contains("--model") ? said.model : config.model;
+  require_unicode(said);
+  said = with_absolute_paths(std::move(said), find_preset(said.model));
+  const json before = settings(config);
+  each_setting(said, [&](const std::string& name, const char* option, const auto& value) {
+    const bool may_change = name == "epochs" || name == "data_root";
+    OPTOTORCH_CHECK(
+        option == nullptr || !given.contains(option) || may_change || before.at(name) == json(value),
+        .where = "optotorch", .argument = option,
+        .expected = before.at(name).dump() + ", the " + name + " in " + config_path(folder),
+        .got = json(value).dump(), .remedy = "Leave it out, or begin another run");
+  });
+  if (given.contains("--epochs")) {
+    OPTOTORCH_CHECK(said.epochs >= config.epochs, .where = "optotorch", .argument = "--epochs",
+                    .expected = c10::str("at least ", config.epochs, ", as in ", config_path(folder)),
+                    .got = std::to_string(said.epochs),
+                    .remedy = "A run can be made longer, and not shorter");
+    config.epochs = said.epochs;
+  }
+  if (given.contains("--data-root")) {
+    config.data_root = said.data_root;
+  }
+  return resolve(config);
 }
 
 std::vector<std::string> train_arguments(const RunConfig& config) {
@@ -226,6 +318,10 @@ std::vector<std::string> train_arguments(const RunConfig& config) {
     }
   });
   return arguments;
+}
+
+bool is_same(const RunConfig& a, const RunConfig& b) {
+  return settings(a) == settings(b);
 }
 
 void require_same_run(const RunConfig& config, const std::string& folder) {

@@ -3,6 +3,7 @@
 // The settings of a run: what `optotorch train` is told, and what stands in config.json.
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,14 +30,24 @@ struct RunConfig {
   Laboratory laboratory = {};
 };
 
-/// Fills in the preset's values and the number of threads. Throws c10::ValueError for unknown names and for
-/// values out of their ranges.
+/// Fills in the preset's values and the number of threads, and makes places absolute. Throws c10::ValueError
+/// for unknown names and for values out of their ranges.
 RunConfig resolve(RunConfig config);
 
 /// Writes config.json: the configuration and the versions that it runs with.
 void save_config(const RunConfig& config, const std::string& folder);
-/// Throws c10::ValueError, naming the file, if it is missing or damaged.
+/// A resolved configuration. Throws c10::ValueError, naming the file, if it is missing or damaged.
 RunConfig load_config(const std::string& folder);
+/// Whether there is a config.json.
+bool holds_config(const std::string& folder);
+
+/// The settings with which the run in `folder` goes on: its own. Of what is `said`, only the options that
+/// were `given` ("--lr") count: more epochs make the run longer, another data root says where the data lie
+/// now. Throws c10::ValueError if anything else contradicts the run.
+RunConfig continued(RunConfig said, const std::set<std::string>& given, const std::string& folder);
+
+/// Whether all settings agree.
+bool is_same(const RunConfig& a, const RunConfig& b);
 
 /// Sets the threads and the precision of matrix products that a resolved configuration says.
 void use_settings(const RunConfig& config);

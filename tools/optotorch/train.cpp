@@ -1,5 +1,6 @@
 #include <c10/util/StringUtil.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,8 +11,43 @@
 #include "optotorch/rules.h"
 #include "optotorch/run.h"
 #include "optotorch/run_data.h"
+#include "optotorch/words.h"
 
 namespace optotorch::tools {
+namespace {
+
+std::set<std::string> given_options(const CLI::App& command) {
+  std::set<std::string> given;
+  for (const auto* option : command.get_options()) {
+    for (const auto& name : option->count() > 0 ? option->get_lnames() : std::vector<std::string>()) {
+      given.insert("--" + name);
+    }
+  }
+  return given;
+}
+
+/// What a shell understands as the command that continues an interrupted run as this one ran.
+std::string command_to_go_on(const RunOptions& options) {
+  std::vector<std::string> words{program_invocation_name, "train", "--out", options.folder, "--resume"};
+  if (options.alignment) {
+    words.emplace_back("--alignment");
+  }
+  if (options.given.contains("--checkpoint-seconds")) {
+    words.insert(words.end(), {"--checkpoint-seconds", c10::str(options.checkpoint_seconds)});
+  }
+  if (options.given.contains("--checkpoint-steps")) {
+    words.insert(words.end(), {"--checkpoint-steps", std::to_string(options.checkpoint_steps)});
+  }
+  if (!options.progress) {
+    words.emplace_back("--quiet");
+  }
+  for (auto& word : words) {
+    word = shell_word(word);
+  }
+  return c10::Join(" ", words);
+}
+
+}  // namespace
 
 void add_train(CLI::App& app) {
   auto* command = app.add_subcommand("train", "Train a network and write a RUN folder");
@@ -72,7 +108,9 @@ void add_train(CLI::App& app) {
                     "Its numerical model (rules dat-..., in-silico; defaults: the network's)");
   command->add_option("--out", options->folder, "RUN folder; must be new, or continued with --resume")
       ->required();
-  command->add_flag("--resume", options->resume, "Continue the run in --out from its checkpoint");
+  command->add_flag(
+      "--resume", options->resume,
+      "Continue the run in --out from its checkpoint, with its settings; a larger --epochs makes it longer");
   command->add_flag("--alignment", options->alignment,
                     "Log, each epoch, the cosine between the rule's update and the true gradient");
   command
@@ -86,16 +124,16 @@ void add_train(CLI::App& app) {
       ->capture_default_str();
   command->add_flag_callback(
       "--quiet", [options] { options->progress = false; }, "No progress on standard error");
-  command->callback([config, options] {
-    const auto result = train_run(resolve(*config), *options);
+  command->callback([config, options, command] {
+    options->given = given_options(*command);
+    const auto result = train_run(*config, *options);
     if (options->resume) {
       std::printf(result.resumed ? "continued from %s/checkpoint.safetensors\n"
                                  : "no checkpoint in %s yet: began at the beginning\n",
                   options->folder.c_str());
     }
     if (result.interrupted) {
-      std::printf("interrupted; continue with: optotorch train ... --out %s --resume\n",
-                  options->folder.c_str());
+      std::printf("interrupted; continue with: %s\n", command_to_go_on(*options).c_str());
       throw CLI::RuntimeError(interrupted_exit_code);
     }
     const auto& last = result.epochs.back();

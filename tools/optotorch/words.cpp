@@ -3,6 +3,7 @@
 #include <optotorch/core/check.h>
 
 #include <algorithm>
+#include <cctype>
 #include <sstream>
 
 namespace optotorch::tools {
@@ -14,6 +15,21 @@ std::vector<std::string> split_at_commas(const std::string& text) {
     parts.push_back(part);
   }
   return parts;
+}
+
+std::string shell_word(const std::string& word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char letter) {
+    return std::isalnum(letter) != 0 ||
+           std::string("_-+=/.,:@%").find(static_cast<char>(letter)) != std::string::npos;
+  });
+  if (plain) {
+    return word;
+  }
+  std::string quoted = "'";
+  for (const char letter : word) {
+    quoted += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+  }
+  return quoted + "'";
 }
 
 void reject_word(const char* where, const char* argument, const std::string& word,

@@ -10,6 +10,9 @@ namespace optotorch::tools {
 /// "a,b": a and b.
 std::vector<std::string> split_at_commas(const std::string& text);
 
+/// A word as a shell reads it: in quotes where it must be.
+std::string shell_word(const std::string& word);
+
 /// Throws c10::ValueError that lists the known words and says which is the nearest.
 [[noreturn]] void reject_word(const char* where, const char* argument, const std::string& word,
                               const std::vector<std::string>& known);

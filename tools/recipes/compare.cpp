@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "optotorch/command.h"
+#include "optotorch/folder_lock.h"
 #include "optotorch/presets.h"
 #include "optotorch/run.h"
 #include "optotorch/run_data.h"
@@ -27,6 +28,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t quick_samples = 1000;
 constexpr size_t shown_log_lines = 5;
+constexpr double seconds_to_end = 60;         // of a training that was asked to
 constexpr double seconds_between_lines = 60;  // of progress, where there is no terminal
 
 RunConfig configure(const System& system, const RecipeOptions& options, int64_t seed) {
@@ -146,6 +148,8 @@ class Watcher : public JobWatcher {
     for (const auto& job : open_) {
       std::error_code error;
       fs::create_directories(job.run->folder, error);  // if it fails, opening the log says why
+      // A training of a killed recipe has yet to end.
+      const FolderLock free(job.run->folder, "another training", seconds_to_end);
     }
   }
 
