@@ -88,6 +88,16 @@ size_t InputFile::read(void* to, size_t count) {
   return done;
 }
 
+std::string InputFile::rest() {
+  const uint64_t count = left();
+  std::string bytes(count, '\0');
+  const size_t came = read(bytes.data(), count);
+  OPTOTORCH_CHECK(came == count, .where = "reading", .argument = name_,
+                  .expected = c10::str("another ", count, " bytes"), .got = std::to_string(came),
+                  .remedy = "");
+  return bytes;
+}
+
 void InputFile::seek(uint64_t position) {
   position_ = std::min(position, size_);
 }

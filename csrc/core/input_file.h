@@ -31,6 +31,9 @@ class InputFile {
   /// Reads up to `count` bytes; fewer come only at the end. Throws c10::ValueError on an input error.
   size_t read(void* to, size_t count);
 
+  /// All that is still to come. Throws as read() does, and if the file has become shorter.
+  std::string rest();
+
   /// Goes to a byte, counted from 0 at the beginning; position <= size().
   void seek(uint64_t position);
 

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -169,33 +168,26 @@ void save_safetensors(const std::string& path, const SafeTensors& content) {
 }
 
 SafeTensors load_safetensors(const std::string& path) {
-  std::error_code error;
-  const auto file_size =
-      std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file || error) {
-    reject({.where = "load_safetensors",
-            .argument = path,
-            .expected = "a readable file",
-            .got = "none",
-            .remedy = "Check the path"});
-  }
+  return read_safetensors(open_regular_file(path, "load_safetensors"));
+}
+
+SafeTensors read_safetensors(InputFile file) {
+  const std::string& path = file.name();
   uint64_t length = 0;
-  file.read(reinterpret_cast<char*>(&length), sizeof length);
-  if (!file || length > largest_header || length > file_size - sizeof length) {
-    reject_file(path, "a header within the file's " + std::to_string(file_size) + " bytes",
-                file ? "a header of " + std::to_string(length) + " bytes" : "a shorter file");
+  if (file.read(&length, sizeof length) != sizeof length || length > largest_header || length > file.left()) {
+    reject_file(
+        path, "a header within the file's " + std::to_string(file.size()) + " bytes",
+        file.size() >= sizeof length ? "a header of " + std::to_string(length) + " bytes" : "a shorter file");
   }
   std::string text(length, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(length));
-  if (!file) {
+  if (file.read(text.data(), length) != length) {
     reject_file(path, "a JSON object as header", "a shorter file");
   }
   const json header = parse_json(text, "load_safetensors", path, "a JSON object as header", damaged);
   if (!header.is_object()) {
     reject_file(path, "a JSON object as header", header.type_name());
   }
-  const uint64_t data_size = file_size - sizeof length - length;
+  const uint64_t data_size = file.left();
 
   SafeTensors content;
   std::vector<Entry> entries;
@@ -241,12 +233,18 @@ SafeTensors load_safetensors(const std::string& path) {
     reject_file(path, std::to_string(covered) + " bytes of data", std::to_string(data_size));
   }
   for (const auto& entry : entries) {
-    auto tensor = at::empty(entry.shape, entry.type);
-    file.read(static_cast<char*>(tensor.mutable_data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
-    if (!file) {
+    // A bool is read as the byte it is: one that is neither 0 nor 1 must never be looked at as a bool.
+    auto tensor = at::empty(entry.shape, entry.type == at::kBool ? at::kByte : entry.type);
+    if (file.read(tensor.mutable_data_ptr(), tensor.nbytes()) != tensor.nbytes()) {
       reject_file(path, "the data of '" + entry.name + "'", "a shorter file");
     }
     checksum.add(tensor.const_data_ptr(), tensor.nbytes());
+    if (entry.type == at::kBool) {
+      if (tensor.gt(1).any().item<bool>()) {
+        reject_file(path, "0 or 1 in '" + entry.name + "'", "another byte");
+      }
+      tensor = tensor.to(at::kBool);
+    }
     content.tensors.emplace(entry.name, std::move(tensor));
   }
   OPTOTORCH_CHECK(checksum_of_file.empty() || checksum.digits() == checksum_of_file,

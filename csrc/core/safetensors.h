@@ -4,6 +4,7 @@
 // little-endian data), which Python's `safetensors` reads too. Nothing in such a file is executed.
 
 #include <ATen/core/Tensor.h>
+#include <optotorch/core/input_file.h>
 
 #include <map>
 #include <string>
@@ -25,5 +26,8 @@ void save_safetensors(const std::string& path, const SafeTensors& content);
 /// length before memory is taken; where there is a checksum, a file that has changed since is refused, down
 /// to a single bit. Throws c10::ValueError, naming the file and what is wrong.
 SafeTensors load_safetensors(const std::string& path);
+
+/// The same of a file that is open, or of bytes in memory.
+SafeTensors read_safetensors(InputFile file);
 
 }  // namespace optotorch

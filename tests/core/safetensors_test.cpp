@@ -4,6 +4,7 @@
 #include <optotorch/core/safetensors.h>
 #include <support/mesh_cases.h>
 #include <support/temporary_folder.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -93,6 +94,20 @@ TEST_F(SafetensorsTest, TheChecksumMayBeMissing) {
   EXPECT_EQ(read.tensors.at("a")[1].item<int64_t>(), 'k');
   EXPECT_TRUE(read.metadata.empty());
   EXPECT_THROW(save_safetensors(path(), {{}, {{"crc32", "00000000"}}}), c10::ValueError);
+}
+
+TEST_F(SafetensorsTest, APipeIsNotWaitedFor) {
+  ASSERT_EQ(mkfifo(path().c_str(), 0600), 0);
+  expect_complaint({"load_safetensors", path(), "a pipe"}, [&] { load_safetensors(path()); });
+}
+
+TEST_F(SafetensorsTest, ABoolIsZeroOrOne) {
+  save_safetensors(path(), {{{"mask", at::ones({3}, at::kBool)}}, {}});
+  std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-1, std::ios::end);
+  file.put(2);
+  file.close();
+  expect_complaint({"load_safetensors", "0 or 1 in 'mask'"}, [&] { load_safetensors(path()); });
 }
 
 }  // namespace

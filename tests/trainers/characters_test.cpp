@@ -5,6 +5,7 @@
 #include <optotorch/trainers/datasets/tiny_shakespeare.h>
 #include <support/errors.h>
 #include <support/texts.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
@@ -106,6 +107,38 @@ TEST(CharactersTest, ReadsFilesPlainOrPacked) {
   }
 }
 
+TEST(CharactersTest, FilesOfEverySystemAreTheSameText) {
+  const TemporaryFolder folder;
+  const auto text_of = [&](const std::string& bytes, TextForm form = TextForm::portable) {
+    const auto text = read_characters(folder.write("a.txt", bytes_of(bytes)), Characters::most_bytes, form);
+    return text.decode(text.ids());
+  };
+  const std::string mark = "\xEF\xBB\xBF";
+  for (const std::string text : {"one\r\ntwo\r\n", "one\rtwo\r", "one\r\ntwo\n", "one\ntwo\r"}) {
+    EXPECT_EQ(text_of(text), "one\ntwo\n");
+    EXPECT_EQ(text_of(mark + text), "one\ntwo\n");
+    EXPECT_EQ(text_of(mark + text, TextForm::exact), mark + text);
+  }
+  EXPECT_EQ(text_of("\r\r\n\r"), "\n\n\n");
+  EXPECT_EQ(text_of("a" + mark), "a" + mark);  // only at the beginning is it a mark
+  EXPECT_SAYS(text_of(mark), "an empty text");
+  // Bytes are counted in the file.
+  EXPECT_SAYS(text_of(mark + "\r\n\xFF"), "got 0xFF at byte 5");
+}
+
+TEST(CharactersTest, Utf16IsRecognised) {
+  const TemporaryFolder folder;
+  const auto reading = [&](const std::string& bytes) {
+    return read_characters(folder.write("some-file", bytes_of(bytes)));
+  };
+  using namespace std::string_literals;
+  for (const auto& text : {"\xFF\xFEh\0i\0"s, "\xFE\xFF\0h\0i"s, "h\0i\0"s, "\0h\0i"s, "h\0\xE9\0!\0"s,
+                           "\xFF\xFE\0\0h\0\0\0"s}) {
+    EXPECT_SAYS(reading(text), "some-file: text: expected UTF-8, got UTF-16. Convert it: iconv");
+  }
+  EXPECT_EQ(reading("a line\0 with a zero in it"s).count(), 25);
+}
+
 TEST(CharactersTest, FilesSayWhatIsWrongWithThem) {
   const TemporaryFolder folder;
   const auto reading = [&](const Bytes& bytes) { return read_characters(folder.write("some-file", bytes)); };
@@ -119,6 +152,9 @@ TEST(CharactersTest, FilesSayWhatIsWrongWithThem) {
   EXPECT_SAYS(reading(cut), "truncated");
   EXPECT_SAYS(read_characters(folder.path()), "regular file");
   EXPECT_SAYS(read_characters(folder.path() + "/absent"), "nothing of that name");
+  const auto pipe = folder.path() + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_SAYS(read_characters(pipe), "a pipe");
 }
 
 TEST(CharactersTest, RefusesFilesThatAreTooLong) {
@@ -193,8 +229,12 @@ TEST(CharactersTest, TinyShakespeareIsFoundWhereItMayLie) {
     EXPECT_EQ(test.decode(test.ids()), "9");
     EXPECT_EQ(train.vocabulary_size(), 10);
   }
+  // An empty file hides no other.
   folder.write("tinyshakespeare/input.txt", {});
-  EXPECT_SAYS(TinyShakespeare(folder.path()), "tinyshakespeare/input.txt: text: ");
+  EXPECT_EQ(TinyShakespeare(folder.path()).name(), folder.path() + "/tinyshakespeare/input.txt.gz");
+  const TemporaryFolder none;
+  none.write("tinyshakespeare/input.txt", {});
+  EXPECT_SAYS(TinyShakespeare(none.path()), "tinyshakespeare/input.txt: text: ");
 }
 
 TEST(CharactersTest, TinyShakespeareSaysWhereItLooked) {

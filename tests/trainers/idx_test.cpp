@@ -4,6 +4,7 @@
 #include <support/errors.h>
 #include <support/idx_files.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -59,6 +60,26 @@ TEST(IdxTest, ReadsFilesOfSeveralGzipMembers) {
   }
 }
 
+/// As gzip does: blocks of tapes and disks are filled up with them.
+TEST(IdxTest, ZeroBytesBehindAGzipMemberArePadding) {
+  const TemporaryFolder folder;
+  const Bytes values = noise(1000);
+  const Bytes file = idx(8, {1000}, values);
+  for (const size_t zeros : {size_t{1}, size_t{512}, size_t{200'000}}) {
+    Bytes padded = gzipped(file);
+    padded.resize(padded.size() + zeros);
+    expect_bytes(read_idx(folder.write("x.gz", padded)), values);
+    // Also between two members.
+    padded = gzipped(Bytes(file.begin(), file.begin() + 500));
+    padded.resize(padded.size() + zeros);
+    const Bytes rest = gzipped(Bytes(file.begin() + 500, file.end()));
+    padded.insert(padded.end(), rest.begin(), rest.end());
+    expect_bytes(read_idx(folder.write("x.gz", padded)), values);
+    padded.push_back('j');
+    EXPECT_ANY_THROW(read_idx(folder.write("x.gz", padded)));
+  }
+}
+
 TEST(IdxTest, ReadsEveryTypeAsBigEndian) {
   const TemporaryFolder folder;
   const auto read = [&](uint8_t code, uint32_t count, const Bytes& values) {
@@ -91,6 +112,9 @@ TEST(IdxTest, RejectsWhatIsNoIdxFile) {
   EXPECT_SAYS(reading(idx(0x0A, {1}, {5})), "some-file");
   EXPECT_SAYS(read_idx(folder.path()), "regular file");
   EXPECT_SAYS(read_idx(folder.path() + "/absent"), "nothing of that name");
+  const auto pipe = folder.path() + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_SAYS(read_idx(pipe), "expected a readable regular file, got a pipe");  // it does not wait
 }
 
 TEST(IdxTest, RejectsPlainFilesOfAnotherLengthThanPromised) {

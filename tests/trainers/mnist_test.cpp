@@ -129,11 +129,54 @@ TYPED_TEST(MnistClassicTest, ReadsAFolderThatHoldsTheFiles) {
   EXPECT_SAYS(TypeParam(folder.path(), TypeParam::Mode::test), "t10k-images-idx3-ubyte");
 }
 
+TEST(MnistTest, IsFoundWhereItMayLie) {
+  for (const std::string place : {"MNIST/raw/", "MNIST/", "raw/", ""}) {
+    for (const std::string dash : {"-", "."}) {
+      for (const bool packed : {false, true}) {
+        const TemporaryFolder folder;
+        const std::string images = place + "train-images" + dash + "idx3-ubyte" + (packed ? ".gz" : "");
+        folder.write(images, packed ? gzipped(image_file(3)) : image_file(3));
+        folder.write(place + "train-labels" + dash + "idx1-ubyte", label_file({9, 0, 4}));
+        SCOPED_TRACE(images);
+        expect_contents(MNIST(folder.path()), 3, {9, 0, 4});
+      }
+    }
+  }
+  // As some archives are unpacked: a folder of the file's name around the file.
+  const TemporaryFolder folder;
+  folder.write("train-images-idx3-ubyte/train-images-idx3-ubyte", image_file(3));
+  folder.write("train-labels.idx1-ubyte/train-labels-idx1-ubyte", label_file({9, 0, 4}));
+  EXPECT_SAYS(MNIST(folder.path()),
+              "train-labels.idx1-ubyte: expected a readable regular file, got a folder");
+  folder.write("train-labels-idx1-ubyte/train-labels-idx1-ubyte", label_file({9, 0, 4}));
+  expect_contents(MNIST(folder.path()), 3, {9, 0, 4});
+}
+
+TEST(MnistTest, NothingUnsoundHidesAFileBesideIt) {
+  const TemporaryFolder folder;
+  const std::string raw = folder.path() + "/MNIST/raw/";
+  folder.write("MNIST/raw/train-images-idx3-ubyte", {});  // left by a download that broke
+  std::filesystem::create_directory(raw + "train-labels-idx1-ubyte");
+  folder.write("MNIST/raw/train-labels-idx1-ubyte.gz", gzipped(label_file({9, 0, 4})));
+  EXPECT_SAYS(MNIST(folder.path()),
+              "train-images-idx3-ubyte: header: expected an idx header, got an empty file");
+  folder.write("MNIST/raw/train-images-idx3-ubyte.gz", gzipped(image_file(3)));
+  expect_contents(MNIST(folder.path()), 3, {9, 0, 4});
+  // Nor does a place hide the next one.
+  const TemporaryFolder other;
+  other.write("MNIST/raw/train-images-idx3-ubyte", {});
+  other.write("MNIST/raw/train-labels-idx1-ubyte", {});
+  other.write("train-images-idx3-ubyte", image_file(3));
+  other.write("train-labels-idx1-ubyte", label_file({9, 0, 4}));
+  expect_contents(MNIST(other.path()), 3, {9, 0, 4});
+}
+
 TEST(MnistTest, ErrorsSayWhereToGetTheFiles) {
   const TemporaryFolder folder;
   for (const std::string& expected :
        {std::string("train-images-idx3-ubyte"), std::string("train-labels-idx1-ubyte"),
-        folder.path() + "/MNIST/raw or in " + folder.path() + ",",
+        c10::str(folder.path(), "/MNIST/raw, ", folder.path(), "/MNIST, ", folder.path(), "/raw or ",
+                 folder.path(), ", got"),
         std::string("torchvision.datasets.MNIST(root, download=True)")}) {
     EXPECT_SAYS(MNIST(folder.path()), expected);
   }

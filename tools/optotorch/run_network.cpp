@@ -139,7 +139,7 @@ std::string vocabulary_path(const std::string& folder) {
 }
 
 void require_vocabulary(const std::string& folder, const std::string& vocabulary) {
-  const auto characters = read_characters(vocabulary_path(folder));
+  const auto characters = read_characters(vocabulary_path(folder), Characters::most_bytes, TextForm::exact);
   OPTOTORCH_CHECK(characters.decode(torch::arange(characters.vocabulary_size())) == vocabulary,
                   .where = "optotorch", .argument = "--dataset",
                   .expected = "a text of the characters in " + vocabulary_path(folder),

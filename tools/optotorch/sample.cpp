@@ -30,7 +30,8 @@ void draw(const DrawOptions& options) {
                   .expected = "a network of characters", .got = "'" + config.model + "'",
                   .remedy = "optotorch train --model charlm makes one");
   use_settings(config);
-  const auto characters = read_characters(vocabulary_path(options.folder));
+  const auto characters =
+      read_characters(vocabulary_path(options.folder), Characters::most_bytes, TextForm::exact);
   auto model = load_model(config, options.folder, options.best);
   // A text without line ends begins with whatever its vocabulary begins with.
   const auto all = characters.decode(at::arange(characters.vocabulary_size()));

@@ -20,7 +20,8 @@ constexpr int64_t drawn = 400, drawn_if_quick = 20;  // characters
 
 std::string drawn_text(const SeedRun& run, int64_t length) {
   auto model = load_model(run.config, run.folder);
-  const auto characters = read_characters(vocabulary_path(run.folder));
+  const auto characters =
+      read_characters(vocabulary_path(run.folder), Characters::most_bytes, TextForm::exact);
   return sample(*model, characters, "\n", SampleOptions(charlm_context).length(length));
 }
 

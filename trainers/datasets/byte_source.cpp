@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <utility>
 
@@ -14,29 +12,19 @@ namespace {
 
 class PlainBytes : public ByteSource {
  public:
-  PlainBytes(std::string path, std::ifstream file, uint64_t length)
-      : path_(std::move(path)), file_(std::move(file)), length_(length) {}
+  explicit PlainBytes(InputFile file) : file_(std::move(file)) {}
 
-  size_t read(uint8_t* to, size_t count) override {
-    file_.read(reinterpret_cast<char*>(to), static_cast<std::streamsize>(count));
-    OPTOTORCH_CHECK(!file_.bad(), .where = path_, .argument = "contents", .expected = "a readable file",
-                    .got = "an input error", .remedy = "");
-    return static_cast<size_t>(file_.gcount());
-  }
-
-  uint64_t most() const override { return length_; }
-  uint64_t length() const override { return length_; }
+  size_t read(uint8_t* to, size_t count) override { return file_.read(to, count); }
+  uint64_t most() const override { return file_.size(); }
+  uint64_t length() const override { return file_.size(); }
 
  private:
-  std::string path_;
-  std::ifstream file_;
-  uint64_t length_;
+  InputFile file_;
 };
 
 class GzipBytes : public ByteSource {
  public:
-  explicit GzipBytes(PlainBytes packed, std::string path)
-      : packed_(std::move(packed)), path_(std::move(path)) {
+  explicit GzipBytes(InputFile packed) : packed_(std::move(packed)), path_(packed_.name()) {
     constexpr int gzip_only = 16;
     OPTOTORCH_CHECK(inflateInit2(&stream_, gzip_only + MAX_WBITS) == Z_OK, .where = path_,
                     .argument = "contents", .expected = "enough memory to unpack the file",
@@ -69,21 +57,28 @@ class GzipBytes : public ByteSource {
   }
 
   // Deflate spends at least two bits on a match, and a match is at most 258 bytes long.
-  uint64_t most() const override { return packed_.length() * 1032; }
-  uint64_t length() const override { return packed_.length(); }
+  uint64_t most() const override { return packed_.size() * 1032; }
+  uint64_t length() const override { return packed_.size(); }
 
  private:
-  /// False at the end of the file, if it lies between two members, where alone it may lie.
+  /// False at the end of the file, if it lies between two members, where alone it may lie. Zero bytes there
+  /// are padding, as of tapes and of disks: gzip and Python's gzip pass over them, too.
   bool begin_member() {
     if (!between_members_) {
       return true;
     }
-    if (stream_.avail_in == 0 && !refill()) {
-      return false;
-    }
-    inflateReset(&stream_);
-    between_members_ = false;
-    return true;
+    do {
+      while (!first_ && stream_.avail_in > 0 && *stream_.next_in == 0) {
+        ++stream_.next_in;
+        --stream_.avail_in;
+      }
+      if (stream_.avail_in > 0) {
+        inflateReset(&stream_);
+        between_members_ = first_ = false;
+        return true;
+      }
+    } while (refill());
+    return false;
   }
 
   bool refill() {
@@ -92,32 +87,27 @@ class GzipBytes : public ByteSource {
     return stream_.avail_in > 0;
   }
 
-  PlainBytes packed_;
+  InputFile packed_;
   std::string path_;
   z_stream stream_ = {};
   std::array<uint8_t, 1 << 16> buffer_;
-  bool between_members_ = true;
+  bool between_members_ = true, first_ = true;
 };
 
 }  // namespace
 
 std::unique_ptr<ByteSource> open_bytes(const std::string& path) {
-  std::error_code error;
-  const bool regular = std::filesystem::is_regular_file(path, error);
-  const uint64_t length = regular ? std::filesystem::file_size(path, error) : 0;
-  std::ifstream file(path, std::ios::binary);
-  OPTOTORCH_CHECK(regular && !error && file.is_open(), .where = path, .argument = "file",
-                  .expected = "a regular file that may be read",
-                  .got = std::filesystem::exists(path, error) ? "one that is not" : "nothing of that name",
-                  .remedy = "");
-  const bool packed = file.get() == 0x1f && file.get() == 0x8b;
-  file.clear();
-  file.seekg(0);
-  PlainBytes plain(path, std::move(file), length);
-  if (packed) {
-    return std::make_unique<GzipBytes>(std::move(plain), path);
+  return bytes_of(open_regular_file(path, "data"));
+}
+
+std::unique_ptr<ByteSource> bytes_of(InputFile file) {
+  std::array<uint8_t, 2> magic = {};
+  file.read(magic.data(), magic.size());
+  file.seek(0);
+  if (magic[0] == 0x1f && magic[1] == 0x8b) {
+    return std::make_unique<GzipBytes>(std::move(file));
   }
-  return std::make_unique<PlainBytes>(std::move(plain));
+  return std::make_unique<PlainBytes>(std::move(file));
 }
 
 }  // namespace optotorch

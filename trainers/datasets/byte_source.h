@@ -2,6 +2,8 @@
 
 // Bytes of a file, plain or packed by gzip.
 
+#include <optotorch/core/input_file.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,9 +27,13 @@ class ByteSource {
 };
 
 /// Opens a regular file. It is unpacked if it begins with gzip's magic number 1f 8b; all members are unpacked
-/// one after the other, and the checksum and the length of each are verified when its end is read.
+/// one after the other, and the checksum and the length of each are verified when its end is read. Zero bytes
+/// behind a member are padding.
 ///
 /// Throws c10::ValueError, which names the file, if it cannot be opened.
 std::unique_ptr<ByteSource> open_bytes(const std::string& path);
+
+/// The same of a file that is open, or of bytes in memory.
+std::unique_ptr<ByteSource> bytes_of(InputFile file);
 
 }  // namespace optotorch

@@ -5,6 +5,7 @@
 #include <optotorch/trainers/datasets/utf8.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <utility>
 #include <vector>
@@ -25,8 +26,8 @@ std::string shown(char32_t code_point) {
   return text;
 }
 
-std::string read_text(const std::string& path, uint64_t most_bytes) {
-  const auto source = open_bytes(path);
+std::string read_text(const std::string& path, InputFile file, uint64_t most_bytes) {
+  const auto source = bytes_of(std::move(file));
   const auto check_length = [&](bool fits, const std::string& got) {
     OPTOTORCH_CHECK(fits, .where = path, .argument = "length",
                     .expected = c10::str("at most ", most_bytes, " bytes of text"), .got = got,
@@ -46,6 +47,38 @@ std::string read_text(const std::string& path, uint64_t most_bytes) {
     }
     check_length(taken <= most_bytes, "more");
   }
+}
+
+/// Whether that begins as UTF-16 does: with its byte order mark, or with letters of which every other byte is
+/// zero.
+bool looks_like_utf16(std::string_view text) {
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    return true;
+  }
+  constexpr size_t looked_at = 512;
+  const auto head = text.substr(0, std::min(text.size(), looked_at) / 2 * 2);
+  std::array<size_t, 2> zeros = {};
+  for (size_t i = 0; i < head.size(); ++i) {
+    zeros[i % 2] += head[i] == '\0' ? 1 : 0;
+  }
+  const auto [few, many] = std::minmax(zeros[0], zeros[1]);
+  return few == 0 && 4 * many > head.size();
+}
+
+void make_portable(std::string& text, const std::string& path) {
+  OPTOTORCH_CHECK(!looks_like_utf16(text), .where = path, .argument = "text", .expected = "UTF-8",
+                  .got = "UTF-16", .remedy = "Convert it: iconv -f UTF-16 -t UTF-8 OLD > NEW");
+  for (size_t position = 0; position < text.size();) {
+    read_code_point(text, position, path, "text");  // a complaint counts the bytes of the file
+  }
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  size_t from = text.starts_with(mark) ? mark.size() : 0, to = 0;
+  for (; from < text.size(); ++from) {
+    const bool ends_line = text[from] == '\r';
+    from += ends_line && from + 1 < text.size() && text[from + 1] == '\n' ? 1 : 0;
+    text[to++] = ends_line ? '\n' : text[from];
+  }
+  text.resize(to);
 }
 
 }  // namespace
@@ -122,8 +155,17 @@ Characters Characters::part(Mode mode) const {
   return mode == Mode::train ? stretch(0, train) : stretch(train, count() - train);
 }
 
-Characters read_characters(const std::string& path, uint64_t most_bytes) {
-  return {path, read_text(path, std::min(most_bytes, Characters::most_bytes))};
+Characters read_characters(const std::string& path, uint64_t most_bytes, TextForm form) {
+  return read_characters(open_regular_file(path, "data"), most_bytes, form);
+}
+
+Characters read_characters(InputFile file, uint64_t most_bytes, TextForm form) {
+  const std::string path = file.name();
+  auto text = read_text(path, std::move(file), std::min(most_bytes, Characters::most_bytes));
+  if (form == TextForm::portable) {
+    make_portable(text, path);
+  }
+  return {path, text};
 }
 
 }  // namespace optotorch

@@ -3,6 +3,7 @@
 // A text as a data set of characters, for character language models.
 
 #include <ATen/core/Tensor.h>
+#include <optotorch/core/input_file.h>
 
 #include <cstdint>
 #include <memory>
@@ -14,8 +15,8 @@ namespace optotorch {
 /// N characters of a text, each as its number in the vocabulary: the distinct characters of the whole text,
 /// sorted by code point.
 ///
-/// A character is a code point: what is composed of several (a letter and its combining accent), a line end
-/// of two and a byte order mark stay as they are. Copies, stretches and parts share the memory and the
+/// A character is a code point: what is composed of several, a letter and its combining accent, is several
+/// characters. Copies, stretches and parts share the memory and the
 /// vocabulary. TinyShakespeare only says where the text comes from: it adds no state and may be sliced to
 /// Characters.
 class Characters {
@@ -66,10 +67,21 @@ class Characters {
   std::shared_ptr<const std::u32string> vocabulary_;
 };
 
+/// What becomes of a file's text. `portable`: a byte order mark at its beginning is left out, and every line
+/// end, CR LF or CR, becomes LF, as Python reads a text: the same text has the same characters whichever
+/// system it was written on. `exact`: nothing.
+enum class TextForm { portable, exact };
+
 /// A text from a file in UTF-8, plain or .gz; the path is its name.
 ///
-/// Throws c10::ValueError if the file cannot be read, is empty, is no UTF-8, or is longer than `most_bytes`
-/// (unpacked), at most Characters::most_bytes: longer ones are refused before the memory is taken.
-Characters read_characters(const std::string& path, uint64_t most_bytes = Characters::most_bytes);
+/// Throws c10::ValueError if the file cannot be read, is empty, is no UTF-8 (UTF-16 is called by its name),
+/// or is longer than `most_bytes` (unpacked), at most Characters::most_bytes: longer ones are refused before
+/// the memory is taken.
+Characters read_characters(const std::string& path, uint64_t most_bytes = Characters::most_bytes,
+                           TextForm form = TextForm::portable);
+
+/// The same of a file that is open, or of bytes in memory.
+Characters read_characters(InputFile file, uint64_t most_bytes = Characters::most_bytes,
+                           TextForm form = TextForm::portable);
 
 }  // namespace optotorch

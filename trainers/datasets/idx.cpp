@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
 #include <vector>
 
 namespace optotorch {
@@ -123,7 +124,12 @@ void from_big_endian(at::Tensor& bytes, size_t width) {
 }  // namespace
 
 at::Tensor read_idx(const std::string& path) {
-  const auto source = open_bytes(path);
+  return read_idx(open_regular_file(path, "read_idx"));
+}
+
+at::Tensor read_idx(InputFile file) {
+  const std::string path = file.name();
+  const auto source = bytes_of(std::move(file));
   const Header header = read_header(path, *source);
   at::Tensor bytes = read_values(path, *source, header);
   from_big_endian(bytes, c10::elementSize(header.type));

@@ -3,6 +3,7 @@
 // The idx format of the MNIST family of data sets (http://yann.lecun.com/exdb/mnist).
 
 #include <ATen/core/Tensor.h>
+#include <optotorch/core/input_file.h>
 
 #include <string>
 
@@ -22,5 +23,8 @@ namespace optotorch {
 /// Throws c10::ValueError, which names the file, if it cannot be read, is no idx file, is truncated, is
 /// longer than its header says, or (packed) is corrupt or fails its checksum.
 at::Tensor read_idx(const std::string& path);
+
+/// The same of a file that is open, or of bytes in memory.
+at::Tensor read_idx(InputFile file);
 
 }  // namespace optotorch

@@ -1,8 +1,10 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/trainers/datasets/data_files.h>
 #include <optotorch/trainers/datasets/idx.h>
 #include <optotorch/trainers/datasets/idx_image_set.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -12,20 +14,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<std::string> plain_or_packed(const fs::path& folder, const std::string& name) {
-  std::error_code error;  // a folder that may not be read counts as one that holds nothing
-  for (const std::string& candidate : {name, name + ".gz"}) {
-    if (fs::exists(folder / candidate, error)) {
-      return (folder / candidate).string();
-    }
-  }
-  return std::nullopt;
-}
-
 bool holds_idx_files(const fs::path& folder) {
-  std::error_code error;
+  std::error_code error;  // a folder that may not be read counts as one that holds nothing
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().filename().string().find("-idx") != std::string::npos) {
+    const auto name = entry.path().filename().string();
+    if (name.find("-idx") != std::string::npos || name.find(".idx") != std::string::npos) {
       return true;
     }
   }
@@ -33,24 +26,35 @@ bool holds_idx_files(const fs::path& folder) {
 }
 
 std::pair<std::string, std::string> find_files(const std::string& root, const IdxImageFiles& files) {
-  const fs::path usual = fs::path(root) / files.data_set / "raw";
-  std::vector<fs::path> folders{usual, root};
+  const fs::path set = fs::path(root) / files.data_set;
+  std::vector<std::string> folders{(set / "raw").string(), set.string(), (fs::path(root) / "raw").string(),
+                                   root};
+  const std::string own =
+      c10::str(c10::Join(", ", std::vector(folders.begin(), folders.end() - 1)), " or ", root);
   // Not where the user has another part: the two might not belong together.
-  if (!files.system_folder.empty() && !holds_idx_files(usual) && !holds_idx_files(root)) {
-    folders.emplace_back(files.system_folder);
+  if (!files.system_folder.empty() && std::none_of(folders.begin(), folders.end(), holds_idx_files)) {
+    folders.push_back(files.system_folder);
   }
-  for (const fs::path& folder : folders) {
-    const auto images = plain_or_packed(folder, files.images);
-    const auto labels = plain_or_packed(folder, files.labels);
-    if (images && labels) {
+  std::optional<std::pair<std::string, std::string>> unsound;
+  for (const auto& folder : folders) {
+    const auto images = find_data_file(folder, files.images), labels = find_data_file(folder, files.labels);
+    if (!images || !labels) {
+      continue;
+    }
+    if (is_data_file(*images) && is_data_file(*labels)) {
       return {*images, *labels};
     }
+    if (!unsound) {
+      unsound = {*images, *labels};
+    }
+  }
+  if (unsound) {
+    return *unsound;  // the reader says what is wrong with them
   }
   reject({.where = files.data_set,
           .argument = "root",
-          .expected =
-              c10::str(files.images, " and ", files.labels, ", plain or .gz, in ", usual.string(), " or in ",
-                       root, files.system_folder.empty() ? "" : ", or in " + files.system_folder),
+          .expected = c10::str(files.images, " and ", files.labels, ", plain or .gz, in ", own,
+                               files.system_folder.empty() ? "" : ", or in " + files.system_folder),
           .got = "no such pair of files",
           .remedy = c10::str("Get them with ", files.download)});
 }

@@ -21,8 +21,9 @@ struct IdxImageFiles {
   int64_t label_columns = 0;  ///< 0: uint8 [N]; otherwise the label is column 0 of int32 [N, columns]
 };
 
-/// Reads both files, plain or .gz, from `root`/`data_set`/raw, where torchvision leaves them, or from `root`
-/// itself; if neither place has any idx file, from `system_folder`, where a package may have put them.
+/// Reads both files, plain or .gz, from `root`/`data_set`/raw, where torchvision leaves them, or from
+/// `root`/`data_set`, `root`/raw or `root` itself; if no such place has any idx file, from `system_folder`,
+/// where a package may have put them. Variants of the names count: data_files.h.
 ///
 /// Throws c10::ValueError if they are in no such place (naming what was looked for and where to get it), if
 /// one is no sound idx file, or if it does not hold what it should: type, size of the images, equally many

@@ -1,7 +1,9 @@
 #include <optotorch/core/check.h>
+#include <optotorch/trainers/datasets/data_files.h>
 #include <optotorch/trainers/datasets/tiny_shakespeare.h>
 
 #include <filesystem>
+#include <optional>
 
 namespace optotorch {
 namespace {
@@ -10,13 +12,16 @@ namespace fs = std::filesystem;
 
 std::string find_text(const std::string& root) {
   const fs::path usual = fs::path(root) / "tinyshakespeare";
-  std::error_code error;  // a folder that may not be read counts as one that holds nothing
-  for (const fs::path& folder : {usual, fs::path(root)}) {
-    for (const auto* name : {"input.txt", "input.txt.gz"}) {
-      if (fs::exists(folder / name, error)) {
-        return (folder / name).string();
-      }
+  std::optional<std::string> unsound;
+  for (const auto& folder : {usual.string(), root}) {
+    const auto found = find_data_file(folder, "input.txt");
+    if (found && is_data_file(*found)) {
+      return *found;
     }
+    unsound = unsound ? unsound : found;
+  }
+  if (unsound) {
+    return *unsound;  // the reader says what is wrong with it
   }
   reject({.where = "TinyShakespeare",
           .argument = "root",
