@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Finds what the build needs, installs what is missing, and configures build/ (preset `release`).
 #
-# Nothing needs these; they are named at the end if they are missing:
-#   gnuplot-nox            draws the pictures of `optotorch reproduce`
-#   dataset-fashion-mnist  Fashion-MNIST, 30 MB
+# gnuplot-nox draws the pictures of `optotorch reproduce`. It is installed like the rest, but where that can't be the
+# build goes on. dataset-fashion-mnist, 30 MB, is used if it is there. What is missing of both is named at the end.
 #
 # Sourced by quickstart.sh and test.sh; may be run alone. What is there already is left alone: a second run changes
 # nothing and needs no network.
@@ -95,25 +94,43 @@ missing_packages() {
   fi
 }
 
+# Debian's names of what nothing fails without.
+missing_for_pictures() { command -v gnuplot >/dev/null || echo gnuplot-nox; }
+
+# apt_install PACKAGE..., with the caller's apt_options.
+apt_install() {
+  local as_root=()
+  [[ $EUID -eq 0 ]] || as_root=(sudo -n)
+  "${as_root[@]}" apt-get update -qq "${apt_options[@]}" &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      "${apt_options[@]}" "$@" && hash -r
+}
+
+can_install() { command -v apt-get >/dev/null && { [[ $EUID -eq 0 ]] || sudo -n true 2>/dev/null; }; }
+
 install_packages() {
-  local packages as_root=()
+  local packages pictures apt_options=()
   mapfile -t packages < <(missing_packages)
+  mapfile -t pictures < <(missing_for_pictures)
   if [[ ${#packages[@]} -eq 0 ]]; then
     say "tools and libraries are there"
+    if [[ ${#pictures[@]} -gt 0 ]] && can_install; then
+      say "installing ${pictures[*]}"
+      # Without a network that must not take long.
+      apt_options=(-o Acquire::Retries=0 -o Acquire::http::Timeout=10 -o Acquire::https::Timeout=10)
+      apt_install "${pictures[@]}" || say "could not install ${pictures[*]}: going on without"
+    fi
     return 0
   fi
-  [[ $EUID -eq 0 ]] || as_root=(sudo -n)
   if ! command -v apt-get >/dev/null; then
     give_up "missing, by their Debian names: ${packages[*]}" "Install them and run this again."
   fi
-  if [[ $EUID -ne 0 ]] && ! sudo -n true 2>/dev/null; then
+  if ! can_install; then
     give_up "missing packages, and no rights to install them. Run this, then try again:" \
-      "  sudo apt-get update && sudo apt-get install -y ${packages[*]}"
+      "  sudo apt-get update && sudo apt-get install -y ${packages[*]} ${pictures[*]}"
   fi
-  say "installing ${packages[*]}"
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
-  hash -r
+  say "installing ${packages[*]} ${pictures[*]}"
+  apt_install "${packages[@]}" "${pictures[@]}" || give_up "apt-get could not install them."
   mapfile -t packages < <(missing_packages)
   if [[ ${#packages[@]} -gt 0 ]]; then
     give_up "still missing or too old after installation: ${packages[*]}" \
@@ -224,7 +241,7 @@ configure() {
 
 # Debian's names of the packages that could be of use.
 optional_packages() {
-  command -v gnuplot >/dev/null || echo gnuplot-nox
+  missing_for_pictures
   [[ -d /usr/share/datasets/fashion-mnist ]] || echo dataset-fashion-mnist
 }
 

@@ -129,6 +129,74 @@ TEST(PageTest, DrawsEveryKindOfPlot) {
   }
 }
 
+/// The script of a page's only picture.
+template <typename Plot>
+std::string script_of(const Plot& plot) {
+  const TemporaryFolder folder;
+  Page page(folder.path(), "page");
+  page.plot(plot);
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() + "/pictures")) {
+    if (entry.path().extension() == ".gp") {
+      return read(entry.path());
+    }
+  }
+  return "";
+}
+
+std::vector<double> whole_numbers(int count) {
+  std::vector<double> result;
+  for (int i = 1; i <= count; ++i) {
+    result.push_back(i);
+  }
+  return result;
+}
+
+TEST(PageTest, EpochsAreWhole) {
+  for (const auto& [epochs, ticks] :
+       {std::pair{1, "set xtics 1\n"}, std::pair{3, "set xtics 1\n"}, std::pair{12, "set xtics 1\n"},
+        std::pair{13, "set xtics 2\n"}, std::pair{60, "set xtics 5\n"}, std::pair{200, "set xtics 20\n"}}) {
+    const auto x = whole_numbers(epochs);
+    const auto script = script_of(LinePlot{"t", "epoch", "y", {{"a", x, x}}});
+    EXPECT_NE(script.find(ticks), std::string::npos) << epochs << script;
+  }
+  EXPECT_EQ(script_of(LinePlot{"t", "x", "y", {{"a", {0.5, 1, 3}, {1, 2, 3}}}}).find("xtics"),
+            std::string::npos);
+  HeatMap map{"t", "column", "port", at::ones({4, 4})};
+  EXPECT_NE(script_of(map).find("set xtics 1\nset ytics 1\n"), std::string::npos);
+  map.x0 = 0;
+  map.x1 = 1;
+  EXPECT_EQ(script_of(map).find("xtics"), std::string::npos);
+}
+
+TEST(PageTest, LogarithmicScalesHaveTicks) {
+  LinePlot plot{"t", "x", "y", {{"a", {1, 2, 3}, {0.21, 0.5, 0.93}}}};
+  plot.log_y = true;
+  auto script = script_of(plot);
+  EXPECT_NE(script.find("set logscale y"), std::string::npos);
+  EXPECT_NE(script.find("set ytics ('0.3' 0.3, '0.4' 0.4, '0.5' 0.5, '0.6' 0.6"), std::string::npos)
+      << script;
+  // No two ticks between .31 and .36: a logarithmic scale could not be read.
+  plot.series = {{"a", {1, 2, 3}, {0.31, 0.33, 0.36}}};
+  EXPECT_EQ(script_of(plot).find("logscale"), std::string::npos);
+}
+
+TEST(PageTest, ABandLiesBehindItsLine) {
+  if (!has_gnuplot()) {
+    GTEST_SKIP() << "gnuplot is not installed";
+  }
+  const TemporaryFolder folder;
+  Page page(folder.path(), "page");
+  const Series banded{"a", {1, 2, 3, 4, 5}, {1, 2, NAN, 3, 4}, {0.5, 1, NAN, 2, 3}, {2, 3, NAN, 4, 5}};
+  page.plot(LinePlot{"band", "epoch", "y", {banded, {"b", {1, 2, 3}, {3, 2, 1}}}});
+  page.write();
+  const auto svg = read(folder.path() + "/pictures/01-band.svg");
+  const auto band = svg.find("<polygon fill = 'rgb(  0, 114, 178)' fill-opacity = '0.2"),
+             line = svg.find("<path stroke='rgb(  0, 114, 178)'");
+  EXPECT_NE(band, std::string::npos) << svg;
+  EXPECT_NE(line, std::string::npos) << svg;
+  EXPECT_LT(band, line);
+}
+
 TEST(PageTest, NothingToDrawIsSaidNotDrawn) {
   const TemporaryFolder folder;
   Page page(folder.path(), "page");
@@ -145,6 +213,7 @@ TEST(PageTest, RejectsWhatDoesNotFit) {
   const TemporaryFolder folder;
   Page page(folder.path(), "page");
   EXPECT_SAYS(page.plot(LinePlot{"t", "x", "y", {{"a", {1, 2}, {1}}}}), "1 y and 2 x in 'a'");
+  EXPECT_SAYS(page.plot(LinePlot{"t", "x", "y", {{"a", {1, 2}, {1, 2}, {1, 2}}}}), "2 low, 0 high and 2 x");
   EXPECT_SAYS(page.plot(HeatMap{"t", "x", "y", at::ones({3})}), "[rows, columns]");
   EXPECT_SAYS(page.plot(HeatMap{"t", "x", "y", at::Tensor()}), "got none");
   EXPECT_SAYS(page.plot(HeatMap{"t", "x", "y", at::ones({2, 2}, at::kComplexFloat)}), "complex64");

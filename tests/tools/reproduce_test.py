@@ -68,13 +68,31 @@ class ReproduceTest(ProgramTest):
             self.assertIn(f"{100 * row['measured']:.2f} %", page.cells)
         if not shutil.which("gnuplot"):
             self.skipTest("gnuplot is not installed")
-        # Accuracy, loss, two alignments, two confusion matrices and two phase maps.
-        self.assertEqual(len(page.pictures), 8)
+        # Accuracy, loss, two alignments; a confusion matrix and a phase map of each of the four.
+        self.assertEqual(len(page.pictures), 12)
+        self.assertEqual(len([picture for picture in page.pictures if "-dfa-confusion" in picture]), 1)
+        # Three epochs are three ticks, and two seeds a band.
+        script = (self.finished / page.pictures[0]).with_suffix(".gp").read_text()
+        self.assertIn("set xtics 1\n", script)
+        self.assertIn("filledcurves", script)
+        self.check_band((self.finished / page.pictures[0]).with_suffix(".dat"))
         for picture in page.pictures:
             root = xml.etree.ElementTree.parse(self.finished / picture).getroot()
             self.assertTrue(root.tag.endswith("svg"))
             for other in (".gp", ".dat"):
                 self.assertTrue((self.finished / picture).with_suffix(other).exists())
+
+    def check_band(self, data):
+        """Of each rule, an epoch a line: mean, least and greatest over the seeds."""
+        for part, rule in zip(data.read_text().split("\n\n\n"), RULES):
+            seeds = [[100 * json.loads(line)["test_accuracy"]
+                      for line in (self.finished / folder / "metrics.jsonl").read_text().splitlines()]
+                     for folder in (rule, rule + "-seed1")]
+            rows = [list(map(float, line.split())) for line in part.splitlines()]
+            self.assertEqual(len(rows), 3)
+            for row, epoch, a, b in zip(rows, (1, 2, 3), *seeds):
+                for value, expected in zip(row, (epoch, (a + b) / 2, min(a, b), max(a, b)), strict=True):
+                    self.assertAlmostEqual(value, expected, places=5)
 
     def test_without_gnuplot(self):
         out = self.copy()
@@ -85,7 +103,7 @@ class ReproduceTest(ProgramTest):
         self.assertEqual(page.pictures, [])
         self.assertIn("apt install gnuplot-nox", text)
         self.assertEqual(list((out / "pictures").glob("*.svg")), [])
-        self.assertEqual(len(list((out / "pictures").glob("*.dat"))), 8)
+        self.assertEqual(len(list((out / "pictures").glob("*.dat"))), 12)
 
     def test_again_keeps_what_is_finished(self):
         out = self.copy()

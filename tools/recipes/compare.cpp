@@ -253,6 +253,8 @@ void summarise(Outcome& outcome) {
   outcome.metric = outcome.runs.front().epochs.back().metric;
   outcome.mean = sum / static_cast<double>(outcome.runs.size());
   outcome.spread = most - least;
+  outcome.least = least;
+  outcome.most = most;
   outcome.seconds_per_epoch = seconds / static_cast<double>(epochs);
 }
 

@@ -45,6 +45,7 @@ struct Outcome {
   std::vector<SeedRun> runs = {};   ///< seeds 0, 1, ...
   std::string metric = "accuracy";  ///< of the test set, after the last epoch
   double mean = 0, spread = 0;      ///< of it; largest minus smallest
+  double least = 0, most = 0;       ///< of it
   double seconds_per_epoch = 0;     ///< of training, mean over all epochs of all runs
 };
 
@@ -61,7 +62,7 @@ struct Outcome {
 /// trainings leave checkpoints, and CLI::RuntimeError carries the exit code.
 std::vector<Outcome> train_systems(const std::vector<System>& systems, const RecipeOptions& options);
 
-/// Does so, prints a table and adds to the page: the table, curves of seed 0, and what a system asks for.
+/// Does so, prints a table and adds to the page: the table, curves, and what a system asks for.
 std::vector<Outcome> compare(const std::vector<System>& systems, const RecipeOptions& options, Page& page);
 
 /// What goes into the recipe's JSON.

@@ -120,14 +120,11 @@ void show_similarity(const std::vector<Outcome>& outcomes, Page& page) {
   LinePlot plot{"similarity loss", "epoch", "mean over the epoch", {}};
   plot.log_y = true;
   for (const auto& outcome : outcomes) {
-    Series series{outcome.system.title, {}, {}};
-    for (const auto& epoch : outcome.runs.front().epochs) {
-      if (const auto loss = epoch.measures.find("similarity_loss"); loss != epoch.measures.end()) {
-        series.x.push_back(static_cast<double>(epoch.epoch));
-        series.y.push_back(loss->second);
-      }
-    }
-    if (!series.x.empty()) {
+    auto series = curve_of(outcome, outcome.system.title, [](const EpochReport& epoch) {
+      const auto loss = epoch.measures.find("similarity_loss");
+      return loss != epoch.measures.end() ? loss->second : std::nan("");
+    });
+    if (std::any_of(series.y.begin(), series.y.end(), [](double y) { return std::isfinite(y); })) {
       plot.series.push_back(std::move(series));
     }
   }
@@ -137,7 +134,8 @@ void show_similarity(const std::vector<Outcome>& outcomes, Page& page) {
 }
 
 void show_models(const std::vector<Outcome>& outcomes, Page& page) {
-  page.heading("The physical system and its numerical model, seed 0");
+  page.heading("The physical system and its numerical model");
+  page.paragraph("Similarity loss: " + seeds_in_words(outcomes) + ". Intensities of one image: seed 0.");
   show_similarity(outcomes, page);
   for (const auto& outcome : outcomes) {
     const auto& run = outcome.runs.front();

@@ -91,7 +91,7 @@ std::vector<RecipeRow> dat_drift(const RecipeOptions& options, Page& page) {
       {"PAT every hour", std::make_shared<PhysicsAware>()},
       {"DAT every hour", std::make_shared<DualAdaptive>(
                              DualAdaptiveOptions().similarity(Similarity::separable).rate(correction_rate))}};
-  LinePlot plot{"accuracy of a drifting chip", "hours", "%", {}};
+  LinePlot plot{"accuracy of a drifting chip", "hours", "accuracy, %", {}};
   std::vector<RecipeRow> rows;
   std::vector<std::vector<std::string>> table;
   for (const auto& care : cares) {

@@ -60,15 +60,23 @@ std::string best_published(const std::string& dataset, const ErrorSize& size) {
   return best ? best->text() : "-";
 }
 
+/// Of the seeds.
+struct Accuracy {
+  double mean, least, most;
+};
+
 /// Accuracy by method where both errors have the same size.
-void plot_sizes(const std::string& dataset, const std::map<std::string, std::map<double, double>>& curves,
+void plot_sizes(const std::string& dataset, const std::map<std::string, std::map<double, Accuracy>>& curves,
                 Page& page) {
-  LinePlot plot{dataset + ": splitter and phase errors of the same size", "standard deviation", "%", {}};
+  LinePlot plot{
+      dataset + ": splitter and phase errors of the same size", "standard deviation", "accuracy, %", {}};
   for (const auto& [name, points] : curves) {
     Series series{name, {}, {}};
     for (const auto& [sigma, accuracy] : points) {
       series.x.push_back(sigma);
-      series.y.push_back(100 * accuracy);
+      series.y.push_back(100 * accuracy.mean);
+      series.low.push_back(100 * accuracy.least);
+      series.high.push_back(100 * accuracy.most);
     }
     plot.series.push_back(std::move(series));
   }
@@ -103,19 +111,19 @@ std::vector<RecipeRow> dat_errors(const RecipeOptions& options, Page& page) {
     const auto outcomes = train_systems(systems, options);
     print_table(outcomes);
     std::vector<std::vector<std::string>> table;
-    std::map<std::string, std::map<double, double>> curves;
+    std::map<std::string, std::map<double, Accuracy>> curves;
     for (size_t i = 0; i < cells.size(); ++i) {
       const auto& size = cells[i];
       const bool joint = size.splitter == size.phase;
       table.push_back({name_of(size), best_published(dataset, size), percent(direct[i].measured)});
       if (joint) {
-        curves["direct"][size.phase] = direct[i].measured;
+        curves["direct"][size.phase] = {direct[i].measured, direct[i].least, direct[i].most};
       }
       for (size_t c = 0; c < std::size(columns); ++c) {
-        const double accuracy = outcomes[i * std::size(columns) + c].mean;
-        table.back().push_back(percent(accuracy));
+        const auto& outcome = outcomes[i * std::size(columns) + c];
+        table.back().push_back(percent(outcome.mean));
         if (joint) {
-          curves[columns[c].name][size.phase] = accuracy;
+          curves[columns[c].name][size.phase] = {outcome.mean, outcome.least, outcome.most};
         }
       }
     }

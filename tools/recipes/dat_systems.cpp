@@ -114,6 +114,8 @@ RecipeRow dat_direct(const DatSetting& setting, const RecipeOptions& options) {
     most = std::max(most, accuracy);
   }
   row.spread = most - least;
+  row.least = least;
+  row.most = most;
   if (const auto published =
           published_accuracy(setting.dataset, setting.chip.splitter, setting.chip.phase, Published::direct)) {
     row.published = published->best;

@@ -6,7 +6,10 @@
 #include <optotorch/trainers/datasets/load_image_sets.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <limits>
+#include <map>
 #include <numbers>
 #include <set>
 
@@ -70,31 +73,26 @@ void add_table(const std::vector<Outcome>& outcomes, Page& page) {
   }
 }
 
-template <typename Value>
-Series curve(const std::string& name, const std::vector<EpochReport>& epochs, Value value) {
-  Series series{name, {}, {}};
-  for (const auto& epoch : epochs) {
-    series.x.push_back(static_cast<double>(epoch.epoch));
-    series.y.push_back(value(epoch));
-  }
-  return series;
+double percent(const std::optional<double>& accuracy, double unit) {
+  return accuracy ? unit * *accuracy : std::nan("");
 }
 
 void add_curves(const std::vector<Outcome>& outcomes, const std::string& model, Page& page) {
   const bool is_accuracy = outcomes.front().metric == default_metric;
-  LinePlot test{model + ": test " + in_words(outcomes), "epoch", is_accuracy ? "%" : "", {}};
-  LinePlot loss{model + ": training loss", "epoch", "loss", {}};
+  const double unit = is_accuracy ? 100 : 1;
+  const auto words = "test " + in_words(outcomes);
+  LinePlot test{model + ": " + words, "epoch", words + (is_accuracy ? ", %" : ""), {}};
+  LinePlot loss{model + ": training loss", "epoch", "training loss", {}};
   loss.log_y = true;
   for (const auto& outcome : outcomes) {
     if (outcome.system.config.model != model) {
       continue;
     }
-    const auto& epochs = outcome.runs.front().epochs;
     const auto& title = outcome.system.title;
-    test.series.push_back(curve(title, epochs, [is_accuracy](const EpochReport& epoch) {
-      return (is_accuracy ? 100 : 1) * epoch.test_accuracy.value_or(std::nan(""));
-    }));
-    loss.series.push_back(curve(title, epochs, [](const EpochReport& epoch) { return epoch.train_loss; }));
+    test.series.push_back(curve_of(
+        outcome, title, [unit](const EpochReport& epoch) { return percent(epoch.test_accuracy, unit); }));
+    loss.series.push_back(
+        curve_of(outcome, title, [](const EpochReport& epoch) { return epoch.train_loss; }));
   }
   page.plot(test);
   page.plot(loss);
@@ -102,7 +100,7 @@ void add_curves(const std::vector<Outcome>& outcomes, const std::string& model, 
 
 /// A network at a time: more curves than its rules could not be told apart.
 void add_curves(const std::vector<Outcome>& outcomes, Page& page) {
-  page.heading("Training, seed 0");
+  page.heading("Training, " + seeds_in_words(outcomes));
   std::set<std::string> shown;
   for (const auto& outcome : outcomes) {
     if (shown.insert(outcome.system.config.model).second) {
@@ -114,16 +112,15 @@ void add_curves(const std::vector<Outcome>& outcomes, Page& page) {
 void add_alignment(const std::vector<Outcome>& outcomes, Page& page) {
   bool first = true;
   for (const auto& outcome : outcomes) {
-    const auto& epochs = outcome.runs.front().epochs;
     size_t blocks = 0;
-    for (const auto& epoch : epochs) {
+    for (const auto& epoch : outcome.runs.front().epochs) {
       blocks = std::max(blocks, epoch.alignment.size());
     }
     if (!outcome.system.measure_alignment || blocks == 0) {
       continue;
     }
     if (first) {
-      page.heading("Alignment, seed 0");
+      page.heading("Alignment, " + seeds_in_words(outcomes));
       page.paragraph(
           "Cosine of the angle between a rule's update and the true gradient, on the first batch of each "
           "epoch, for "
@@ -132,9 +129,10 @@ void add_alignment(const std::vector<Outcome>& outcomes, Page& page) {
     }
     LinePlot plot{outcome.system.title + ": alignment", "epoch", "cosine", {}};
     for (size_t block = 0; block < blocks; ++block) {
-      plot.series.push_back(curve(c10::str("block ", block + 1), epochs, [block](const EpochReport& epoch) {
-        return block < epoch.alignment.size() ? epoch.alignment[block] : std::nan("");
-      }));
+      plot.series.push_back(
+          curve_of(outcome, c10::str("block ", block + 1), [block](const EpochReport& epoch) {
+            return block < epoch.alignment.size() ? epoch.alignment[block] : std::nan("");
+          }));
     }
     page.plot(plot);
   }
@@ -153,6 +151,7 @@ HeatMap confusion(const std::string& title, HybridImpl& model, const ImageSet& s
   const at::Tensor table = counts.view({classes, classes}).to(at::kDouble);
   HeatMap map{title + ": confusion, % of a class", "predicted", "true",
               100 * table / table.sum(1, /*keepdim=*/true).clamp_min(1)};
+  map.values.masked_fill_(table == 0, std::nan(""));  // a page full of zeros hides the others
   map.numbers = classes <= static_cast<int64_t>(most_named_classes);
   map.least = 0;
   map.most = 100;
@@ -196,6 +195,43 @@ void add_details(const std::vector<Outcome>& outcomes, Page& page) {
 }
 
 }  // namespace
+
+Series curve_of(const Outcome& outcome, const std::string& name,
+                const std::function<double(const EpochReport&)>& value) {
+  struct Values {
+    double sum = 0, least = std::numeric_limits<double>::infinity(), most = -least;
+    int count = 0;
+  };
+  std::map<int64_t, Values> by_epoch;
+  for (const auto& run : outcome.runs) {
+    for (const auto& report : run.epochs) {
+      auto& values = by_epoch[report.epoch];
+      if (const double y = value(report); std::isfinite(y)) {
+        values = {values.sum + y, std::min(values.least, y), std::max(values.most, y), values.count + 1};
+      }
+    }
+  }
+  Series series{name, {}, {}};
+  for (const auto& [epoch, values] : by_epoch) {
+    const bool any = values.count > 0;
+    series.x.push_back(static_cast<double>(epoch));
+    series.y.push_back(any ? values.sum / values.count : std::nan(""));
+    if (outcome.runs.size() > 1) {
+      series.low.push_back(any ? values.least : std::nan(""));
+      series.high.push_back(any ? values.most : std::nan(""));
+    }
+  }
+  return series;
+}
+
+std::string seeds_in_words(const std::vector<Outcome>& outcomes) {
+  size_t most = 1;
+  for (const auto& outcome : outcomes) {
+    most = std::max(most, outcome.runs.size());
+  }
+  return most == 1 ? "seed 0"
+                   : c10::str("mean of ", most, " seeds; the band is from the least to the greatest");
+}
 
 void print_table(const std::vector<Outcome>& outcomes) {
   const bool compared = anything_published(outcomes);

@@ -18,7 +18,7 @@ std::vector<RecipeRow> four_rules(const RecipeOptions& options, Page& page) {
                                     std::pair{"shallow", "shallow"}}) {
     config.rule = rule;
     systems.push_back({title, config});
-    systems.back().details = config.rule == "bp" || config.rule == "tpfp";
+    systems.back().details = true;
     systems.back().measure_alignment = config.rule == "tpfp" || config.rule == "dfa";
   }
   page.paragraph(

@@ -7,6 +7,9 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <numbers>
+#include <tuple>
+#include <vector>
 
 #include "recipes/page.h"
 
@@ -34,13 +37,102 @@ std::string in_quotes(const std::string& text) {
 std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", value);
-  return text;
+  return std::isnan(value) ? "NaN" : text;
 }
 
 std::string labels(const std::string& title, const std::string& x, const std::string& y) {
-  return "set title " + in_quotes(title) + "\nset xlabel " + in_quotes(x) + " offset 0,0.5\nset ylabel " +
-         in_quotes(y) + "\n";
+  return "set title " + in_quotes(title) + " offset 0,-0.4\nset xlabel " + in_quotes(x) +
+         " offset 0,0.5\nset ylabel " + in_quotes(y) + "\n";
 }
+
+void check_lengths(const Series& series) {
+  const bool banded = !series.low.empty() || !series.high.empty();
+  const size_t size = series.x.size();
+  OPTOTORCH_CHECK(
+      series.y.size() == size, .where = "Page::plot", .argument = "series", .expected = "as many y as x",
+      .got = c10::str(series.y.size(), " y and ", size, " x in '", series.name, "'"), .remedy = "");
+  OPTOTORCH_CHECK(!banded || (series.low.size() == size && series.high.size() == size), .where = "Page::plot",
+                  .argument = "series", .expected = "as many low and high as x",
+                  .got = c10::str(series.low.size(), " low, ", series.high.size(), " high and ", size,
+                                  " x in '", series.name, "'"),
+                  .remedy = "");
+}
+
+/// 1, 2, 5, 10, ...: the first with which there are twelve ticks at most.
+double whole_step(double width) {
+  for (double decade = 1;; decade *= 10) {
+    for (const double step : {decade, 2 * decade, 5 * decade}) {
+      if (width / step < 12) {
+        return step;
+      }
+    }
+  }
+}
+
+/// What an axis has to show.
+class Extent {
+ public:
+  void include(double value) {
+    least_ = std::min(least_, value);
+    most_ = std::max(most_, value);
+    whole_ = whole_ && value == std::floor(value);
+  }
+
+  /// Range and ticks, with some room at both ends.
+  std::string axis(const std::string& name, bool logarithmic) const {
+    if (logarithmic) {
+      // With one tick or none nobody can read the scale: then it is a linear axis.
+      if (const auto ticks = logarithmic_ticks(); ticks.size() > 1) {
+        std::string list;
+        for (const double tick : ticks) {
+          list += (list.empty() ? "" : ", ") + in_quotes(number(tick)) + " " + number(tick);
+        }
+        const double room = std::pow(most_ / least_, margin);
+        return "set logscale " + name + "\nset " + name + "range [" + number(least_ / room) + ":" +
+               number(most_ * room) + "]\nset " + name + "tics (" + list + ")\n";
+      }
+    }
+    const bool whole = name == "x" && whole_;
+    const double width = most_ - least_;
+    if (width == 0 && !whole) {
+      return "";  // gnuplot widens it
+    }
+    const double room = width == 0 ? 0.5 : margin * width;
+    return "set " + name + "range [" + number(least_ - room) + ":" + number(most_ + room) + "]\n" +
+           (whole ? "set " + name + "tics " + number(whole_step(width)) + "\n" : "");
+  }
+
+ private:
+  static constexpr double margin = 0.03;
+
+  /// Powers of ten; within three decades 1, 2, 5, ...; within one 1, 2, 3, ...; eight at most.
+  std::vector<double> logarithmic_ticks() const {
+    const double decades = std::log10(most_ / least_), room = std::pow(most_ / least_, margin);
+    const std::vector<int> factors = decades > 3   ? std::vector{1}
+                                     : decades > 1 ? std::vector{1, 2, 5}
+                                                   : std::vector{1, 2, 3, 4, 5, 6, 7, 8, 9};
+    std::vector<double> ticks;
+    const int last = static_cast<int>(std::floor(std::log10(most_ * room)));
+    for (int power = static_cast<int>(std::floor(std::log10(least_ / room))); power <= last; ++power) {
+      for (const int factor : factors) {
+        const double tick = factor * std::pow(10, power);
+        if (tick >= least_ / room && tick <= most_ * room) {
+          ticks.push_back(tick);
+        }
+      }
+    }
+    std::vector<double> few;
+    const size_t every = (ticks.size() + most_ticks - 1) / most_ticks;
+    for (size_t i = 0; i < ticks.size(); i += every) {
+      few.push_back(ticks[i]);
+    }
+    return few;
+  }
+  static constexpr size_t most_ticks = 8;
+
+  double least_ = std::numeric_limits<double>::infinity(), most_ = -least_;
+  bool whole_ = true;
+};
 
 /// "('a' 0, 'b' 1)": where names stand on an axis. A name there is a format, in which %% is a per cent sign.
 std::string tics(const std::vector<std::string>& names) {
@@ -91,50 +183,56 @@ std::string palette(const HeatMap& map) {
 
 std::optional<GnuplotInput> gnuplot_input(const LinePlot& plot) {
   GnuplotInput input;
-  input.commands = labels(plot.title, plot.x_label, plot.y_label) + "set grid lc rgb '#e3e5e7' lt 1\n";
-  if (plot.log_x) {
-    input.commands += "set logscale x\nset format x '%g'\n";
-  }
-  if (plot.log_y) {
-    input.commands += "set logscale y\nset format y '%g'\n";
-  }
-  std::string lines;
+  Extent x, y;
+  std::string bands, lines;
   int drawn = 0;
-  double left = std::numeric_limits<double>::infinity(), right = -left;
   for (const auto& series : plot.series) {
-    OPTOTORCH_CHECK(series.x.size() == series.y.size(), .where = "Page::plot", .argument = "series",
-                    .expected = "as many y as x",
-                    .got = c10::str(series.y.size(), " y and ", series.x.size(), " x in '", series.name, "'"),
-                    .remedy = "");
+    check_lengths(series);
+    const bool banded = !series.low.empty();
     size_t points = 0;
     std::string data;
     for (size_t i = 0; i < series.x.size(); ++i) {
-      const double x = series.x[i], y = series.y[i];
+      std::vector<double> point{series.x[i], series.y[i]};
+      if (banded) {
+        point.insert(point.end(), {series.low[i], series.high[i]});
+      }
       const bool visible =
-          std::isfinite(x) && std::isfinite(y) && (!plot.log_x || x > 0) && (!plot.log_y || y > 0);
+          std::all_of(point.begin(), point.end(), [](double value) { return std::isfinite(value); }) &&
+          (!plot.log_x || point[0] > 0) &&
+          (!plot.log_y || *std::min_element(point.begin() + 1, point.end()) > 0);
       points += visible ? 1 : 0;
-      left = visible ? std::min(left, x) : left;
-      right = visible ? std::max(right, x) : right;
-      data += visible ? number(x) + " " + number(y) + "\n" : "NaN NaN\n";
+      for (size_t k = 0; k < point.size(); ++k) {
+        if (visible) {
+          (k == 0 ? x : y).include(point[k]);
+        }
+        data += (k == 0 ? "" : " ") + number(visible ? point[k] : std::nan(""));
+      }
+      data += "\n";
     }
     if (points == 0) {
       continue;
     }
     // Two blank lines divide the file into the parts that `index` counts.
     input.data += (drawn == 0 ? "" : "\n\n") + data;
-    lines += (drawn == 0 ? "plot DATA" : ", \\\n  DATA") + std::string(" index ") + std::to_string(drawn) +
-             " with " + (points <= marked_points ? "linespoints pt 7 ps 0.5" : "lines") + " lw 1.8 title " +
+    const std::string part = "DATA index " + std::to_string(drawn),
+                      colour = " lt " + std::to_string(drawn + 1);
+    if (banded) {
+      bands += part + " using 1:3:4 with filledcurves fs transparent solid 0.2 noborder" + colour +
+               " notitle, \\\n  ";
+    }
+    lines += (drawn == 0 ? "" : ", \\\n  ") + part + " with " +
+             (points <= marked_points ? "linespoints pt 7 ps 0.5" : "lines") + colour + " lw 2 title " +
              in_quotes(series.name);
     ++drawn;
   }
   if (drawn == 0) {
     return std::nullopt;
   }
-  if (left < right) {
-    input.commands += "set xrange [" + number(left) + ":" + number(right) + "]\n";
-  }
+  input.commands = labels(plot.title, plot.x_label, plot.y_label) + "set grid lc rgb '#e3e5e7' lt 1\n" +
+                   x.axis("x", plot.log_x) + y.axis("y", plot.log_y);
   input.commands += drawn == 1 && plot.series.front().name.empty() ? "unset key\n" : "";
-  input.commands += lines + "\n";
+  // Lines lie on all bands.
+  input.commands += "plot " + bands + lines + "\n";
   return input;
 }
 
@@ -158,7 +256,7 @@ std::optional<GnuplotInput> gnuplot_input(const HeatMap& map) {
   const double* value = values.const_data_ptr<double>();
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t column = 0; column < columns; ++column, ++value) {
-      input.data += (column == 0 ? "" : " ") + (std::isfinite(*value) ? number(*value) : "NaN");
+      input.data += (column == 0 ? "" : " ") + number(std::isfinite(*value) ? *value : std::nan(""));
     }
     input.data += "\n";
   }
@@ -166,6 +264,16 @@ std::optional<GnuplotInput> gnuplot_input(const HeatMap& map) {
                    "set cbrange [" + number(least) + ":" + number(most) + "]\n" + "set xrange " +
                    x.range(false) + "\nset yrange " + y.range(map.first_row_on_top) +
                    "\nset tics scale 0.4\n";
+  if (map.cyclic && least == 0 && std::abs(most - 2 * std::numbers::pi) < 1e-9) {
+    input.commands += "set cbtics ('0' 0, 'π/2' 0.5*pi, 'π' pi, '3π/2' 1.5*pi, '2π' 2*pi)\n";
+  }
+  // Columns and rows that are counted have whole numbers.
+  for (const auto& [name, counted, cells] :
+       {std::tuple{"x", !map.x0 && !map.x1, columns}, std::tuple{"y", !map.y0 && !map.y1, rows}}) {
+    if (counted) {
+      input.commands += c10::str("set ", name, "tics ", number(whole_step(static_cast<double>(cells))), "\n");
+    }
+  }
   if (!map.column_names.empty()) {
     const bool is_long = std::any_of(map.column_names.begin(), map.column_names.end(),
                                      [](const std::string& name) { return name.size() > 3; });
@@ -181,7 +289,7 @@ std::optional<GnuplotInput> gnuplot_input(const HeatMap& map) {
     const std::string middle = number((least + most) / 2);
     const auto text = [&](const std::string& which, const std::string& colour) {
       return ", \\\n  DATA matrix using " + x.position("1") + ":" + y.position("2") + ":($3" + which +
-             middle + " ? sprintf('%.3g', $3) : '') with labels font ',10' textcolor rgb '" + colour + "'";
+             middle + " ? sprintf('%.3g', $3) : '') with labels font ',13' textcolor rgb '" + colour + "'";
     };
     input.commands += text("<=", "#1d1f21") + text(">", "#ffffff");
   }
@@ -190,10 +298,13 @@ std::optional<GnuplotInput> gnuplot_input(const HeatMap& map) {
 }
 
 std::string gnuplot_script(const std::string& name, const GnuplotInput& input) {
-  return "# gnuplot " + name + ".gp\nset encoding utf8\n" +
-         "set terminal svg noenhanced size 720,480 font 'sans-serif,14' background rgb 'white'\n" +
-         "set output '" + name + ".svg'\nDATA = '" + name + ".dat'\n" +
-         "set border lc rgb '#6a6f75'\nset key outside below samplen 2 noenhanced\n" +
+  return "# gnuplot " + name + ".gp\nset encoding utf8\n" + "set terminal svg noenhanced size " +
+         std::to_string(picture_width) + "," + std::to_string(picture_height) +
+         " font 'sans-serif,15' background rgb 'white'\n" + "set output '" + name + ".svg'\nDATA = '" + name +
+         ".dat'\n" +
+         "set border lc rgb '#6a6f75'\nset tics nomirror\nset key outside below height 1 Left reverse "
+         "samplen 1.5 "
+         "noenhanced\n" +
          "set linetype 1 lc rgb '#0072b2'\nset linetype 2 lc rgb '#d55e00'\nset linetype 3 lc rgb "
          "'#009e73'\n" +
          "set linetype 4 lc rgb '#cc79a7'\nset linetype 5 lc rgb '#e69f00'\nset linetype 6 lc rgb "

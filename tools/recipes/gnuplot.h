@@ -10,6 +10,9 @@ namespace optotorch::tools {
 struct LinePlot;
 struct HeatMap;
 
+/// Nearly the size at which a page of two columns shows a picture, so that type is as large as it says.
+constexpr int picture_width = 600, picture_height = 430;
+
 struct GnuplotInput {
   std::string commands;  ///< with DATA (a string variable) for the data file
   std::string data;
@@ -19,7 +22,8 @@ struct GnuplotInput {
 std::optional<GnuplotInput> gnuplot_input(const LinePlot& plot);
 std::optional<GnuplotInput> gnuplot_input(const HeatMap& map);
 
-/// A script that draws NAME.svg, 720 x 480, from NAME.dat in the folder in which it runs.
+/// A script that draws NAME.svg, of picture_width x picture_height, from NAME.dat in the folder in which it
+/// runs.
 std::string gnuplot_script(const std::string& name, const GnuplotInput& input);
 
 }  // namespace optotorch::tools

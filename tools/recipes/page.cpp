@@ -25,7 +25,7 @@ constexpr const char* style = R"(
   @media (prefers-color-scheme: dark) {
     :root { --ground: #17191c; --ink: #e4e5e7; --faint: #9a9fa5; --line: #383c41; }
   }
-  body { background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; max-width: 1100px;
+  body { background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; max-width: 1200px;
          margin: 2em auto; padding: 0 1em; }
   h1 { font-size: 1.6em; line-height: 1.2; }
   h2 { font-size: 1.2em; margin: 2em 0 0.5em; }
@@ -182,8 +182,8 @@ void Page::add(const std::string& title, const std::optional<GnuplotInput>& inpu
   const int exit_code = run_and_wait({{"gnuplot", name + ".gp"}, pictures, pictures + "/" + name + ".log"});
   if (exit_code == 0 && fs::exists(pictures + "/" + name + ".svg", error)) {
     fs::remove(pictures + "/" + name + ".log", error);
-    body_ += "<figure><img src=\"pictures/" + name + ".svg\" width=\"720\" height=\"480\" alt=\"" +
-             escape(title) + "\"></figure>\n";
+    body_ += "<figure><img src=\"pictures/" + name + ".svg\" width=\"" + std::to_string(picture_width) +
+             "\" height=\"" + std::to_string(picture_height) + "\" alt=\"" + escape(title) + "\"></figure>\n";
   } else if (exit_code == program_not_found) {
     gnuplot_missing_ = true;
     fs::remove(pictures + "/" + name + ".log", error);

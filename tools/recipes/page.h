@@ -20,6 +20,7 @@ struct GnuplotInput;
 struct Series {
   std::string name;
   std::vector<double> x, y;
+  std::vector<double> low = {}, high = {};  ///< a band around the line, as long as it; empty: none
 };
 
 struct LinePlot {
@@ -60,8 +61,9 @@ class Page {
   /// with a unit) is set flush right.
   void table(const std::vector<std::string>& headers, const std::vector<std::vector<std::string>>& rows);
 
-  /// Throws c10::ValueError if x and y of a series differ in length, or if the matrix is none. Data without
-  /// one finite value are named instead of drawn.
+  /// Where all x of a line plot are whole numbers, as epochs are, so are its ticks.
+  /// Throws c10::ValueError if x and y (or the band) of a series differ in length, or if the matrix is none.
+  /// Data without one finite value are named instead of drawn.
   void plot(const LinePlot& plot);
   void plot(const HeatMap& map);
 

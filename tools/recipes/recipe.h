@@ -34,6 +34,7 @@ struct RecipeRow {
   std::string selection = "last epoch";        ///< or "validation"
   bool agrees = true;                          ///< false: a figure that must be met is not
   std::map<std::string, double> figures = {};  ///< further ones, by the names that they have in the JSON
+  double least = 0, most = 0;                  ///< over seeds, where a picture asks for them
 };
 
 /// An option that a recipe has beyond those of all: --NAME VALUE.

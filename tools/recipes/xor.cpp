@@ -278,7 +278,7 @@ Series series(const Result& result, const std::function<double(size_t step)>& va
 
 void show_curves(const std::vector<Result>& results, Page& page) {
   LinePlot errors{"Squared error, median of the seeds", "epoch", "mean of (y - t)^2", {}},
-      solved{"Seeds with the right sign for all four inputs", "epoch", "%", {}};
+      solved{"Seeds with the right sign for all four inputs", "epoch", "seeds, %", {}};
   errors.log_y = true;
   for (const auto& result : results) {
     if (!result.variant.shown) {
