@@ -9,14 +9,13 @@
 #
 # Reads:   Torch_DIR or CMAKE_PREFIX_PATH  a LibTorch to use instead of the one that python3 has
 #          CXX                             the compiler
+#          OPTOTORCH_TORCH_INDEX           where pip looks first for LibTorch (tools/setup_libtorch.sh); empty: nowhere
+#                                          but where it is set up to look
 # Exports: OPTOTORCH_PYTHON                a Python that has torch, or nothing
 set -euo pipefail
 
 optotorch_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 optotorch_build=$optotorch_root/build
-optotorch_venv=$optotorch_build/venv
-optotorch_torch_wheel="torch==2.13.0"
-optotorch_oldest_torch=2.6
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -25,8 +24,8 @@ give_up() {
   exit 1
 }
 
-# at_least VERSION MINIMUM
-at_least() { [[ -n $1 && $(printf '%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]; }
+# shellcheck source=tools/setup_libtorch.sh
+source "$optotorch_root/tools/setup_libtorch.sh"
 
 # ---- tools and libraries --------------------------------------------------------------------------------------------
 
@@ -49,12 +48,6 @@ find_compiler() {
   return 1
 }
 
-user_prefixes() {
-  local prefixes
-  IFS=':;' read -r -a prefixes <<<"${CMAKE_PREFIX_PATH:-}"
-  printf '%s\n' "${prefixes[@]}"
-}
-
 has_header() {
   local prefix
   while read -r prefix; do
@@ -64,18 +57,6 @@ has_header() {
 }
 
 tool_version() { "$1" --version 2>/dev/null | sed -n '1s/[^0-9]*\([0-9.]*\).*/\1/p'; }
-
-# A Python that can make a virtual environment and that the wheel exists for.
-find_venv_maker() {
-  local python
-  for python in python3 /usr/bin/python3; do
-    if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
-      echo "$python"
-      return 0
-    fi
-  done
-  return 1
-}
 
 # Debian's names of the packages that are missing, one a line.
 missing_packages() {
@@ -136,91 +117,6 @@ install_packages() {
     give_up "still missing or too old after installation: ${packages[*]}" \
       "Needed: GCC >= 12 (or CXX=...), CMake >= 3.25, Ninja >= 1.10, Python >= 3.10."
   fi
-}
-
-# ---- LibTorch -------------------------------------------------------------------------------------------------------
-
-is_libtorch() { [[ -e $1/include/torch/csrc/api/include/torch/torch.h && -e $1/lib/libtorch_cpu.so ]]; }
-
-libtorch_version() {
-  local header
-  for header in headeronly/version.h csrc/api/include/torch/version.h; do
-    header=$1/include/torch/$header
-    if [[ -e $header ]] && grep -q '#define TORCH_VERSION_MAJOR [0-9]' "$header"; then
-      sed -n 's/^#define TORCH_VERSION_\(MAJOR\|MINOR\|PATCH\) \([0-9]*\).*/\2/p' "$header" | paste -sd .
-      return 0
-    fi
-  done
-}
-
-# The folder of a Python's torch, without importing it.
-torch_of() {
-  "$1" -c 'import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s else "")' \
-    2>/dev/null || true
-}
-
-# Sets optotorch_libtorch (empty: none yet) and optotorch_libtorch_from.
-find_libtorch() {
-  local folder prefix python
-  optotorch_libtorch="" optotorch_libtorch_from=""
-  if [[ -n ${Torch_DIR:-} ]]; then
-    folder=$(cd "$Torch_DIR/../../.." 2>/dev/null && pwd) || folder=""
-    is_libtorch "$folder" || give_up "Torch_DIR=$Torch_DIR: no LibTorch there." \
-      "It is the folder that holds TorchConfig.cmake: LIBTORCH/share/cmake/Torch."
-    optotorch_libtorch=$folder optotorch_libtorch_from=Torch_DIR
-  fi
-  while [[ -z $optotorch_libtorch ]] && read -r prefix; do
-    for folder in "$prefix" "$prefix/libtorch" "$prefix/torch"; do
-      if [[ -n $prefix ]] && is_libtorch "$folder"; then
-        optotorch_libtorch=$(cd "$folder" && pwd) optotorch_libtorch_from=CMAKE_PREFIX_PATH
-        break
-      fi
-    done
-  done < <(user_prefixes)
-  if [[ -n $optotorch_libtorch ]]; then
-    at_least "$(libtorch_version "$optotorch_libtorch")" "$optotorch_oldest_torch" ||
-      give_up "$optotorch_libtorch_from names LibTorch $(libtorch_version "$optotorch_libtorch")" \
-        "($optotorch_libtorch), but $optotorch_oldest_torch or newer is needed."
-    return 0
-  fi
-  for python in python3 "$optotorch_venv/bin/python"; do
-    folder=$(torch_of "$python")
-    if [[ -n $folder ]] && is_libtorch "$folder"; then
-      if at_least "$(libtorch_version "$folder")" "$optotorch_oldest_torch"; then
-        optotorch_libtorch=$folder optotorch_libtorch_from=$python
-        return 0
-      fi
-      say "passing over the torch $(libtorch_version "$folder") of $python: older than $optotorch_oldest_torch"
-    fi
-  done
-}
-
-install_libtorch() {
-  [[ -n $optotorch_libtorch ]] && return 0
-  local maker
-  maker=$(find_venv_maker)
-  say "python3 has no torch: installing $optotorch_torch_wheel into $optotorch_venv"
-  [[ -x $optotorch_venv/bin/pip ]] || "$maker" -m venv --clear "$optotorch_venv"
-  "$optotorch_venv/bin/pip" install --quiet --disable-pip-version-check "$optotorch_torch_wheel" numpy ||
-    give_up "pip could not install $optotorch_torch_wheel." \
-      "Without a network: unpack a LibTorch and name it, CMAKE_PREFIX_PATH=/path/to/libtorch."
-  find_libtorch
-  [[ -n $optotorch_libtorch ]] || give_up "$optotorch_venv holds no usable torch after installation. Remove it and retry."
-}
-
-# The Python of that very torch, else any that has one, else nothing.
-find_python() {
-  local python folder
-  OPTOTORCH_PYTHON=""
-  for python in "$optotorch_libtorch/../../../../bin/python" python3 "$optotorch_venv/bin/python"; do
-    folder=$(torch_of "$python")
-    if [[ -n $folder && (-z $OPTOTORCH_PYTHON || $folder -ef $optotorch_libtorch) ]]; then
-      OPTOTORCH_PYTHON=$("$python" -c 'import sys; print(sys.executable)')
-      [[ $folder -ef $optotorch_libtorch ]] && break
-    fi
-  done
-  [[ -n $OPTOTORCH_PYTHON ]] || say "no Python with torch: the Python checks will be skipped"
-  export OPTOTORCH_PYTHON
 }
 
 # ---- configuration --------------------------------------------------------------------------------------------------
