@@ -50,7 +50,8 @@ struct InstrumentServer::Answer {
 InstrumentServer::InstrumentServer(PhysicalSystem& system, const std::string& address,
                                    const InstrumentServerOptions& options)
     : system_(system), options_(options), greeting_(greeting_of(system, options)), listener_(where, address) {
-  check_timeout(where, options.timeout_s());
+  check_seconds(where, "timeout_s", options.timeout_s());
+  check_seconds(where, "idle_s", options.idle_s());
 }
 
 void InstrumentServer::say(const std::string& line) const {
@@ -90,7 +91,12 @@ void InstrumentServer::attend(Connection& connection) {
                                          : -1;
   };
   bool phases_are_set = false;
-  while (connection.has_next()) {
+  const auto has_next = [&] {
+    return connection.has_next([this, patience = deadline_after(options_.idle_s())] {
+      return std::chrono::steady_clock::now() > patience && listener_.has_waiting();
+    });
+  };
+  while (has_next()) {
     const auto message = connection.receive(longest, deadline());
     Answer reply{.kind = MessageKind::failure, .text = {}, .tensors = {}};
     try {

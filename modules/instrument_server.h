@@ -14,8 +14,11 @@ namespace optotorch {
 /// Options for InstrumentServer.
 struct InstrumentServerOptions {
   /// The longest time, in seconds, from the first byte of a client's message to its last, and for it to take
-  /// an answer: above 0 and at most 1e6. Between two messages a client has all the time it wants.
+  /// an answer: above 0 and at most 1e6.
   TORCH_ARG(double, timeout_s) = 60;
+  /// A client that has said nothing for so many seconds is dropped as soon as another waits: above 0 and at
+  /// most 1e6. If nobody waits it has all the time it wants.
+  TORCH_ARG(double, idle_s) = 60;
   /// The most samples in one message, 1 to 2^31 - 1; 0: as many as fit into 64 MiB of complex128.
   TORCH_ARG(int64_t, samples) = 0;
   /// Told of every client that comes or goes, in a line.
@@ -35,6 +38,9 @@ class InstrumentServer {
 
   /// Where clients connect, with the port that was chosen.
   const std::string& address() const { return listener_.address(); }
+
+  /// Whether that is open to other hosts.
+  bool is_beyond_loopback() const { return listener_.is_beyond_loopback(); }
 
   /// Serves in the calling thread until `stopped` is true; it is asked several times a second. An error of
   /// the system is sent to the client as a text. A client that does not keep to the format is dropped.

@@ -27,7 +27,7 @@ std::string printable(std::string_view bytes) {
 
 std::shared_ptr<RemoteSystem> RemoteSystem::connect(const std::string& address,
                                                     const RemoteSystemOptions& options) {
-  check_timeout(where, options.timeout_s());
+  check_seconds(where, "timeout_s", options.timeout_s());
   const auto deadline = deadline_after(options.timeout_s());
   auto connection = connect_to(address, deadline);
   const auto greeting = receive_greeting(connection, deadline);

@@ -97,18 +97,28 @@ void set(const Socket& socket, int level, int option, int value = 1) {
 void tune(const Socket& socket) {
   set(socket, IPPROTO_TCP, TCP_NODELAY);
   set(socket, SOL_SOCKET, SO_KEEPALIVE);
-  set(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);  // seconds
+  set(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);   // seconds
+  set(socket, IPPROTO_TCP, TCP_KEEPINTVL, 10);  // seconds
+  set(socket, IPPROTO_TCP, TCP_KEEPCNT, 6);
 }
 
 /// 0, or the errno of a connection that did not come about.
-int connect_to(const Place& place, const Socket& socket, Deadline deadline) {
-  if (::connect(socket.descriptor(), plain(place), place.size) == 0) {
-    return 0;
+int connect_to(const Place& place, const Socket& socket, Deadline deadline, const Stopped& stopped = {}) {
+  while (::connect(socket.descriptor(), plain(place), place.size) != 0) {
+    if (errno == EINPROGRESS || errno == EINTR) {
+      break;
+    }
+    if (errno != EAGAIN) {
+      return errno;
+    }
+    // A unix socket with a full queue: poll() has no event for room in it.
+    if ((stopped && stopped()) || std::chrono::steady_clock::now() >= deadline) {
+      return ETIMEDOUT;
+    }
+    std::this_thread::sleep_for(
+        std::min<Deadline::duration>(tick, deadline - std::chrono::steady_clock::now()));
   }
-  if (errno != EINPROGRESS && errno != EINTR) {
-    return errno;
-  }
-  if (!socket.wait(POLLOUT, deadline)) {
+  if (!socket.wait(POLLOUT, deadline, stopped)) {
     return ETIMEDOUT;
   }
   int error = 0;
@@ -133,10 +143,37 @@ int port_of(const Socket& socket) {
   return ntohs(reinterpret_cast<const sockaddr_in*>(&own.address)->sin_port);
 }
 
+bool is_loopback(const Place& place) {
+  if (place.address.ss_family == AF_INET) {
+    return ntohl(reinterpret_cast<const sockaddr_in*>(&place.address)->sin_addr.s_addr) >> 24 ==
+           IN_LOOPBACKNET;
+  }
+  const auto& address = reinterpret_cast<const sockaddr_in6*>(&place.address)->sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&address) ||
+         (IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+constexpr mode_t owner_alone = S_IRUSR | S_IWUSR;
+
+/// bind(), where the file of a unix socket never is open to others, not for an instant.
+bool bind_to(const Place& place, const Socket& socket, const std::string& file) {
+  if (!file.empty()) {
+    ::fchmod(socket.descriptor(), owner_alone);  // bind() takes it, less the umask, for the file
+  }
+  if (::bind(socket.descriptor(), plain(place), place.size) != 0) {
+    return false;
+  }
+  struct stat status = {};
+  if (!file.empty() && ::lstat(file.c_str(), &status) == 0 && (status.st_mode & ACCESSPERMS) != owner_alone) {
+    ::chmod(file.c_str(), owner_alone);
+  }
+  return true;
+}
+
 }  // namespace
 
-void check_timeout(const std::string& where, double seconds) {
-  OPTOTORCH_CHECK(seconds > 0 && seconds <= 1e6, .where = where, .argument = "timeout_s",
+void check_seconds(const std::string& where, const std::string& argument, double seconds) {
+  OPTOTORCH_CHECK(seconds > 0 && seconds <= 1e6, .where = where, .argument = argument,
                   .expected = "above 0 and at most 1e6", .got = c10::str(seconds), .remedy = "");
 }
 
@@ -173,11 +210,12 @@ bool Socket::wait(int16_t events, Deadline deadline, const Stopped& stopped) con
   return false;
 }
 
-Socket connect_socket(const std::string& where, const std::string& address, Deadline deadline) {
+Socket connect_socket(const std::string& where, const std::string& address, Deadline deadline,
+                      const Stopped& stopped) {
   int error = 0;
   for (const auto& place : places_of(where, address, /*to_listen=*/false)) {
     auto socket = open_for(place);
-    error = socket.descriptor() < 0 ? errno : connect_to(place, socket, deadline);
+    error = socket.descriptor() < 0 ? errno : connect_to(place, socket, deadline, stopped);
     if (error == 0) {
       tune(socket);
       return socket;
@@ -201,11 +239,12 @@ Listener::Listener(std::string where, const std::string& address) : address_(add
     socket_ = open_for(place);
     set(socket_, SOL_SOCKET, SO_REUSEADDR);
     constexpr int waiting_clients = 16;
-    if (socket_.descriptor() >= 0 && ::bind(socket_.descriptor(), plain(place), place.size) == 0) {
+    if (socket_.descriptor() >= 0 && bind_to(place, socket_, file)) {
       file_ = file;
       if (::listen(socket_.descriptor(), waiting_clients) == 0) {
         if (!is_file) {
           address_ = c10::str(address.substr(0, address.rfind(':') + 1), port_of(socket_));
+          beyond_loopback_ = !is_loopback(place);
         }
         return;
       }
@@ -223,6 +262,11 @@ Listener::~Listener() {
   if (!file_.empty()) {
     ::unlink(file_.c_str());
   }
+}
+
+bool Listener::has_waiting() const {
+  pollfd ask = {socket_.descriptor(), POLLIN, 0};
+  return ::poll(&ask, 1, 0) > 0;
 }
 
 std::optional<Socket> Listener::accept(const Stopped& stopped) const {

@@ -14,8 +14,8 @@ namespace optotorch {
 
 using Deadline = std::chrono::steady_clock::time_point;
 
-/// Throws c10::ValueError unless seconds are above 0 and at most 1e6.
-void check_timeout(const std::string& where, double seconds);
+/// Throws c10::ValueError, in the name of `where`, unless seconds are above 0 and at most 1e6.
+void check_seconds(const std::string& where, const std::string& argument, double seconds);
 Deadline deadline_after(double seconds);
 
 /// Asked several times a second while something is awaited; true ends the wait.
@@ -41,11 +41,13 @@ class Socket {
   int descriptor_;
 };
 
-/// Throws c10::ValueError, in the name of `where`, for a malformed address and if nobody listens there.
-Socket connect_socket(const std::string& where, const std::string& address, Deadline deadline);
+/// Where those that wait already leave no room, it waits until the deadline, or until `stopped`. Throws
+/// c10::ValueError, in the name of `where`, for a malformed address and if nobody listens there.
+Socket connect_socket(const std::string& where, const std::string& address, Deadline deadline,
+                      const Stopped& stopped = {});
 
-/// A socket that listens. The file of a "unix:" address is removed with it; one that an ended process left
-/// behind is replaced.
+/// A socket that listens. The file of a "unix:" address has mode 0600, whatever the umask: its owner alone
+/// connects. It is removed with the listener; one that an ended process left behind is replaced.
 class Listener {
  public:
   /// Port 0: the system chooses one. Throws c10::ValueError for a malformed address and for one that is in
@@ -60,11 +62,18 @@ class Listener {
   /// Where clients connect: with the port that was chosen.
   const std::string& address() const { return address_; }
 
+  /// Whether other hosts may reach it.
+  bool is_beyond_loopback() const { return beyond_loopback_; }
+
+  /// Whether a client waits to be accepted.
+  bool has_waiting() const;
+
   /// The next client; nothing when `stopped`.
   std::optional<Socket> accept(const Stopped& stopped) const;
 
  private:
   std::string address_, file_;
+  bool beyond_loopback_ = false;
   Socket socket_;
 };
 

@@ -76,7 +76,9 @@ void Connection::read(void* bytes, size_t size, Deadline deadline) {
   }
 }
 
-bool Connection::has_next() {
+bool Connection::has_next(const Stopped& impatient) {
+  const auto is_stopped = [this] { return stopped_ && stopped_(); };
+  const auto enough = [&] { return is_stopped() || (impatient && impatient()); };
   while (true) {
     char byte = 0;
     const ssize_t count = ::recv(socket_.descriptor(), &byte, 1, MSG_PEEK);
@@ -84,8 +86,8 @@ bool Connection::has_next() {
       return count > 0;
     }
     if (would_block(errno)) {
-      if (!socket_.wait(POLLIN, Deadline::max(), stopped_)) {
-        fail("a message", "the end of the service");
+      if (!socket_.wait(POLLIN, Deadline::max(), enough)) {
+        fail("a message", is_stopped() ? "the end of the service" : "silence while another client waits");
       }
     } else if (errno != EINTR) {
       fail("a message", std::strerror(errno));

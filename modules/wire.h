@@ -45,7 +45,8 @@ class Connection {
   Message receive(const std::function<int64_t(MessageKind)>& longest, Deadline deadline);
 
   /// Waits without a deadline for the beginning of a message; false if the other side ended the connection.
-  bool has_next();
+  /// It throws when `impatient`, asked several times a second, says that the other side had its time.
+  bool has_next(const Stopped& impatient = {});
 
   void write(std::string_view bytes, Deadline deadline);
   void read(void* bytes, size_t size, Deadline deadline);

@@ -169,5 +169,27 @@ TEST_F(InstrumentServerTest, TheServerOutlivesItsClients) {
   EXPECT_TRUE(remote->measure(x).output().equal(local.measure(x).output()));
 }
 
+TEST_F(InstrumentServerTest, ASilentClientMakesWayIfAnotherWaits) {
+  SimulatedSystem lent(chips(1));
+  expect_complaint({"InstrumentServer", "idle_s"},
+                   [&] { InstrumentServer(lent, address, InstrumentServerOptions().idle_s(0)); });
+  std::atomic<int> dropped = 0;
+  const Served served(lent, address, InstrumentServerOptions().idle_s(0.2).log([&](const std::string& line) {
+    dropped += line.find("silence while another client waits") != std::string::npos ? 1 : 0;
+  }));
+  const auto first = RemoteSystem::connect(address);
+  const auto phases = random_phases(*first);
+  first->set_phases(phases);
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  first->measure(light(1));  // nobody waited
+  const auto second = RemoteSystem::connect(address);
+  EXPECT_EQ(dropped, 1);
+  second->set_phases(phases);
+  second->measure(light(1));
+  expect_complaint({"RemoteSystem", address}, [&] { first->measure(light(1)); });
+  first->set_phases(phases);  // behind the second
+  first->measure(light(1));
+}
+
 }  // namespace
 }  // namespace optotorch

@@ -1,6 +1,8 @@
 """optotorch instrument, and examples/instrument.py, as a client meets them that was written from docs/instrument.md."""
 
+import fcntl
 import importlib.util
+import os
 import random
 import shutil
 import signal
@@ -16,6 +18,7 @@ from pathlib import Path
 from program import PROGRAM, main, run
 
 ROOT = Path(__file__).resolve().parents[2]
+VERSION = struct.pack("<I", 1)
 PHASES, FIELDS, DONE, READINGS, FAILURE = range(2, 7)
 
 
@@ -88,7 +91,7 @@ class InstrumentTest(unittest.TestCase):
             for _ in range(2):
                 with Client(self.address) as client:
                     opening, kind, payload = client.greeting()
-                self.assertEqual((opening, kind, len(payload)), (b"optoinst\1\0\0\0", 1, 12 + 3 * 12))
+                self.assertEqual((opening, kind, len(payload)), (b"optoinst" + VERSION, 1, 12 + 3 * 12))
                 self.assertEqual(process.stdout.readline(), "connected\n")
                 self.assertTrue(process.stdout.readline().startswith("disconnected"))
             self.assertTrue(self.file.exists())
@@ -135,6 +138,77 @@ class InstrumentTest(unittest.TestCase):
         with Client(self.address) as client:
             client.greeting()
             self.assertEqual(client.ask(PHASES, b"")[0], FAILURE)
+
+    def wait_for(self, condition):
+        for _ in range(1200):
+            if condition():
+                return
+            time.sleep(0.05)
+        self.fail("it did not come about")
+
+    def test_closed_standard_streams_are_not_its_socket(self):
+        for closed in ("<&- >&- 2>&-", ">&-", "2>&-", "<&-"):
+            with self.subTest(closed=closed):
+                process = self.start("bash", "-c", f'exec "$0" "$@" {closed}', PROGRAM, "instrument", "--listen",
+                                     self.address, "--ports", 2, "--meshes", 1)
+                self.wait_for(self.file.exists)
+                self.wait_for(self.connects)
+                for _ in range(3):  # each is told of in the log
+                    with Client(self.address) as client:
+                        self.assertEqual(client.greeting()[:2], (b"optoinst" + VERSION, 1))
+                        self.assertEqual(client.ask(PHASES, struct.pack("<I2d", 0, 0, 0)), (DONE, b""))
+                process.terminate()
+                process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 0)
+
+    def connects(self):
+        try:
+            Client(self.address).socket.close()
+        except OSError:
+            return False
+        return True
+
+    def test_a_log_that_nobody_reads(self):
+        # A pipe without a reader, and one that is full.
+        for gone in (True, False):
+            with self.subTest(gone=gone):
+                process, _ = self.serve("--ports", 2, "--meshes", 1)
+                if gone:
+                    process.stdout.close()
+                else:
+                    os.set_blocking(process.stdout.fileno(), False)
+                    fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, 4096)
+                for _ in range(20 if gone else 200):  # 5000 bytes
+                    with Client(self.address) as client:
+                        client.greeting()
+                with Client(self.address) as client:
+                    client.greeting()
+                    self.assertEqual(client.ask(PHASES, struct.pack("<I2d", 0, 0, 0)), (DONE, b""))
+                process.terminate()
+                self.assertEqual(process.wait(timeout=60), 0)
+                if not gone:
+                    os.set_blocking(process.stdout.fileno(), True)
+                    self.assertLessEqual(set(process.stdout), {"connected\n", "disconnected\n"})  # whole lines
+
+    def test_a_silent_client_makes_way(self):
+        self.serve("--ports", 2, "--meshes", 1, "--idle", 0.3)
+        with Client(self.address) as silent, Client(self.address) as next_one:
+            silent.greeting()
+            self.assertEqual(next_one.greeting()[1], 1)
+        self.assertIn("--idle", run("instrument", "--listen", f"{self.address}2", "--idle", 0).stderr)
+
+    def test_the_file_of_its_socket_is_its_owner_s(self):
+        process = self.start("bash", "-c", 'umask 0; exec "$0" "$@"', PROGRAM, "instrument", "--listen", self.address)
+        process.stdout.readline()
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o600)
+
+    def test_a_warning_where_other_hosts_reach_it(self):
+        for listen, warns in (("tcp:0.0.0.0:0", True), ("tcp:127.0.0.1:0", False), (self.address, False)):
+            process, line = self.serve("--ports", 2, "--meshes", 1, listen=listen)
+            process.terminate()
+            _, errors = process.communicate(timeout=60)
+            self.assertEqual("warning" in errors and line.split()[0] in errors, warns, errors)
+            self.assertEqual(errors.count("\n"), warns)
 
     def test_the_example_of_the_document(self):
         lines = (ROOT / "docs/instrument.md").read_text().splitlines()

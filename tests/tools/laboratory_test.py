@@ -2,8 +2,9 @@
 
 import json
 import shutil
+import subprocess
 
-from program import Instrument, ProgramTest, main, npy, run, tensors
+from program import PROGRAM, Instrument, ProgramTest, main, npy, run, tensors
 
 COLUMNS, SLOTS, PORTS, MESHES = 64, 32, 64, 3
 CHIPS = ("--splitter", 0.06, "--phase", 0.06)
@@ -174,6 +175,17 @@ class LaboratoryTest(ProgramTest):
         path.write_bytes(path.read_bytes().replace(b"correction.1.theta_offset", b"correction.1.theta_offsex"))
         for command in ("evaluate", "info"):
             self.rejected(command, out, say=["correction.1.theta_offset"])
+
+    def test_closed_standard_streams_are_not_its_connection(self):
+        with Instrument(self.folder / "here", "--ports", PORTS, "--idle-ports", "bar") as instrument:
+            command = [word for word in self.in_situ(self.folder / "run", "--instrument", instrument.address,
+                                                     epochs=2) if word != "--quiet"]
+            for closed in ("2>&-", "<&- 2>&-"):
+                shutil.rmtree(self.folder / "run", ignore_errors=True)
+                result = subprocess.run(["bash", "-c", f'exec "$0" "$@" {closed}', PROGRAM, *map(str, command)],
+                                        stdout=subprocess.DEVNULL)
+                self.assertEqual(result.returncode, 0)
+                self.assertEqual(len(self.log(self.folder / "run")), 2)
 
     def test_instruments(self):
         self.nothing_of("--instrument", f"unix:{self.folder}/nobody", say=["RemoteSystem", "nobody"])

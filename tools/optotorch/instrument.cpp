@@ -2,14 +2,16 @@
 #include <optotorch/modules/instrument_server.h>
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/trainers/interrupt.h>
+#include <unistd.h>
 
-#include <cstdio>
+#include <csignal>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "optotorch/command.h"
 #include "optotorch/laboratory_options.h"
+#include "optotorch/standard_streams.h"
 
 namespace optotorch::tools {
 namespace {
@@ -20,24 +22,33 @@ struct InstrumentConfig {
   std::string idle_ports = "wire";
   Laboratory laboratory;
   bool taps = true;
+  double idle = 60;
 };
 
+/// Nobody who reads this, or no longer does, holds up the service.
 void print_line(const std::string& line) {
-  std::printf("%s\n", line.c_str());
-  std::fflush(stdout);  // whoever started this in the background waits for it
+  write_line_or_drop(STDOUT_FILENO, line);
 }
 
 void serve(const InstrumentConfig& config) {
   const InterruptGuard guard;
+  std::signal(SIGPIPE, SIG_IGN);
   const MeshLayout layout{.ports = config.ports,
                           .columns = MeshLayout::universal_columns(MeshGrid::rectangular, config.ports),
                           .idle_port = idle_port(config.idle_ports)};
   SimulatedSystem system(
       make_chips(config.laboratory, layout, config.meshes, config.seed),
       SimulatedSystemOptions().activation(std::make_shared<ElectroOpticActivationImpl>()).taps(config.taps));
-  InstrumentServer server(system, config.listen, InstrumentServerOptions().log(print_line));
+  InstrumentServer server(system, config.listen,
+                          InstrumentServerOptions().log(print_line).idle_s(config.idle));
   print_line(c10::str(server.address(), " serves ", config.meshes, config.meshes == 1 ? " mesh" : " meshes",
                       " of ", config.ports, " ports, ", config.taps ? "with taps" : "without taps"));
+  if (server.is_beyond_loopback()) {
+    write_line_or_drop(
+        STDERR_FILENO,
+        "optotorch: warning: " + server.address() +
+            " is open to other hosts: whoever reaches it may use it, and nothing is encrypted");
+  }
   server.serve(InterruptGuard::requested);
 }
 
@@ -65,6 +76,11 @@ void add_instrument(CLI::App& app) {
       ->capture_default_str();
   command->add_flag_callback(
       "--no-taps", [config] { config->taps = false; }, "Only the intensities behind the last mesh are read");
+  command
+      ->add_option("--idle", config->idle,
+                   "A client that says nothing for so many seconds makes way if another waits")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->callback([config] { serve(*config); });
 }
 

@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "optotorch/command.h"
+#include "optotorch/standard_streams.h"
 
 namespace optotorch::tools {
 
@@ -88,6 +89,7 @@ int run(int argc, char** argv) {
 }  // namespace optotorch::tools
 
 int main(int argc, char** argv) {
+  optotorch::tools::open_standard_streams();
   optotorch::keep_freed_memory();
   try {
     return optotorch::tools::run(argc, argv);
