@@ -2,8 +2,10 @@
 
 namespace optotorch {
 
-/// While it lives, Ctrl-C (SIGINT) and SIGTERM ask for an end instead of bringing it: long work asks
-/// `requested()` between steps, saves what it has, and returns. A second signal ends the process at once.
+/// While it lives, Ctrl-C (SIGINT), SIGTERM and the end of the terminal (SIGHUP) ask for an end instead of
+/// bringing it: long work asks `requested()` between steps, saves what it has, and returns. A second SIGINT
+/// or SIGTERM ends the process at once; of SIGHUP a shell and the system may send one each. Where SIGHUP is
+/// ignored, as under nohup, it stays so.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -16,6 +18,7 @@ class InterruptGuard {
  private:
   void (*previous_int_)(int);
   void (*previous_term_)(int);
+  void (*previous_hup_)(int);
 };
 
 }  // namespace optotorch

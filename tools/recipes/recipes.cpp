@@ -1,3 +1,4 @@
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 
@@ -51,11 +52,14 @@ void log_line(const RecipeOptions& options, const std::string& line) {
   if (file == nullptr) {
     return;  // it could be written when the recipe began; nobody wants hours of work to end for this
   }
+  using Clock = std::chrono::steady_clock;  // the date may be set while this runs
+  static const auto start = Clock::now();
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   char when[32];
   const std::time_t now = std::time(nullptr);
   std::tm local{};
   std::strftime(when, sizeof when, "%F %T", ::localtime_r(&now, &local));
-  std::fprintf(file, "%s  %s\n", when, line.c_str());
+  std::fprintf(file, "%s  %9.1f s  %s\n", when, seconds, line.c_str());
   std::fclose(file);
 }
 
