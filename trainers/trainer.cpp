@@ -170,7 +170,8 @@ FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, 
     auto last_saved = std::chrono::steady_clock::now();
     {
       Progress progress(c10::str("epoch ", position.epoch + 1, "/", options_.epochs()), per_epoch,
-                        options_.progress(), position.batch);
+                        options_.progress(), position.batch,
+                        (options_.epochs() - position.epoch - 1) * per_epoch);
       while (position.batch < per_epoch) {
         const auto start = std::chrono::steady_clock::now();
         const auto batch = train.batch(position.epoch, position.batch);

@@ -1,6 +1,7 @@
 #include "recipes/compare.h"
 
 #include <optotorch/core/check.h>
+#include <optotorch/trainers/terminal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -182,7 +183,11 @@ class Watcher : public JobWatcher {
     const std::string text =
         c10::str(finished_, "/", runs_, " trainings, ", epochs_, "/", whole_, " epochs", left());
     if (terminal_) {
-      std::fprintf(stderr, "\r\033[K%s", text.c_str());
+      constexpr size_t bar = 22;
+      const double part = static_cast<double>(epochs_) / static_cast<double>(std::max<int64_t>(whole_, 1));
+      const auto line =
+          fitted_line({{progress_bar(part, bar), 1}, {text, 0}}, terminal_columns(STDERR_FILENO));
+      std::fprintf(stderr, "\r\033[K%s", line.c_str());
       std::fflush(stderr);
     } else {
       tell(options_, text);
