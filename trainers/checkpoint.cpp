@@ -1,9 +1,15 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <c10/util/Type.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/safetensors.h>
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/optimizer_state.h>
+
+#include <iomanip>
+#include <limits>
+#include <sstream>
+#include <typeinfo>
 
 namespace optotorch {
 namespace {
@@ -26,31 +32,12 @@ Tensors take(const Tensors& all, const std::string& prefix) {
   return some;
 }
 
-SafeTensors read(const std::string& path) {
-  auto file = load_safetensors(path);
-  const auto found = file.metadata.find("format");
-  OPTOTORCH_CHECK(found != file.metadata.end() && found->second == format, .where = "load_checkpoint",
-                  .argument = path, .expected = std::string("a file of format ") + format,
-                  .got = found == file.metadata.end() ? "a file without a format" : found->second,
-                  .remedy = "");
-  return file;
+std::string class_of(const torch::optim::Optimizer& optimizer) {
+  return c10::demangle(typeid(optimizer).name());
 }
 
-}  // namespace
-
-Tensors weights_of(const torch::nn::Module& model) {
-  Tensors weights;
-  for (const auto& item : model.named_parameters()) {
-    weights[item.key()] = item.value().detach().clone();
-  }
-  for (const auto& item : model.named_buffers()) {
-    weights[item.key()] = item.value().detach().clone();
-  }
-  return weights;
-}
-
-void load_weights(torch::nn::Module& model, const Tensors& weights) {
-  const torch::NoGradGuard no_grad;
+/// The model's own, not copied.
+Tensors own_weights(const torch::nn::Module& model) {
   Tensors own;
   for (const auto& item : model.named_parameters()) {
     own[item.key()] = item.value();
@@ -58,6 +45,11 @@ void load_weights(torch::nn::Module& model, const Tensors& weights) {
   for (const auto& item : model.named_buffers()) {
     own[item.key()] = item.value();
   }
+  return own;
+}
+
+void check_weights(const torch::nn::Module& model, const Tensors& weights) {
+  const auto own = own_weights(model);
   const std::string remedy = "The weights are another network's";
   for (const auto& [name, tensor] : own) {
     const auto found = weights.find(name);
@@ -71,8 +63,85 @@ void load_weights(torch::nn::Module& model, const Tensors& weights) {
     OPTOTORCH_CHECK(own.contains(name), .where = "load_weights", .argument = name,
                     .expected = "no such tensor", .got = describe(tensor), .remedy = remedy);
   }
-  for (auto& [name, tensor] : own) {
-    tensor.copy_(weights.at(name));
+}
+
+/// Whatever `look` finds wrong is told with the file's name.
+template <typename Look>
+void in_file(const std::string& path, Look&& look) {
+  try {
+    look();
+  } catch (const c10::Error& error) {
+    std::string said = error.what_without_backtrace();
+    if (said.find(path) != std::string::npos) {
+      throw;
+    }
+    said.resize(said.find_last_not_of('.') + 1);
+    reject({.where = "load_checkpoint",
+            .argument = path,
+            .expected = "what fits this network, optimiser and rule",
+            .got = said,
+            .remedy = ""});
+  }
+}
+
+/// Layers with their options, numbers in full: what decides how weights of the same shapes are used.
+std::string description_of(const torch::nn::Module& model) {
+  std::ostringstream stream;
+  stream << std::setprecision(std::numeric_limits<double>::max_digits10) << model;
+  return stream.str();
+}
+
+/// Files of older versions don't say which network or optimiser they are of.
+void check_network(const std::string& path, const SafeTensors& file, const torch::nn::Module& model) {
+  const auto found = file.metadata.find("network");
+  if (found == file.metadata.end() || found->second == description_of(model)) {
+    return;
+  }
+  std::istringstream own(description_of(model)), other(found->second);
+  std::string expected, got;
+  while (std::getline(own, expected) && std::getline(other, got) && expected == got) {
+  }
+  reject({.where = "load_checkpoint",
+          .argument = path,
+          .expected = "weights of " + expected,
+          .got = got == expected ? "those of fewer layers" : got,
+          .remedy = "The weights are another network's"});
+}
+
+void check_optimizer_class(const std::string& path, const SafeTensors& file,
+                           const torch::optim::Optimizer& optimizer) {
+  const auto found = file.metadata.find("optimizer_class");
+  OPTOTORCH_CHECK(found == file.metadata.end() || found->second == class_of(optimizer),
+                  .where = "load_checkpoint", .argument = path,
+                  .expected = "a run with " + class_of(optimizer), .got = found->second,
+                  .remedy = "Resume with the optimiser that the run began with");
+}
+
+SafeTensors read(const std::string& path) {
+  auto file = load_safetensors(path);
+  const auto found = file.metadata.find("format");
+  OPTOTORCH_CHECK(found != file.metadata.end() && found->second == format, .where = "load_checkpoint",
+                  .argument = path, .expected = std::string("a file of format ") + format,
+                  .got = found == file.metadata.end() ? "a file without a format" : found->second,
+                  .remedy = "");
+  return file;
+}
+
+}  // namespace
+
+Tensors weights_of(const torch::nn::Module& model) {
+  auto weights = own_weights(model);
+  for (auto& [name, tensor] : weights) {
+    tensor = tensor.detach().clone();
+  }
+  return weights;
+}
+
+void load_weights(torch::nn::Module& model, const Tensors& weights) {
+  const torch::NoGradGuard no_grad;
+  check_weights(model, weights);
+  for (auto& [name, tensor] : own_weights(model)) {
+    torch::Tensor(tensor).copy_(weights.at(name));
   }
 }
 
@@ -86,7 +155,11 @@ void save_checkpoint(const std::string& path, const HybridImpl& model,
   const auto optimizer_now = optimizer_state(optimizer);
   put(file.tensors, "optimizer", optimizer_now.tensors);
   file.tensors["generator"] = at::detail::getDefaultCPUGenerator().get_state();
-  file.metadata = {{"format", format}, {"rule", rule.name()}, {"optimizer", optimizer_now.tree}};
+  file.metadata = {{"format", format},
+                   {"rule", rule.name()},
+                   {"network", description_of(model)},
+                   {"optimizer", optimizer_now.tree},
+                   {"optimizer_class", class_of(optimizer)}};
   for (const auto& [name, text] : checkpoint.progress) {
     file.metadata["progress/" + name] = text;
   }
@@ -94,12 +167,15 @@ void save_checkpoint(const std::string& path, const HybridImpl& model,
 }
 
 Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::optim::Optimizer& optimizer,
-                           Rule& rule) {
+                           Rule& rule, const std::function<void(const Checkpoint&)>& accept) {
   const auto file = read(path);
-  const auto rule_name = file.metadata.find("rule");
-  OPTOTORCH_CHECK(rule_name != file.metadata.end() && rule_name->second == rule.name(),
-                  .where = "load_checkpoint", .argument = path, .expected = "a run by rule " + rule.name(),
-                  .got = rule_name == file.metadata.end() ? "none" : rule_name->second,
+  const auto text = [&](const std::string& name) {
+    const auto found = file.metadata.find(name);
+    return found == file.metadata.end() ? std::string() : found->second;
+  };
+  OPTOTORCH_CHECK(text("rule") == rule.name(), .where = "load_checkpoint", .argument = path,
+                  .expected = "a run by rule " + rule.name(),
+                  .got = text("rule").empty() ? "none" : text("rule"),
                   .remedy = "Resume with the rule that the run began with");
   const auto generator = file.tensors.find("generator");
   auto own_generator = at::detail::getDefaultCPUGenerator();
@@ -108,27 +184,41 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
                   .where = "load_checkpoint", .argument = path, .expected = "LibTorch's random state",
                   .got = generator == file.tensors.end() ? "none" : describe(generator->second),
                   .remedy = "");
-  const auto tree = file.metadata.find("optimizer");
-  const auto before = weights_of(model);
-  load_weights(model, take(file.tensors, "model/"));
-  try {
-    load_optimizer_state(optimizer, {take(file.tensors, "optimizer"),
-                                     tree == file.metadata.end() ? std::string() : tree->second});
-    rule.load_state(take(file.tensors, "rule/"));
-  } catch (...) {
-    load_weights(model, before);
-    throw;
-  }
-  own_generator.set_state(generator->second);
-
+  check_network(path, file, model);
+  check_optimizer_class(path, file, optimizer);
+  const auto weights = take(file.tensors, "model/");
+  const OptimizerState state{take(file.tensors, "optimizer"), text("optimizer")};
   Checkpoint checkpoint;
   checkpoint.best_weights = take(file.tensors, "best/");
   const std::string prefix = "progress/";
-  for (const auto& [name, text] : file.metadata) {
-    if (name.rfind(prefix, 0) == 0) {
-      checkpoint.progress[name.substr(prefix.size())] = text;
+  for (const auto& [name, value] : file.metadata) {
+    if (name.starts_with(prefix)) {
+      checkpoint.progress[name.substr(prefix.size())] = value;
     }
   }
+  in_file(path, [&] {
+    check_weights(model, weights);
+    if (!checkpoint.best_weights.empty()) {
+      check_weights(model, checkpoint.best_weights);
+    }
+    check_optimizer_state(optimizer, state);
+    at::make_generator<at::CPUGeneratorImpl>().set_state(generator->second);  // throws if it is none
+    if (accept) {
+      accept(checkpoint);
+    }
+    // Nothing has changed so far, and of what is left only the rule may still find something wrong.
+    const auto rule_before = rule.state();
+    rule.load_state(take(file.tensors, "rule/"));
+    try {
+      rule.meet(model);
+      load_optimizer_state(optimizer, state);
+    } catch (...) {
+      rule.load_state(rule_before);
+      throw;
+    }
+  });
+  load_weights(model, weights);
+  own_generator.set_state(generator->second);
   return checkpoint;
 }
 
@@ -142,7 +232,8 @@ void load_checkpoint_weights(const std::string& path, HybridImpl& model, bool be
   OPTOTORCH_CHECK(!weights.empty(), .where = "load_checkpoint", .argument = path,
                   .expected = best ? "weights of the best epoch on a validation set" : "weights",
                   .got = "none", .remedy = best ? "Train with a validation split" : "");
-  load_weights(model, weights);
+  check_network(path, file, model);
+  in_file(path, [&] { load_weights(model, weights); });
 }
 
 }  // namespace optotorch

@@ -4,6 +4,7 @@
 #include <optotorch/trainers/rules/rule.h>
 #include <torch/optim/optimizer.h>
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -24,15 +25,17 @@ std::map<std::string, torch::Tensor> weights_of(const torch::nn::Module& model);
 void load_weights(torch::nn::Module& model, const std::map<std::string, torch::Tensor>& weights);
 
 /// Writes model, optimiser, rule, LibTorch's random state and `checkpoint` into one safetensors file,
-/// atomically.
+/// atomically, with what the network prints of itself and the optimiser's class: weights of the same shapes
+/// mean something else in another network, and Adam's moments in AdamW.
 void save_checkpoint(const std::string& path, const HybridImpl& model,
                      const torch::optim::Optimizer& optimizer, const Rule& rule,
                      const Checkpoint& checkpoint);
 
-/// Reads it back into objects made the same way. Throws c10::ValueError if the file is damaged, no
-/// checkpoint, or another network's, optimiser's or rule's; the model is then unchanged.
+/// Reads it back into objects made the same way. `accept` may look at the rest of the file, and throw, while
+/// nothing has changed yet. Throws c10::ValueError, naming the file, if it is damaged, no checkpoint, or
+/// another network's, optimiser's or rule's; model, optimiser, rule and random state are then unchanged.
 Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::optim::Optimizer& optimizer,
-                           Rule& rule);
+                           Rule& rule, const std::function<void(const Checkpoint&)>& accept = nullptr);
 
 /// Only the weights: of the last step, or of the best epoch on the validation set.
 /// Throws c10::ValueError also if `best` is asked for and there is none.

@@ -3,8 +3,12 @@
 #include <optotorch/core/json.h>
 #include <optotorch/trainers/optimizer_state.h>
 #include <torch/csrc/jit/api/compilation_unit.h>
+#include <torch/optim/lbfgs.h>
 #include <torch/serialize/archive.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <unordered_map>
@@ -16,14 +20,6 @@ namespace {
 using json = nlohmann::json;
 using Tensors = std::map<std::string, torch::Tensor>;
 
-[[noreturn]] void reject_state(const std::string& expected, const std::string& got) {
-  reject({.where = "load_optimizer_state",
-          .argument = "state",
-          .expected = expected,
-          .got = got,
-          .remedy = "The checkpoint was written with another optimiser or network"});
-}
-
 // An archive's keys are addresses of tensors. Numbers in order of the parameters stand for them in a file.
 class Numbering {
  public:
@@ -32,7 +28,6 @@ class Numbering {
       for (const auto& parameter : group.params()) {
         const auto address = std::to_string(reinterpret_cast<size_t>(parameter.unsafeGetTensorImpl()));
         numbers_.emplace(address, std::to_string(numbers_.size()));
-        shapes_.push_back(parameter.sizes().vec());
       }
     }
   }
@@ -42,12 +37,28 @@ class Numbering {
     return found == numbers_.end() ? key : found->second;
   }
 
-  const std::vector<std::vector<int64_t>>& shapes() const { return shapes_; }
+  /// Whether `number` stands for a parameter.
+  bool has(const std::string& number) const {
+    return std::any_of(numbers_.begin(), numbers_.end(),
+                       [&](const auto& pair) { return pair.second == number; });
+  }
 
  private:
   std::unordered_map<std::string, std::string> numbers_;
-  std::vector<std::vector<int64_t>> shapes_;
 };
+
+/// JSON has no infinities.
+json float_to_json(double value) {
+  return std::isfinite(value) ? json(value) : json(std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
+}
+
+double float_of(const json& value) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  return value.is_number() ? value.get<double>()
+         : value == "inf"  ? infinity
+         : value == "-inf" ? -infinity
+                           : std::nan("");
+}
 
 json to_json(const c10::IValue& value, const std::string& path, Tensors& tensors, const Numbering& number) {
   const auto each = [&](const auto& elements) {
@@ -64,13 +75,17 @@ json to_json(const c10::IValue& value, const std::string& path, Tensors& tensors
   if (value.isNone()) return {{"none", nullptr}};
   if (value.isBool()) return {{"bool", value.toBool()}};
   if (value.isInt()) return {{"int", value.toInt()}};
-  if (value.isDouble()) return {{"float", value.toDouble()}};
+  if (value.isDouble()) return {{"float", float_to_json(value.toDouble())}};
   if (value.isString()) return {{"string", number(value.toStringRef())}};
   if (value.isTuple()) return {{"tuple", each(value.toTupleRef().elements().vec())}};
   if (value.isTensorList()) return {{"tensors", each(value.toListRef())}};
   if (value.isIntList()) return {{"ints", each(value.toListRef())}};
   if (value.isDoubleList()) return {{"floats", each(value.toListRef())}};
-  reject_state("numbers, strings, tensors and lists of them", value.tagKind());
+  reject({.where = "optimizer_state",
+          .argument = path,
+          .expected = "numbers, strings, tensors and lists of them",
+          .got = value.tagKind(),
+          .remedy = "Keep those in the optimiser's state"});
 }
 
 json to_json(torch::serialize::InputArchive& archive, const std::string& path, Tensors& tensors,
@@ -90,6 +105,7 @@ json to_json(torch::serialize::InputArchive& archive, const std::string& path, T
   return object;
 }
 
+/// Of a tree that has been checked.
 c10::IValue to_value(const json& item, const Tensors& tensors) {
   const auto entry = item.begin();
   const std::string kind = entry.key();
@@ -100,17 +116,11 @@ c10::IValue to_value(const json& item, const Tensors& tensors) {
     }
     return c10::IValue(empty);
   };
-  if (kind == "tensor") {
-    const auto found = tensors.find(value.get<std::string>());
-    if (found == tensors.end()) {
-      reject_state(c10::str("a tensor '", value.get<std::string>(), "'"), "none");
-    }
-    return found->second.clone();
-  }
+  if (kind == "tensor") return tensors.at(value.get<std::string>()).clone();
   if (kind == "none") return {};
   if (kind == "bool") return value.get<bool>();
   if (kind == "int") return value.get<int64_t>();
-  if (kind == "float") return value.get<double>();
+  if (kind == "float") return float_of(value);
   if (kind == "string") return value.get<std::string>();
   if (kind == "tuple") {
     std::vector<c10::IValue> elements;
@@ -122,15 +132,11 @@ c10::IValue to_value(const json& item, const Tensors& tensors) {
   if (kind == "tensors")
     return list(c10::List<at::Tensor>(), [](const c10::IValue& v) { return v.toTensor(); });
   if (kind == "ints") return list(c10::List<int64_t>(), [](const c10::IValue& v) { return v.toInt(); });
-  if (kind == "floats") return list(c10::List<double>(), [](const c10::IValue& v) { return v.toDouble(); });
-  reject_state("a known kind of value", kind);
+  return list(c10::List<double>(), [](const c10::IValue& v) { return v.toDouble(); });
 }
 
 void fill(torch::serialize::OutputArchive& archive, const json& object, const Tensors& tensors) {
   for (const auto& [key, item] : object.items()) {
-    if (!item.is_object() || item.size() != 1) {
-      reject_state("one kind per value", item.dump());
-    }
     if (item.contains("archive")) {
       torch::serialize::OutputArchive nested(archive.compilation_unit());
       fill(nested, item["archive"], tensors);
@@ -143,27 +149,17 @@ void fill(torch::serialize::OutputArchive& archive, const json& object, const Te
   }
 }
 
-/// Per-parameter tensors must fit their parameter.
-void check_shapes(const Tensors& tensors, const Numbering& number) {
-  for (const auto& [path, tensor] : tensors) {
-    const std::string prefix = "/state/";
-    if (path.rfind(prefix, 0) != 0 || tensor.dim() <= 1) {
-      continue;
-    }
-    const size_t index = std::strtoull(path.c_str() + prefix.size(), nullptr, 10);
-    const bool fits =
-        index < number.shapes().size() && tensor.sizes() == at::IntArrayRef(number.shapes()[index]);
-    if (!fits) {
-      reject_state(index < number.shapes().size() ? c10::str(number.shapes()[index]) : "fewer parameters",
-                   path + " " + describe(tensor));
-    }
-  }
-}
-
 }  // namespace
 
 OptimizerState optimizer_state(const torch::optim::Optimizer& optimizer) {
   const torch::NoGradGuard no_grad;
+  for (const auto& item : optimizer.state()) {
+    // A buffer that every step fills before it reads it. Undefined entries, which it has until the history is
+    // full, are what LibTorch's archives cannot hold.
+    if (auto* lbfgs = dynamic_cast<torch::optim::LBFGSParamState*>(item.second.get())) {
+      lbfgs->al(std::nullopt);
+    }
+  }
   torch::serialize::OutputArchive output;
   optimizer.save(output);
   std::ostringstream stream;
@@ -172,51 +168,55 @@ OptimizerState optimizer_state(const torch::optim::Optimizer& optimizer) {
   torch::serialize::InputArchive input;
   input.load_from(bytes.data(), bytes.size());
   OptimizerState state;
-  state.tree = to_json(input, "", state.tensors, Numbering(optimizer)).dump();
+  const Numbering number(optimizer);
+  json tree = to_json(input, "", state.tensors, number);
+  // LibTorch keeps the state of parameters that have left their group; its load leaves it out, too.
+  json none = json::object();
+  auto& states = tree.contains("state") ? tree["state"]["archive"] : none;
+  for (auto item = states.begin(); item != states.end();) {
+    if (number.has(item.key())) {
+      ++item;
+      continue;
+    }
+    std::erase_if(state.tensors, [before = "/state/" + item.key() + "/"](const auto& tensor) {
+      return tensor.first.starts_with(before);
+    });
+    item = states.erase(item);
+  }
+  state.tree = tree.dump();
   return state;
 }
 
 void load_optimizer_state(torch::optim::Optimizer& optimizer, const OptimizerState& state) {
+  check_optimizer_state(optimizer, state);
   const torch::NoGradGuard no_grad;
-  const Numbering number(optimizer);
-  const json own = parse_json(optimizer_state(optimizer).tree, "load_optimizer_state", "optimizer");
-  const json tree = parse_json(state.tree, "load_optimizer_state", "state");
-  if (!tree.is_object() || !tree.contains("param_groups") || !tree.contains("state")) {
-    reject_state("an object with 'state' and 'param_groups'", tree.is_object() ? "another object" : "none");
-  }
-  // The same option names in the same groups: an Adam state does not pass for an SGD state.
-  const auto outline = [](const json& object, const auto& self) -> std::string {
-    std::string text;
-    for (const auto& [key, item] : object.items()) {
-      text += item.contains("archive") ? c10::str(key, "{", self(item["archive"], self), "}")
-                                       : c10::str(key, ",");
+  json tree = parse_json(state.tree, "load_optimizer_state", "state");
+  if (dynamic_cast<const torch::optim::LBFGSOptions*>(&optimizer.defaults()) != nullptr) {
+    for (auto& item : tree["state"]["archive"]) {
+      item["archive"].erase("al");  // its buffer: older files have it, of any length
     }
-    return text;
-  };
-  if (!tree["param_groups"].contains("archive") ||
-      outline(tree["param_groups"]["archive"], outline) != outline(own["param_groups"]["archive"], outline)) {
-    reject_state("this optimiser's options and parameter groups", "others");
   }
-  check_shapes(state.tensors, number);
+  torch::serialize::OutputArchive output;
+  fill(output, tree, state.tensors);
+  std::ostringstream stream;
+  output.save_to(stream);
+  const std::string bytes = stream.str();
+  torch::serialize::InputArchive input;
+  input.load_from(bytes.data(), bytes.size());
+  // LibTorch's load adds to what is there: of parameters that the state does not name, their own would stay.
+  auto before = std::exchange(optimizer.state(), {});
+  std::vector<std::unique_ptr<torch::optim::OptimizerOptions>> options;
+  for (const auto& group : optimizer.param_groups()) {
+    options.push_back(group.options().clone());
+  }
   try {
-    torch::serialize::OutputArchive output;
-    fill(output, tree, state.tensors);
-    std::ostringstream stream;
-    output.save_to(stream);
-    const std::string bytes = stream.str();
-    torch::serialize::InputArchive input;
-    input.load_from(bytes.data(), bytes.size());
-    // LibTorch's load adds to what is there: of parameters that the state does not name, their own would
-    // stay.
-    auto before = std::exchange(optimizer.state(), {});
-    try {
-      optimizer.load(input);
-    } catch (...) {
-      optimizer.state() = std::move(before);
-      throw;
+    optimizer.load(input);
+  } catch (...) {
+    optimizer.state() = std::move(before);
+    for (size_t i = 0; i < options.size(); ++i) {
+      optimizer.param_groups()[i].set_options(std::move(options[i]));
     }
-  } catch (const nlohmann::json::exception& error) {
-    reject_state("numbers, strings, tensors and lists of them", json_complaint(error));
+    throw;
   }
 }
 

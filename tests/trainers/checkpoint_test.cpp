@@ -37,7 +37,11 @@ std::vector<OptimizerCase> optimizer_cases() {
           optimizer_case<AdamW>("AdamWAmsgrad", AdamWOptions(0.05).amsgrad(true)),
           optimizer_case<RMSprop>("RmspropCentered", RMSpropOptions(0.01).momentum(0.5).centered(true)),
           optimizer_case<Adagrad>("Adagrad", AdagradOptions(0.1)),
-          optimizer_case<LBFGS>("Lbfgs", LBFGSOptions(0.1).history_size(4).max_iter(3))};
+          optimizer_case<SGD>("PlainSgd", SGDOptions(0.1)),
+          optimizer_case<LBFGS>("LbfgsOfFullHistory", LBFGSOptions(0.1).history_size(4).max_iter(3)),
+          optimizer_case<LBFGS>("Lbfgs", LBFGSOptions(0.1).max_iter(2)),
+          optimizer_case<LBFGS>("LbfgsWithLineSearch",
+                                LBFGSOptions(1).max_iter(3).line_search_fn("strong_wolfe"))};
 }
 
 Hybrid network() {

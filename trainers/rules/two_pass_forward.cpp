@@ -330,8 +330,9 @@ std::map<std::string, torch::Tensor> TwoPassForward::state() const {
 
 void TwoPassForward::load_state(const std::map<std::string, torch::Tensor>& state) {
   const auto steps = state.find("steps");
-  OPTOTORCH_CHECK(steps != state.end() && steps->second.numel() == 1 && !steps->second.is_floating_point(),
-                  .where = name(), .argument = "state", .expected = "an integer 'steps'",
+  OPTOTORCH_CHECK(steps != state.end() && steps->second.numel() == 1 &&
+                      steps->second.scalar_type() == torch::kLong && steps->second.item<int64_t>() >= 0,
+                  .where = name(), .argument = "state", .expected = "steps, an int64 of at least 0",
                   .got = steps == state.end() ? "none" : describe(steps->second),
                   .remedy = "The checkpoint was written by another rule");
   steps_ = steps->second.item<int64_t>();
