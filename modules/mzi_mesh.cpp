@@ -173,8 +173,9 @@ void MziMeshImpl::pretty_print(std::ostream& stream) const {
   }
   stream << ", columns=" << layout_.columns << ", grid=" << to_string(layout_.grid)
          << ", mzis=" << mzi_count() << ", phi_arm=" << to_string(layout_.phi_arm)
-         << ", zero_state=" << to_string(layout_.zero_state) << (options.screen() ? ", screen" : "")
-         << (options.imperfect() ? ", imperfect" : "") << ")";
+         << ", zero_state=" << to_string(layout_.zero_state)
+         << (layout_.idle_port == IdlePort::wire ? "" : ", idle_port=" + to_string(layout_.idle_port))
+         << (options.screen() ? ", screen" : "") << (options.imperfect() ? ", imperfect" : "") << ")";
 }
 
 }  // namespace optotorch

@@ -130,7 +130,8 @@ Deployment PhotodetectorImpl::deploy() {
 void PhotodetectorImpl::pretty_print(std::ostream& stream) const {
   stream << "optotorch::Photodetector(detection=" << to_string(options.detection());
   if (options.shot_noise() > 0 || options.thermal_noise() > 0) {
-    stream << ", shot_noise=" << options.shot_noise() << ", thermal_noise=" << options.thermal_noise();
+    stream << ", shot_noise=" << options.shot_noise() << ", thermal_noise=" << options.thermal_noise()
+           << ", seed=" << options.seed();
   }
   stream << ")";
 }

@@ -244,7 +244,13 @@ void PhysicalNetworkImpl::pretty_print(std::ostream& stream) const {
   const auto& layout = options.mesh().layout();
   stream << "optotorch::PhysicalNetwork(meshes=" << meshes_.size() << ", ports=" << layout.ports
          << ", columns=" << layout.columns << ", grid=" << to_string(layout.grid) << ", mzis=" << mzi_count()
-         << ", detection=" << to_string(options.detection()) << ")";
+         << ", detection=" << to_string(options.detection());
+  if (options.activation()) {
+    stream << ", activation=";
+    options.activation()->pretty_print(stream);
+  }
+  stream << (options.internal_states() ? "" : ", internal_states=false")
+         << (options.fusion() == Fusion::propagate ? "" : ", fusion=in-place") << ")";
 }
 
 }  // namespace optotorch
