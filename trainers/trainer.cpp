@@ -1,11 +1,18 @@
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/json.h>
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/interrupt.h>
+#include <optotorch/trainers/optimizer_state.h>
 #include <optotorch/trainers/progress.h>
 #include <optotorch/trainers/trainer.h>
+#include <torch/optim/adagrad.h>
+#include <torch/optim/adam.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/rmsprop.h>
+#include <torch/optim/sgd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +20,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <typeinfo>
+#include <utility>
 
 namespace optotorch {
 namespace {
@@ -25,56 +34,15 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-json as_json(const EpochReport& report) {
-  const auto optional = [](const std::optional<double>& value) {
-    return value ? json(*value) : json(nullptr);
-  };
-  json line{{"epoch", report.epoch},
-            {"train_loss", report.train_loss},
-            {"train_" + report.metric, report.train_accuracy},
-            {"validation_" + report.metric, optional(report.validation_accuracy)},
-            {"test_" + report.metric, optional(report.test_accuracy)},
-            {"seconds", report.seconds}};
-  if (report.metric != default_metric) {
-    line["metric"] = report.metric;
-  }
-  if (!report.alignment.empty()) {
-    auto& cosines = line["alignment"] = json::array();
-    for (const double cosine : report.alignment) {
-      cosines.push_back(std::isfinite(cosine) ? json(cosine) : json(nullptr));
-    }
-  }
-  for (const auto& [name, value] : report.measures) {
-    line["measures"][name] = std::isfinite(value) ? json(value) : json(nullptr);
-  }
-  return line;
+/// JSON has no NaN: null stands for it.
+double number_or_nan(const nlohmann::json& value) {
+  return value.is_null() ? std::nan("") : value.get<double>();
 }
 
-EpochReport report_of(const nlohmann::json& line) {
-  const auto optional = [](const nlohmann::json& value) {
-    return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
-  };
-  const std::string metric = line.value("metric", default_metric);
-  EpochReport report{line.at("epoch").get<int64_t>(),
-                     line.at("train_loss").get<double>(),
-                     line.at("train_" + metric).get<double>(),
-                     optional(line.at("validation_" + metric)),
-                     optional(line.at("test_" + metric)),
-                     line.at("seconds").get<double>(),
-                     {},
-                     {},
-                     metric};
-  if (line.contains("alignment")) {
-    for (const auto& cosine : line["alignment"]) {
-      report.alignment.push_back(cosine.is_null() ? std::nan("") : cosine.get<double>());
-    }
-  }
-  if (line.contains("measures")) {
-    for (const auto& [name, value] : line["measures"].items()) {
-      report.measures[name] = value.is_null() ? std::nan("") : value.get<double>();
-    }
-  }
-  return report;
+int64_t whole_number(const nlohmann::json& value) {
+  OPTOTORCH_CHECK(value.is_number_integer(), .where = "Trainer", .argument = "position",
+                  .expected = "a whole number", .got = value.dump(), .remedy = "The checkpoint is damaged");
+  return value.get<int64_t>();
 }
 
 /// For people: an accuracy in per cent, any other metric as it is.
@@ -90,6 +58,14 @@ std::string shown(const std::optional<double>& value, const Metric& metric) {
   return digits;
 }
 
+/// Whether the optimiser is one of LibTorch's that ask for the loss once a step.
+bool evaluates_once(const torch::optim::Optimizer& optimizer) {
+  using namespace torch::optim;
+  const auto& type = typeid(optimizer);
+  return type == typeid(Adam) || type == typeid(AdamW) || type == typeid(SGD) || type == typeid(RMSprop) ||
+         type == typeid(Adagrad);
+}
+
 /// Whether `value` is finite and better than those of all epochs before.
 bool is_best(double value, const std::vector<EpochReport>& before, const Metric& metric) {
   const auto is_beaten = [&](const EpochReport& report) {
@@ -101,24 +77,6 @@ bool is_best(double value, const std::vector<EpochReport>& before, const Metric&
 
 }  // namespace
 
-std::string EpochReport::to_json() const {
-  return as_json(*this).dump();
-}
-
-EpochReport EpochReport::from_json(const std::string& line) {
-  const auto parsed =
-      parse_json(line, "EpochReport", "line", "a line of metrics.jsonl", "The file is damaged");
-  try {
-    return report_of(parsed);
-  } catch (const nlohmann::json::exception& error) {
-    reject({.where = "EpochReport",
-            .argument = "line",
-            .expected = "a line of metrics.jsonl",
-            .got = "'" + line.substr(0, 100) + "': " + json_complaint(error),
-            .remedy = "The file is damaged"});
-  }
-}
-
 /// Where a run stands: everything that is not in model, optimiser, rule or generator.
 struct Trainer::Position {
   int64_t epoch = 0;  // running, counted from 0
@@ -128,6 +86,17 @@ struct Trainer::Position {
   std::vector<double> alignment;
   std::map<std::string, double> measure_sums;
   FitResult result;
+};
+
+/// What a step changes, as it was before: an instant between two whole steps.
+struct Trainer::Moment {
+  std::vector<torch::Tensor> buffers;
+  torch::Tensor generator;
+  std::map<std::string, torch::Tensor> rule;
+  std::vector<double> rates;
+  // Where the optimiser moves the weights more than once in a step.
+  std::vector<torch::Tensor> weights;
+  std::optional<OptimizerState> optimizer;
 };
 
 Trainer::Trainer(Hybrid model, std::shared_ptr<Rule> rule, std::shared_ptr<torch::optim::Optimizer> optimizer,
@@ -146,6 +115,7 @@ Trainer::Trainer(Hybrid model, std::shared_ptr<Rule> rule, std::shared_ptr<torch
   for (const auto& group : optimizer_->param_groups()) {
     base_rates_.push_back(group.options().get_lr());
   }
+  evaluates_once_ = evaluates_once(*optimizer_);
 }
 
 FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, const BatchSource* test) {
@@ -154,117 +124,209 @@ FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, 
   const InterruptGuard interrupt;
   Position position;
   if (!options_.folder().empty()) {
-    std::error_code ignored;
-    std::filesystem::create_directories(options_.folder(), ignored);  // if it fails, writing below says why
-    position.result.resumed = options_.resume() && load(position);
+    position.result.resumed = options_.resume() && load(train.size(), position);
   }
-  const int64_t per_epoch = train.size();
-  OPTOTORCH_CHECK(position.batch <= per_epoch && position.epoch <= options_.epochs(), .where = "Trainer",
-                  .argument = "checkpoint",
-                  .expected = c10::str("a run of ", options_.epochs(), " epochs of ", per_epoch, " batches"),
-                  .got = c10::str("epoch ", position.epoch, ", batch ", position.batch),
-                  .remedy = "Resume with the options that the run began with");
-
   model_->train();
-  for (; position.epoch < options_.epochs(); ++position.epoch) {
-    auto last_saved = std::chrono::steady_clock::now();
-    {
-      Progress progress(c10::str("epoch ", position.epoch + 1, "/", options_.epochs()), per_epoch,
-                        options_.progress(), position.batch,
-                        (options_.epochs() - position.epoch - 1) * per_epoch);
-      while (position.batch < per_epoch) {
-        const auto start = std::chrono::steady_clock::now();
-        const auto batch = train.batch(position.epoch, position.batch);
-        if (options_.alignment() && position.batch == 0) {
-          position.alignment = alignment(*rule_, *model_, batch.data, batch.target, loss_, options_.truth());
-        }
-        train_step(batch, position.epoch * per_epoch + position.batch, options_.epochs() * per_epoch,
-                   position);
-        ++position.batch;
-        position.seconds += seconds_since(start);
-        const auto samples = static_cast<double>(position.samples);
-        char metrics[96];
-        std::snprintf(metrics, sizeof metrics, "loss %.4f  %s %.4f", position.loss_sum / samples,
-                      options_.metric().name.c_str(), position.accuracy_sum / samples);
-        progress.step(position.batch, batch.target.size(0), metrics);
-        const bool due =
-            (options_.checkpoint_steps() > 0 && position.batch % options_.checkpoint_steps() == 0) ||
-            (options_.checkpoint_seconds() > 0 && seconds_since(last_saved) > options_.checkpoint_seconds());
-        if (InterruptGuard::requested() || (due && position.batch < per_epoch)) {
-          save(position);
-          last_saved = std::chrono::steady_clock::now();
-        }
-        if (InterruptGuard::requested()) {
-          position.result.interrupted = true;
-          return position.result;
-        }
+  unsaved_.reset();
+  try {
+    while (position.epoch < options_.epochs() && !position.result.interrupted) {
+      train_epoch(train, position);
+      if (!position.result.interrupted) {
+        finish_epoch(validation, test, position);
       }
     }
-    EpochReport report{position.epoch + 1,
-                       position.loss_sum / static_cast<double>(position.samples),
-                       position.accuracy_sum / static_cast<double>(position.samples),
-                       {},
-                       {},
-                       position.seconds,
-                       position.alignment,
-                       {},
-                       options_.metric().name};
-    for (const auto& [name, sum] : position.measure_sums) {
-      report.measures[name] = sum / static_cast<double>(position.samples);
-    }
-    if (validation != nullptr) {
-      report.validation_accuracy = evaluate(*model_, *validation, options_.metric());
-      if (is_best(*report.validation_accuracy, position.result.epochs, options_.metric())) {
-        position.result.best_weights = weights_of(*model_);
-      }
-    }
-    if (test != nullptr) {
-      report.test_accuracy = evaluate(*model_, *test, options_.metric());
-    }
-    if (options_.progress()) {
-      std::fprintf(stderr, "epoch %lld/%lld  loss %.4f  train %s  validation %s  test %s  %.1f s\n",
-                   static_cast<long long>(report.epoch), static_cast<long long>(options_.epochs()),
-                   report.train_loss, shown(report.train_accuracy, options_.metric()).c_str(),
-                   shown(report.validation_accuracy, options_.metric()).c_str(),
-                   shown(report.test_accuracy, options_.metric()).c_str(), report.seconds);
-    }
-    position.result.epochs.push_back(std::move(report));
-    Position next;
-    next.epoch = position.epoch + 1;
-    next.result = position.result;
-    save(next);
-    write_log(next);
-    next.epoch = position.epoch;  // the loop counts
-    position = std::move(next);
+  } catch (...) {
+    save_after_failure(position);
+    throw;
   }
   return position.result;
 }
 
+void Trainer::train_epoch(const BatchSource& train, Position& position) {
+  const int64_t per_epoch = train.size();
+  auto last_saved = std::chrono::steady_clock::now();
+  Progress progress(c10::str("epoch ", position.epoch + 1, "/", options_.epochs()), per_epoch,
+                    options_.progress(), position.batch,
+                    (options_.epochs() - position.epoch - 1) * per_epoch);
+  while (position.batch < per_epoch) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto batch = train.batch(position.epoch, position.batch);
+    if (options_.alignment() && position.batch == 0) {
+      position.alignment = alignment(*rule_, *model_, batch.data, batch.target, loss_, options_.truth());
+    }
+    train_step(batch, position.epoch * per_epoch + position.batch, options_.epochs() * per_epoch, position);
+    ++position.batch;
+    position.seconds += seconds_since(start);
+    if (!options_.folder().empty()) {
+      unsaved_ = std::make_shared<Moment>(now());
+    }
+    const auto samples = static_cast<double>(position.samples);
+    char metrics[96];
+    std::snprintf(metrics, sizeof metrics, "loss %.4f  %s %.4f", position.loss_sum / samples,
+                  options_.metric().name.c_str(), position.accuracy_sum / samples);
+    progress.step(position.batch, batch.target.size(0), metrics);
+    const bool due =
+        (options_.checkpoint_steps() > 0 && position.batch % options_.checkpoint_steps() == 0) ||
+        (options_.checkpoint_seconds() > 0 && seconds_since(last_saved) > options_.checkpoint_seconds());
+    if (InterruptGuard::requested() || (due && position.batch < per_epoch)) {
+      save(position);
+      last_saved = std::chrono::steady_clock::now();
+    }
+    if (InterruptGuard::requested()) {
+      position.result.interrupted = true;
+      return;
+    }
+  }
+}
+
+void Trainer::finish_epoch(const BatchSource* validation, const BatchSource* test, Position& position) {
+  Position next;
+  next.epoch = position.epoch + 1;
+  next.result = position.result;
+  EpochReport report{position.epoch + 1,
+                     position.loss_sum / static_cast<double>(position.samples),
+                     position.accuracy_sum / static_cast<double>(position.samples),
+                     {},
+                     {},
+                     position.seconds,
+                     position.alignment,
+                     {},
+                     options_.metric().name};
+  for (const auto& [name, sum] : position.measure_sums) {
+    report.measures[name] = sum / static_cast<double>(position.samples);
+  }
+  if (validation != nullptr) {
+    report.validation_accuracy = evaluate(*model_, *validation, options_.metric());
+    if (is_best(*report.validation_accuracy, position.result.epochs, options_.metric())) {
+      next.result.best_weights = weights_of(*model_);
+    }
+  }
+  if (test != nullptr) {
+    report.test_accuracy = evaluate(*model_, *test, options_.metric());
+  }
+  if (options_.progress()) {
+    std::fprintf(stderr, "epoch %lld/%lld  loss %.4f  train %s  validation %s  test %s  %.1f s\n",
+                 static_cast<long long>(report.epoch), static_cast<long long>(options_.epochs()),
+                 report.train_loss, shown(report.train_accuracy, options_.metric()).c_str(),
+                 shown(report.validation_accuracy, options_.metric()).c_str(),
+                 shown(report.test_accuracy, options_.metric()).c_str(), report.seconds);
+  }
+  next.result.epochs.push_back(std::move(report));
+  save(next);
+  write_log(next);
+  position = std::move(next);
+}
+
 void Trainer::train_step(const Batch& batch, int64_t step, int64_t total, Position& position) {
+  std::optional<Moment> before;
+  if (!evaluates_once_) {
+    rule_->meet(*model_);  // a rule's state before that is none that it could go back to
+    before = now();
+  }
   auto& groups = optimizer_->param_groups();
   const double factor = options_.schedule()(step, total);
   for (size_t i = 0; i < groups.size(); ++i) {
     groups[i].options().set_lr(base_rates_[i] * factor);
   }
-  optimizer_->zero_grad();
-  const auto result = rule_->step(*model_, batch.data, batch.target, loss_);
-  optimizer_->step();
+  const auto look = [&] {
+    optimizer_->zero_grad();
+    return rule_->step(*model_, batch.data, batch.target, loss_);
+  };
+  const auto first = look();
   const int64_t samples = options_.metric().weight(batch.target);
-  position.loss_sum += result.loss.item<double>() * static_cast<double>(samples);
-  position.accuracy_sum += options_.metric()(result.output, batch.target) * static_cast<double>(samples);
-  for (const auto& [name, value] : rule_->measures()) {
-    position.measure_sums[name] += value * static_cast<double>(samples);
+  const auto weight = static_cast<double>(samples);
+  const double loss = first.loss.item<double>(), measured = options_.metric()(first.output, batch.target);
+  const auto measures = rule_->measures();
+  bool looked = true;  // before it is asked: an optimiser may leave its closure alone
+  optimizer_->step([&] {
+    if (std::exchange(looked, false)) {
+      return first.loss;
+    }
+    if (before) {
+      return_to(*before, /*weights_too=*/false);
+    }
+    return look().loss;
+  });
+  position.loss_sum += loss * weight;
+  position.accuracy_sum += measured * weight;
+  for (const auto& [name, value] : measures) {
+    position.measure_sums[name] += value * weight;
   }
   position.samples += samples;
 }
 
-void Trainer::save(const Position& position) const {
+Trainer::Moment Trainer::now() const {
+  const torch::NoGradGuard no_grad;
+  Moment moment;
+  for (const auto& buffer : model_->buffers()) {
+    moment.buffers.push_back(buffer.detach().clone());
+  }
+  moment.generator = at::detail::getDefaultCPUGenerator().get_state();
+  moment.rule = rule_->state();
+  for (const auto& group : optimizer_->param_groups()) {
+    moment.rates.push_back(group.options().get_lr());
+  }
+  if (!evaluates_once_) {
+    for (const auto& parameter : model_->parameters()) {
+      moment.weights.push_back(parameter.detach().clone());
+    }
+    moment.optimizer = optimizer_state(*optimizer_);
+  }
+  return moment;
+}
+
+void Trainer::return_to(const Moment& moment, bool weights_too) {
+  const torch::NoGradGuard no_grad;
+  const auto buffers = model_->buffers();
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    torch::Tensor(buffers[i]).copy_(moment.buffers[i]);
+  }
+  auto generator = at::detail::getDefaultCPUGenerator();
+  generator.set_state(moment.generator);
+  rule_->load_state(moment.rule);
+  if (!weights_too) {
+    return;
+  }
+  const auto parameters = model_->parameters();
+  for (size_t i = 0; i < moment.weights.size(); ++i) {
+    torch::Tensor(parameters[i]).copy_(moment.weights[i]);
+  }
+  if (moment.optimizer) {
+    load_optimizer_state(*optimizer_, *moment.optimizer);
+  }
+  for (size_t i = 0; i < moment.rates.size(); ++i) {
+    optimizer_->param_groups()[i].options().set_lr(moment.rates[i]);
+  }
+}
+
+void Trainer::save_after_failure(const Position& position) {
+  const auto moment = std::exchange(unsaved_, nullptr);
+  if (moment == nullptr) {
+    return;  // the last whole step is on disk, or there has been none
+  }
+  try {
+    return_to(*moment, /*weights_too=*/true);
+    const auto parameters = model_->parameters();
+    const bool usable = std::all_of(parameters.begin(), parameters.end(), [](const auto& parameter) {
+      return at::isfinite(parameter.detach()).all().template item<bool>();
+    });
+    if (usable) {  // else the checkpoint before it is worth more
+      save(position);
+    }
+  } catch (const std::exception&) {
+    // What failed first is what is to be told.
+  }
+}
+
+void Trainer::save(const Position& position) {
   if (options_.folder().empty()) {
     return;
   }
+  std::error_code ignored;
+  std::filesystem::create_directories(options_.folder(), ignored);  // if it fails, writing below says why
   json epochs = json::array();
   for (const auto& report : position.result.epochs) {
-    epochs.push_back(as_json(report));
+    epochs.push_back(json::parse(report.to_json()));
   }
   json state{{"epoch", position.epoch},
              {"batch", position.batch},
@@ -280,55 +342,79 @@ void Trainer::save(const Position& position) const {
   }
   save_checkpoint(options_.folder() + "/checkpoint.safetensors", *model_, *optimizer_, *rule_,
                   {{{"trainer", state.dump()}}, position.result.best_weights});
+  unsaved_.reset();
 }
 
-bool Trainer::load(Position& position) {
+bool Trainer::load(int64_t per_epoch, Position& position) {
   const std::string path = options_.folder() + "/checkpoint.safetensors";
-  if (!std::filesystem::exists(path)) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
     return false;
   }
-  const auto checkpoint = load_checkpoint(path, *model_, *optimizer_, *rule_);
-  const auto text = checkpoint.progress.find("trainer");
-  OPTOTORCH_CHECK(text != checkpoint.progress.end(), .where = "Trainer", .argument = path,
-                  .expected = "a trainer's position", .got = "none", .remedy = "");
-  const auto state =
-      parse_json(text->second, "Trainer", path, "a trainer's position", "The checkpoint is damaged");
+  const auto checkpoint = load_checkpoint(path, *model_, *optimizer_, *rule_, [&](const Checkpoint& found) {
+    const auto text = found.progress.find("trainer");
+    OPTOTORCH_CHECK(text != found.progress.end(), .where = "Trainer", .argument = path,
+                    .expected = "a trainer's position", .got = "none", .remedy = "");
+    position = parse_position(path, text->second, per_epoch);
+  });
+  position.result.best_weights = checkpoint.best_weights;
+  write_log(position);
+  return true;
+}
+
+Trainer::Position Trainer::parse_position(const std::string& path, const std::string& text,
+                                          int64_t per_epoch) const {
+  const auto demand = [&](bool holds, const std::string& expected, const std::string& got) {
+    OPTOTORCH_CHECK(holds, .where = "Trainer", .argument = path, .expected = expected, .got = got,
+                    .remedy = "The checkpoint is damaged, or of another run");
+  };
+  const auto state = parse_json(text, "Trainer", path, "a trainer's position", "The checkpoint is damaged");
+  Position position;
   std::string metric;
   try {
     metric = state.value("metric", default_metric);
-    position.epoch = state.at("epoch").get<int64_t>();
-    position.batch = state.at("batch").get<int64_t>();
-    position.loss_sum = state.at("loss_sum").get<double>();
-    position.accuracy_sum = state.at("accuracy_sum").get<double>();
+    position.epoch = whole_number(state.at("epoch"));
+    position.batch = whole_number(state.at("batch"));
+    position.loss_sum = number_or_nan(state.at("loss_sum"));
+    position.accuracy_sum = number_or_nan(state.at("accuracy_sum"));
     position.seconds = state.at("seconds").get<double>();
-    position.samples = state.at("samples").get<int64_t>();
-    for (const auto& cosine : state.at("alignment")) {
-      position.alignment.push_back(cosine.is_null() ? std::nan("") : cosine.get<double>());
+    position.samples = whole_number(state.at("samples"));
+    const auto& alignment = state.at("alignment");
+    const auto& epochs = state.at("epochs");
+    demand(alignment.is_array() && epochs.is_array(), "lists of cosines and of epochs", "others");
+    for (const auto& cosine : alignment) {
+      position.alignment.push_back(number_or_nan(cosine));
     }
     if (state.contains("measure_sums")) {  // older runs have none
       for (const auto& [name, sum] : state["measure_sums"].items()) {
-        position.measure_sums[name] = sum.is_null() ? std::nan("") : sum.get<double>();
+        position.measure_sums[name] = number_or_nan(sum);
       }
     }
-    for (const auto& line : state.at("epochs")) {
-      position.result.epochs.push_back(report_of(line));
+    for (const auto& line : epochs) {
+      position.result.epochs.push_back(EpochReport::from_json(line.dump()));
     }
-  } catch (const std::exception& error) {
-    reject({.where = "Trainer",
-            .argument = path,
-            .expected = "a trainer's position",
-            .got = json_complaint(error),
-            .remedy = "The checkpoint is damaged"});
+  } catch (const nlohmann::json::exception& error) {
+    demand(false, "a trainer's position", json_complaint(error));
   }
   OPTOTORCH_CHECK(metric == options_.metric().name, .where = "Trainer", .argument = "metric",
                   .expected = "'" + metric + "', as in " + path, .got = "'" + options_.metric().name + "'",
                   .remedy = "Resume with the options that the run began with");
-  OPTOTORCH_CHECK(position.epoch >= 0 && position.batch >= 0 && position.samples >= 0, .where = "Trainer",
-                  .argument = path, .expected = "a position in a run", .got = "negative numbers",
-                  .remedy = "");
-  position.result.best_weights = checkpoint.best_weights;
-  write_log(position);
-  return true;
+  const auto &epoch = position.epoch, &batch = position.batch;
+  OPTOTORCH_CHECK(epoch >= 0 && batch >= 0 && batch <= per_epoch && epoch <= options_.epochs(),
+                  .where = "Trainer", .argument = path,
+                  .expected = c10::str("a run of ", options_.epochs(), " epochs of ", per_epoch, " batches"),
+                  .got = c10::str("epoch ", epoch, ", batch ", batch),
+                  .remedy = "Resume with the options that the run began with, or with more epochs");
+  const auto& reports = position.result.epochs;
+  bool in_order = static_cast<int64_t>(reports.size()) == epoch;
+  for (size_t i = 0; in_order && i < reports.size(); ++i) {
+    in_order = reports[i].epoch == static_cast<int64_t>(i) + 1 && reports[i].metric == metric;
+  }
+  demand(in_order, c10::str("the reports of ", epoch, " epochs"),
+         c10::str(reports.size(), reports.size() == static_cast<size_t>(epoch) ? " others" : ""));
+  demand(position.samples >= batch && (batch > 0 || position.samples == 0) && position.seconds >= 0,
+         c10::str("what ", batch, " batches bring"), c10::str(position.samples, " samples"));
+  return position;
 }
 
 void Trainer::write_log(const Position& position) const {

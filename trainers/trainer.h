@@ -70,7 +70,17 @@ struct FitResult {
 ///
 /// A run that is killed at any instant and resumed ends with the same bits as one that never stopped, given
 /// the same number of threads: weights, optimiser, rule, LibTorch's random state and the position within the
-/// epoch are saved, and batches are pure functions of (epoch, index).
+/// epoch are saved, and batches are pure functions of (epoch, index). With more epochs it goes on, finished
+/// or not; a schedule then counts on the larger number.
+///
+/// If anything throws, a batch, a measurement, a loss that is not finite, the state after the last whole step
+/// is saved before the exception goes on; before the first step nothing is written.
+///
+/// An optimiser that asks for the loss several times a step (LBFGS) sees one function of the weights: each
+/// time the rule steps on the same batch, from the rule's state, the network's buffers and the random state
+/// as they were before the step, so that noise and whatever else is drawn is the same, and a rule that learns
+/// beside the network, as `dat` does, begins again; what the last time leaves stays. A system in a laboratory
+/// is measured each time, with the noise that it has. Loss and metric are those of the first time.
 class Trainer {
  public:
   Trainer(Hybrid model, std::shared_ptr<Rule> rule, std::shared_ptr<torch::optim::Optimizer> optimizer,
@@ -83,9 +93,16 @@ class Trainer {
 
  private:
   struct Position;
+  struct Moment;
+  void train_epoch(const BatchSource& train, Position& position);
+  void finish_epoch(const BatchSource* validation, const BatchSource* test, Position& position);
   void train_step(const Batch& batch, int64_t step, int64_t total, Position& position);
-  void save(const Position& position) const;
-  bool load(Position& position);
+  Moment now() const;
+  void return_to(const Moment& moment, bool weights_too);
+  void save(const Position& position);
+  void save_after_failure(const Position& position);
+  bool load(int64_t per_epoch, Position& position);
+  Position parse_position(const std::string& path, const std::string& text, int64_t per_epoch) const;
   void write_log(const Position& position) const;
 
   Hybrid model_;
@@ -94,6 +111,8 @@ class Trainer {
   Loss loss_;
   TrainerOptions options_;
   std::vector<double> base_rates_;
+  bool evaluates_once_ = false;
+  std::shared_ptr<Moment> unsaved_;  // after the last whole step, until it's on disk
 };
 
 }  // namespace optotorch
