@@ -98,7 +98,7 @@ struct Training {
   std::shared_ptr<torch::optim::Optimizer> optimizer;
 };
 
-class TrainerFailureTest : public OneThreadTest {
+class FailedRunTest : public OneThreadTest {
  protected:
   std::string folder(const std::string& name) const { return folder_.path() + "/" + name; }
 
@@ -106,7 +106,7 @@ class TrainerFailureTest : public OneThreadTest {
   testing::TemporaryFolder folder_;
 };
 
-TEST_F(TrainerFailureTest, TheLastWholeStepIsKept) {
+TEST_F(FailedRunTest, TheLastWholeStepIsKept) {
   for (const std::string optimizer : {"adam", "lbfgs"}) {
     const auto rule = std::make_shared<Failing<DualAdaptive>>(-1);
     Training whole(rule, optimizer);
@@ -129,7 +129,7 @@ TEST_F(TrainerFailureTest, TheLastWholeStepIsKept) {
   }
 }
 
-TEST_F(TrainerFailureTest, ABatchThatFailsLosesNothing) {
+TEST_F(FailedRunTest, ABatchThatFailsLosesNothing) {
   Training whole(std::make_shared<DualAdaptive>());
   whole.fit(Batches(), folder("whole"));
   for (const int64_t step : {1, 2, 3, 5}) {
@@ -140,14 +140,14 @@ TEST_F(TrainerFailureTest, ABatchThatFailsLosesNothing) {
   }
 }
 
-TEST_F(TrainerFailureTest, BeforeTheFirstStepNothingIsWritten) {
+TEST_F(FailedRunTest, BeforeTheFirstStepNothingIsWritten) {
   Training stopped(std::make_shared<Failing<DualAdaptive>>(0)), none(std::make_shared<DualAdaptive>());
   EXPECT_THROW(stopped.fit(Batches(), folder("new")), std::runtime_error);
   EXPECT_THROW(none.fit(Batches(0), folder("new")), std::runtime_error);
   EXPECT_FALSE(std::filesystem::exists(folder("new")));
 }
 
-TEST_F(TrainerFailureTest, WeightsThatAreNotFiniteAreNotKept) {
+TEST_F(FailedRunTest, WeightsThatAreNotFiniteAreNotKept) {
   class Spoils : public BackPropagation {
    public:
     int64_t left = 4;
@@ -167,7 +167,7 @@ TEST_F(TrainerFailureTest, WeightsThatAreNotFiniteAreNotKept) {
   EXPECT_TRUE(file.tensors.at("model/0.0.theta").isfinite().all().item<bool>());
 }
 
-TEST_F(TrainerFailureTest, MoreEpochsExtendARun) {
+TEST_F(FailedRunTest, MoreEpochsExtendARun) {
   for (const int64_t first : {1, 2}) {
     const auto constant = [&](Training& training, int64_t epochs, const std::string& name) {
       return Trainer(training.net, training.rule, training.optimizer, cross_entropy,
@@ -186,7 +186,7 @@ TEST_F(TrainerFailureTest, MoreEpochsExtendARun) {
   }
 }
 
-TEST_F(TrainerFailureTest, APositionThatIsNoneIsRefused) {
+TEST_F(FailedRunTest, APositionThatIsNoneIsRefused) {
   Training written(std::make_shared<DualAdaptive>());
   written.fit(Batches(), folder("run"));
   const auto path = folder("run") + "/checkpoint.safetensors";
@@ -244,7 +244,7 @@ class Asked : public BackPropagation {
 };
 
 // Several evaluations a step are of one function: the same noise, the same dropout, one count.
-TEST_F(TrainerFailureTest, LbfgsSeesOneFunctionAStep) {
+TEST_F(FailedRunTest, LbfgsSeesOneFunctionAStep) {
   torch::manual_seed(1);
   Hybrid net(MziMesh(ports), Photodetector(PhotodetectorOptions().shot_noise(0.01)), torch::nn::Dropout(0.5));
   net->to(torch::kFloat64);

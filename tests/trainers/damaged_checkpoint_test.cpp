@@ -72,7 +72,7 @@ void expect_same(const std::map<std::string, torch::Tensor>& a, const std::map<s
   }
 }
 
-class CheckpointDamageTest : public ::testing::Test {
+class DamagedCheckpointTest : public ::testing::Test {
  protected:
   using Change = std::function<void(SafeTensors& file, json& tree)>;
 
@@ -116,7 +116,7 @@ json& state(json& tree, const char* number) {
   return tree["state"]["archive"][number]["archive"];
 }
 
-TEST_F(CheckpointDamageTest, OfAdamIsRefused) {
+TEST_F(DamagedCheckpointTest, OfAdamIsRefused) {
   const torch::optim::AdamOptions adam(0.1);
   const auto refused = [&](const std::string& says, const Change& change) {
     expect_refused<torch::optim::Adam>(adam, says, change);
@@ -182,7 +182,7 @@ TEST_F(CheckpointDamageTest, OfAdamIsRefused) {
   refused("checkpoint", [](auto& file, auto&) { file.tensors.at("generator").fill_(255); });
 }
 
-TEST_F(CheckpointDamageTest, OfLbfgsIsRefused) {
+TEST_F(DamagedCheckpointTest, OfLbfgsIsRefused) {
   const auto options = torch::optim::LBFGSOptions(0.1).history_size(6).max_iter(4);
   const auto refused = [&](const std::string& says, const Change& change) {
     expect_refused<torch::optim::LBFGS>(options, says, change);
@@ -207,7 +207,7 @@ TEST_F(CheckpointDamageTest, OfLbfgsIsRefused) {
           [](auto& file, auto&) { file.tensors.at("optimizer/state/0/d") = torch::zeros({3}); });
 }
 
-TEST_F(CheckpointDamageTest, OfAdagradIsRefused) {
+TEST_F(DamagedCheckpointTest, OfAdagradIsRefused) {
   expect_refused<torch::optim::Adagrad>(torch::optim::AdagradOptions(0.1), "/state/3: expected a state",
                                         [](auto& file, auto& tree) {
                                           tree["state"]["archive"].erase("3");
@@ -216,7 +216,7 @@ TEST_F(CheckpointDamageTest, OfAdagradIsRefused) {
 }
 
 // A buffer of LBFGS of which older files hold the whole, and others any part.
-TEST_F(CheckpointDamageTest, ABufferOfLbfgsIsNotRead) {
+TEST_F(DamagedCheckpointTest, ABufferOfLbfgsIsNotRead) {
   const auto options = torch::optim::LBFGSOptions(0.1).history_size(6).max_iter(4);
   Training<torch::optim::LBFGS> whole(1, options), read(2, options);
   whole.step();
@@ -236,7 +236,7 @@ TEST_F(CheckpointDamageTest, ABufferOfLbfgsIsNotRead) {
   expect_same(read.everything(), whole.everything(), "continued");
 }
 
-TEST_F(CheckpointDamageTest, AFlippedBitIsRefusedOrChangesNothing) {
+TEST_F(DamagedCheckpointTest, AFlippedBitIsRefusedOrChangesNothing) {
   const torch::optim::AdamOptions options(0.1);
   Training<torch::optim::Adam> written(1, options), read(2, options);
   written.step();

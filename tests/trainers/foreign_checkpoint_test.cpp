@@ -26,7 +26,7 @@
 namespace optotorch {
 namespace {
 
-class CheckpointNetworkTest : public ::testing::Test {
+class ForeignCheckpointTest : public ::testing::Test {
  protected:
   std::string path() const { return folder_.path() + "/checkpoint.safetensors"; }
 
@@ -50,7 +50,7 @@ Hybrid in_laboratory(const PhysicalNetworkOptions& options) {
       options));
 }
 
-TEST_F(CheckpointNetworkTest, AnOptionThatLeavesShapesAloneIsSeen) {
+TEST_F(ForeignCheckpointTest, AnOptionThatLeavesShapesAloneIsSeen) {
   const auto mesh = [] { return MziMeshOptions(4).columns(3); };
   const auto slices = [] { return ImageSlicesOptions(4, 4); };
   const double pi = std::numbers::pi;
@@ -96,7 +96,7 @@ TEST_F(CheckpointNetworkTest, AnOptionThatLeavesShapesAloneIsSeen) {
   }
 }
 
-TEST_F(CheckpointNetworkTest, TheOptimisersClassIsKept) {
+TEST_F(ForeignCheckpointTest, TheOptimisersClassIsKept) {
   Hybrid model(torch::nn::Linear(3, 2));
   torch::optim::Adam adam(model->parameters(), 0.1);
   torch::optim::AdamW adamw(model->parameters(), torch::optim::AdamWOptions(0.1).weight_decay(0.5));
@@ -107,7 +107,7 @@ TEST_F(CheckpointNetworkTest, TheOptimisersClassIsKept) {
   EXPECT_EQ(static_cast<torch::optim::AdamWOptions&>(adamw.param_groups()[0].options()).weight_decay(), 0.5);
 }
 
-TEST_F(CheckpointNetworkTest, FilesOfOlderVersionsAreRead) {
+TEST_F(ForeignCheckpointTest, FilesOfOlderVersionsAreRead) {
   auto model = Hybrid(MziMesh(4)), same = Hybrid(MziMesh(4));
   save(model);
   auto file = load_safetensors(path());
