@@ -4,6 +4,7 @@
 // moved to where a layout has shifters.
 
 #include <ATen/core/Tensor.h>
+#include <optotorch/modules/mesh_phases.h>
 #include <optotorch/ops/mesh_layout.h>
 
 #include <complex>
@@ -53,5 +54,13 @@ inline std::vector<int64_t> column_starts(const MeshLayout& layout) {
 /// The blocks that realise a unitary on a universal layout, by nulling; complex128 [ports, ports],
 /// contiguous, on the CPU. Idle ports are wires. Nothing is checked.
 BlockMesh null_unitary(const at::Tensor& unitary, const MeshLayout& layout);
+
+/// The phases with which a mesh of that layout realises what the blocks do. Phases that the layout cannot
+/// hold at its MZIs are swept to the screen: towards the input if phi sits on the output arms, towards the
+/// output otherwise. The blocks must be unitary. Nothing is checked.
+MeshPhases settle(const BlockMesh& mesh, const MeshLayout& layout);
+
+/// The matrix that the blocks realise, complex128 [ports, ports]. Time O(ports^2 columns).
+at::Tensor matrix_of(const BlockMesh& mesh, const MeshLayout& layout);
 
 }  // namespace optotorch::detail

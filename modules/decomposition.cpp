@@ -68,57 +68,12 @@ Factors factors(const Matrix2& t, ZeroState zero) {
   return {theta, positive_phase(times(both, std::conj(lower))), unit(times(over_ic, t.lu)), lower};
 }
 
-/// Sweeps the phases that a layout cannot hold at its MZIs to the screen: towards the input if phi sits on
-/// the output arms, towards the output otherwise.
-MeshPhases settle(const BlockMesh& mesh, const MeshLayout& layout) {
-  const bool to_input = layout.phi_arm == PhiArm::output;
-  const auto starts = column_starts(layout);
-  const Complex idle = times(mesh.idle, std::conj(idle_factor(layout)));
-  MeshPhases phases{.theta = at::empty({layout.mzis()}, at::kDouble),
-                    .phi = at::empty({layout.mzis()}, at::kDouble),
-                    .screen = at::empty({layout.ports}, at::kDouble)};
-  double* theta = phases.theta.mutable_data_ptr<double>();
-  double* phi = phases.phi.mutable_data_ptr<double>();
-  double* screen = phases.screen.mutable_data_ptr<double>();
-
-  std::vector<Complex> carried = to_input ? mesh.output : mesh.input;
-  for (int64_t step = 0; step < layout.columns; ++step) {
-    const int64_t column = to_input ? layout.columns - 1 - step : step;
-    const int64_t first = MeshLayout::first_port(column);
-    const int64_t below = first + 2 * layout.pairs(column);
-    for (int64_t port = 0; port < layout.ports; ++port) {
-      if (port < first || port >= below) {
-        carried[port] = times(carried[port], idle);
-      }
-    }
-    for (int64_t port = first; port < below; port += 2) {
-      const int64_t mzi = starts[column] + port / 2;
-      const Matrix2& t = mesh.blocks[mzi];
-      Complex& upper = carried[port];
-      Complex& lower = carried[port + 1];
-      // With phi on the input arms the transposed block factors the same way.
-      const Matrix2 block{times(upper, t.uu), times(upper, to_input ? t.ul : t.lu),
-                          times(lower, to_input ? t.lu : t.ul), times(lower, t.ll)};
-      const Factors found = factors(block, layout.zero_state);
-      theta[mzi] = found.theta;
-      phi[mzi] = found.phi;
-      upper = found.upper;
-      lower = found.lower;
-    }
-  }
-  const auto& beyond = to_input ? mesh.input : mesh.output;
-  for (int64_t port = 0; port < layout.ports; ++port) {
-    screen[port] = positive_phase(times(carried[port], beyond[port]));
-  }
-  return phases;
-}
-
 at::Tensor plain(const at::Tensor& tensor, at::ScalarType type) {
   return tensor.detach().to(at::kCPU, type).resolve_conj().resolve_neg().contiguous();
 }
 
 MeshPhases to_device(const MeshPhases& phases, at::Device device) {
-  return {phases.theta.to(device), phases.phi.to(device), phases.screen.to(device)};
+  return {phases.theta.to(device), phases.phi.to(device), phases.gamma.to(device)};
 }
 
 bool is_universal(const MeshLayout& layout) {
@@ -169,13 +124,16 @@ void check_phases(const std::string& where, const MeshPhases& phases, const Mesh
   };
   check("theta", phases.theta, layout.mzis());
   check("phi", phases.phi, layout.mzis());
-  check("screen", phases.screen, layout.ports);
+  if (phases.gamma.defined()) {
+    check("gamma", phases.gamma, layout.ports);
+  }
 }
 
 BlockMesh block_mesh(const MeshPhases& phases, const MeshLayout& layout) {
   const at::Tensor theta = plain(phases.theta, at::kDouble);
   const at::Tensor phi = plain(phases.phi, at::kDouble);
-  const at::Tensor screen = plain(phases.screen, at::kDouble);
+  const at::Tensor screen =
+      phases.gamma.defined() ? plain(phases.gamma, at::kDouble) : at::zeros({layout.ports}, at::kDouble);
   BlockMesh mesh(layout);
   mesh.idle = idle_factor(layout);
   for (size_t mzi = 0; mzi < mesh.blocks.size(); ++mzi) {
@@ -252,16 +210,52 @@ class MatrixTile {
 
 }  // namespace
 
-MeshPhases decompose(const at::Tensor& unitary, const MeshLayout& layout) {
-  check_universal("decompose", "layout", layout);
-  check_unitary(unitary, layout.ports);
-  const BlockMesh mesh = detail::null_unitary(plain(unitary, at::kComplexDouble), layout);
-  return to_device(settle(mesh, layout), unitary.device());
+namespace detail {
+
+MeshPhases settle(const BlockMesh& mesh, const MeshLayout& layout) {
+  const bool to_input = layout.phi_arm == PhiArm::output;
+  const auto starts = column_starts(layout);
+  const Complex idle = times(mesh.idle, std::conj(idle_factor(layout)));
+  MeshPhases phases{.theta = at::empty({layout.mzis()}, at::kDouble),
+                    .phi = at::empty({layout.mzis()}, at::kDouble),
+                    .gamma = at::empty({layout.ports}, at::kDouble)};
+  double* theta = phases.theta.mutable_data_ptr<double>();
+  double* phi = phases.phi.mutable_data_ptr<double>();
+  double* screen = phases.gamma.mutable_data_ptr<double>();
+
+  std::vector<Complex> carried = to_input ? mesh.output : mesh.input;
+  for (int64_t step = 0; step < layout.columns; ++step) {
+    const int64_t column = to_input ? layout.columns - 1 - step : step;
+    const int64_t first = MeshLayout::first_port(column);
+    const int64_t below = first + 2 * layout.pairs(column);
+    for (int64_t port = 0; port < layout.ports; ++port) {
+      if (port < first || port >= below) {
+        carried[port] = times(carried[port], idle);
+      }
+    }
+    for (int64_t port = first; port < below; port += 2) {
+      const int64_t mzi = starts[column] + port / 2;
+      const Matrix2& t = mesh.blocks[mzi];
+      Complex& upper = carried[port];
+      Complex& lower = carried[port + 1];
+      // With phi on the input arms the transposed block factors the same way.
+      const Matrix2 block{times(upper, t.uu), times(upper, to_input ? t.ul : t.lu),
+                          times(lower, to_input ? t.lu : t.ul), times(lower, t.ll)};
+      const Factors found = factors(block, layout.zero_state);
+      theta[mzi] = found.theta;
+      phi[mzi] = found.phi;
+      upper = found.upper;
+      lower = found.lower;
+    }
+  }
+  const auto& beyond = to_input ? mesh.input : mesh.output;
+  for (int64_t port = 0; port < layout.ports; ++port) {
+    screen[port] = positive_phase(times(carried[port], beyond[port]));
+  }
+  return phases;
 }
 
-at::Tensor reconstruct(const MeshPhases& phases, const MeshLayout& layout) {
-  check_phases("reconstruct", phases, layout);
-  const BlockMesh mesh = block_mesh(phases, layout);
+at::Tensor matrix_of(const BlockMesh& mesh, const MeshLayout& layout) {
   const int64_t ports = layout.ports;
   const at::Tensor matrix = at::empty({ports, ports}, at::kComplexDouble);
   auto* elements = reinterpret_cast<Complex*>(matrix.mutable_data_ptr<c10::complex<double>>());
@@ -276,7 +270,22 @@ at::Tensor reconstruct(const MeshPhases& phases, const MeshLayout& layout) {
       }
     }
   });
-  return matrix.to(phases.theta.device());
+  return matrix;
+}
+
+}  // namespace detail
+
+MeshPhases decompose(const at::Tensor& unitary, const MeshLayout& layout) {
+  check_universal("decompose", "layout", layout);
+  check_unitary(unitary, layout.ports);
+  const BlockMesh mesh = detail::null_unitary(plain(unitary, at::kComplexDouble), layout);
+  return to_device(detail::settle(mesh, layout), unitary.device());
+}
+
+at::Tensor reconstruct(const MeshPhases& phases, const MeshLayout& layout) {
+  check_phases("reconstruct", phases, layout);
+  const BlockMesh mesh = block_mesh(phases, layout);
+  return detail::matrix_of(mesh, layout).to(phases.theta.device());
 }
 
 MeshPhases convert(const MeshPhases& phases, const MeshLayout& from, const MeshLayout& to) {
@@ -286,7 +295,7 @@ MeshPhases convert(const MeshPhases& phases, const MeshLayout& from, const MeshL
                   .expected = c10::str("a layout of ", from.ports, " ports, as `from` has"),
                   .got = c10::str(to.ports, " ports"), .remedy = "");
   if (from.grid == to.grid && from.columns == to.columns) {
-    return to_device(settle(block_mesh(phases, from), to), phases.theta.device());
+    return to_device(detail::settle(block_mesh(phases, from), to), phases.theta.device());
   }
   check_universal("convert", "from", from);
   check_universal("convert", "to", to);

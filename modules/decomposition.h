@@ -11,16 +11,10 @@
 // matrix.
 
 #include <ATen/core/Tensor.h>
+#include <optotorch/modules/mesh_phases.h>
 #include <optotorch/ops/mesh_layout.h>
 
 namespace optotorch {
-
-/// The phases of an ideal mesh in radians; theta, phi and screen are those of ops::mzi_mesh.
-struct MeshPhases {
-  at::Tensor theta;   ///< [mzis]; as returned here float64, in [0, pi]
-  at::Tensor phi;     ///< [mzis]; as returned here float64, in [0, 2 pi)
-  at::Tensor screen;  ///< gamma [ports]; as returned here float64, in [0, 2 pi)
-};
 
 /// The phases with which a universal mesh realises y = U x, for U complex128 or complex64 [ports, ports].
 ///
@@ -29,12 +23,14 @@ struct MeshPhases {
 /// MZI comes out exactly in its bar or cross state, its phi could be anything, and is 0.
 /// Throws c10::ValueError unless layout.columns == MeshLayout::universal_columns(grid, ports), U has that
 /// shape and type, is finite, and max |U U^H - 1| <= 1e-6 (complex64: 1e-4).
+/// The phases are float64, theta in [0, pi], phi and gamma in [0, 2 pi).
 MeshPhases decompose(const at::Tensor& unitary, const MeshLayout& layout);
 
 /// The matrix U of y = U x, complex128 [ports, ports], that an ideal mesh with these phases realises.
 ///
-/// Any layout, universal or not; phases float32 or float64. The inverse of decompose(). Time O(ports^2
-/// columns). Throws c10::ValueError for shapes or types that do not match and for NaN or infinite phases.
+/// Any layout, universal or not; phases float32 or float64; no gamma is no screen. The inverse of
+/// decompose(). Time O(ports^2 columns). Throws c10::ValueError for shapes or types that do not match and for
+/// NaN or infinite phases.
 at::Tensor reconstruct(const MeshPhases& phases, const MeshLayout& layout);
 
 /// The phases with which `to` realises the unitary that `from` realises with `phases`.

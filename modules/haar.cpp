@@ -48,7 +48,7 @@ MeshPhases haar_phases(const MeshLayout& layout, std::optional<at::Generator> ge
   constexpr double turn = 2 * std::numbers::pi;
   const at::Tensor theta = 2 * (cross ? at::atan2(kept, crossed) : at::atan2(crossed, kept));
   const at::Tensor phi = turn * uniform(mzis);
-  return {.theta = theta, .phi = phi, .screen = turn * uniform(layout.ports)};
+  return {.theta = theta, .phi = phi, .gamma = turn * uniform(layout.ports)};
 }
 
 }  // namespace optotorch

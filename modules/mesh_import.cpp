@@ -5,6 +5,7 @@
 
 #include <array>
 #include <filesystem>
+#include <tuple>
 #include <utility>
 
 namespace optotorch {
@@ -88,6 +89,47 @@ at::Tensor in_mesh_order(const at::Tensor& slots, const MeshLayout& layout) {
     columns.push_back(slots[column].narrow(0, 0, layout.pairs(column)));
   }
   return at::cat(columns);
+}
+
+at::Tensor in_slots(const at::Tensor& values, const MeshLayout& layout) {
+  constexpr char where[] = "in_slots";
+  layout.check(where);
+  OPTOTORCH_CHECK(values.defined() && values.sizes() == at::IntArrayRef({layout.mzis()}), .where = where,
+                  .argument = "values", .expected = c10::str("[", layout.mzis(), "]"),
+                  .got = describe(values), .remedy = "");
+  at::Tensor slots = at::zeros({layout.columns, layout.ports / 2}, values.options());
+  int64_t first = 0;
+  for (int64_t column = 0; column < layout.columns; ++column) {
+    const int64_t pairs = layout.pairs(column);
+    slots[column].narrow(0, 0, pairs).copy_(values.narrow(0, first, pairs));
+    first += pairs;
+  }
+  return slots;
+}
+
+void export_phases(const std::string& folder, const MeshLayout& layout, int64_t number,
+                   const MeshPhases& phases) {
+  constexpr char where[] = "export_phases";
+  layout.check(where);
+  std::vector<std::pair<const char*, at::Tensor>> files;
+  for (const auto& [what, values, count] :
+       {std::tuple{"theta", phases.theta, layout.mzis()}, std::tuple{"phi", phases.phi, layout.mzis()},
+        std::tuple{"gamma", phases.gamma, layout.ports}}) {
+    const bool screen = std::string(what) == "gamma";
+    if (screen && !values.defined()) {
+      continue;
+    }
+    OPTOTORCH_CHECK(
+        values.defined() && values.sizes() == at::IntArrayRef({count}) && values.is_floating_point(),
+        .where = where, .argument = what, .expected = c10::str("real [", count, "]"), .got = describe(values),
+        .remedy = "");
+    check_finite(where, what, values);
+    const auto plain = values.detach().to(at::kCPU, at::kDouble);
+    files.emplace_back(what, screen ? plain.contiguous() : in_slots(plain, layout));
+  }
+  for (const auto& [what, values] : files) {
+    save_npy(file_name(folder, number, what), values);
+  }
 }
 
 MeshPhases import_phases(const std::string& folder, const MeshLayout& layout, int64_t number) {

@@ -21,6 +21,16 @@ at::Tensor in_mesh_order(const at::Tensor& slots, const MeshLayout& layout);
 /// c10::ValueError, naming the file, if it is absent, damaged, of another shape or not finite.
 MeshPhases import_phases(const std::string& folder, const MeshLayout& layout, int64_t number);
 
+/// The inverse of in_mesh_order: [columns, ports / 2], with zeros in slots that are not used. Throws
+/// c10::ValueError for another shape than [mzis].
+at::Tensor in_slots(const at::Tensor& values, const MeshLayout& layout);
+
+/// Writes what import_phases reads, as float64: theta, phi, and gamma if there is one. Each file is written
+/// whole or not at all. Throws c10::ValueError for phases that do not fit the layout or are not finite, with
+/// nothing written, and if writing fails.
+void export_phases(const std::string& folder, const MeshLayout& layout, int64_t number,
+                   const MeshPhases& phases);
+
 /// Chips with the errors that stand in these folders together, one for each layout; chip k has the seed
 /// `seed` + k. A folder holds, for every mesh, the splitter errors mesh{k}_splitter_left.npy and
 /// mesh{k}_splitter_right.npy, or the phase errors mesh{k}_theta.npy and mesh{k}_phi.npy in radians, or both;

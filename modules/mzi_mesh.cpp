@@ -17,7 +17,7 @@ torch::Tensor phi_of(const MeshPhases& phases) {
   return phases.phi;
 }
 torch::Tensor screen_of(const MeshPhases& phases) {
-  return phases.screen;
+  return phases.gamma;
 }
 
 /// One tensor of every mesh: side by side, or as it is if there is one mesh.

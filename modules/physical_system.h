@@ -1,19 +1,13 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <optotorch/modules/mesh_phases.h>
 #include <optotorch/ops/mesh_layout.h>
 
 #include <cstdint>
 #include <vector>
 
 namespace optotorch {
-
-/// What is commanded to one mesh, in radians.
-struct MeshPhases {
-  at::Tensor theta;  ///< [mzis]
-  at::Tensor phi;    ///< [mzis]
-  at::Tensor gamma;  ///< the screen [ports]; undefined: none
-};
 
 /// Intensities that a system delivers, real [batch, ports].
 struct Readings {

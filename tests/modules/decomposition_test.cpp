@@ -97,22 +97,22 @@ void expect_round_trip(const at::Tensor& unitary, const MeshLayout& layout, cons
   const std::string where = what + ", " + name(layout);
   ASSERT_EQ(phases.theta.sizes(), at::IntArrayRef({layout.mzis()})) << where;
   ASSERT_EQ(phases.phi.sizes(), at::IntArrayRef({layout.mzis()})) << where;
-  ASSERT_EQ(phases.screen.sizes(), at::IntArrayRef({layout.ports})) << where;
+  ASSERT_EQ(phases.gamma.sizes(), at::IntArrayRef({layout.ports})) << where;
   expect_in_range(phases.theta, 0, pi, where);
   expect_in_range(phases.phi, 0, std::nextafter(2 * pi, 0), where);
-  expect_in_range(phases.screen, 0, std::nextafter(2 * pi, 0), where);
+  expect_in_range(phases.gamma, 0, std::nextafter(2 * pi, 0), where);
   EXPECT_LT(distance(reconstruct(phases, layout), unitary), 1e-12) << where;
 }
 
 at::Tensor by_reference(const MeshPhases& phases, const MeshLayout& layout) {
-  const ops::MeshTensors mesh{.theta = phases.theta, .phi = phases.phi, .screen = phases.screen};
+  const ops::MeshTensors mesh{.theta = phases.theta, .phi = phases.phi, .screen = phases.gamma};
   return ops::mzi_mesh_reference(at::eye(layout.ports, at::kComplexDouble), mesh, layout).t();
 }
 
 MeshPhases random_phases(const MeshLayout& layout, uint64_t seed) {
   auto random = generator(seed);
   const auto draw = [&](int64_t count) { return at::randn({count}, random, at::kDouble) * 5; };
-  return {.theta = draw(layout.mzis()), .phi = draw(layout.mzis()), .screen = draw(layout.ports)};
+  return {.theta = draw(layout.mzis()), .phi = draw(layout.mzis()), .gamma = draw(layout.ports)};
 }
 
 TEST_F(DecompositionTest, EveryConventionRealisesEveryKindOfUnitary) {
@@ -182,10 +182,9 @@ TEST_F(DecompositionTest, ReadsViewsAndSinglePrecision) {
 
   const MeshPhases phases = decompose(unitary, layout);
   const MeshPhases floats{phases.theta.to(at::kFloat), phases.phi.to(at::kFloat),
-                          phases.screen.to(at::kFloat)};
+                          phases.gamma.to(at::kFloat)};
   EXPECT_LT(distance(reconstruct(floats, layout), unitary), 1e-5);
-  const MeshPhases strided{at::stack({phases.theta, phases.theta}, 1).select(1, 0), phases.phi,
-                           phases.screen};
+  const MeshPhases strided{at::stack({phases.theta, phases.theta}, 1).select(1, 0), phases.phi, phases.gamma};
   EXPECT_LT(distance(reconstruct(strided, layout), unitary), 1e-13);
 }
 
@@ -256,7 +255,7 @@ TEST_F(DecompositionTest, ConvertingToTheSameLayoutKeepsEveryPhase) {
     const MeshPhases same = convert(phases, layout, layout);
     EXPECT_LT(distance(same.theta, phases.theta), 1e-12) << name(layout);
     EXPECT_LT(distance(same.phi, phases.phi), 1e-12) << name(layout);
-    EXPECT_LT(distance(same.screen, phases.screen), 1e-12) << name(layout);
+    EXPECT_LT(distance(same.gamma, phases.gamma), 1e-12) << name(layout);
   }
 }
 
@@ -311,13 +310,12 @@ TEST_F(DecompositionTest, RejectsPhasesThatDoNotFit) {
     expect_complaint({"convert: " + part}, [&] { convert(phases, layout, layout); });
   };
   expect("theta: expected float64 or float32 [6], got float64 [5]",
-         {good.theta.narrow(0, 0, 5), good.phi, good.screen});
+         {good.theta.narrow(0, 0, 5), good.phi, good.gamma});
   expect("phi: expected float64 or float32 [6], got int64 [6]",
-         {good.theta, good.phi.to(at::kLong), good.screen});
-  expect("screen: expected float64 or float32 [4], got an undefined tensor", {good.theta, good.phi, {}});
-  expect("screen: expected float64 or float32 [4], got float64 [4, 1]",
-         {good.theta, good.phi, good.screen.unsqueeze(1)});
-  expect("phi: expected finite values", {good.theta, good.phi / 0, good.screen});
+         {good.theta, good.phi.to(at::kLong), good.gamma});
+  expect("gamma: expected float64 or float32 [4], got float64 [4, 1]",
+         {good.theta, good.phi, good.gamma.unsqueeze(1)});
+  expect("phi: expected finite values", {good.theta, good.phi / 0, good.gamma});
 }
 
 TEST_F(DecompositionTest, RejectsConversionsThatCannotBe) {

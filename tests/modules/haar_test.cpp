@@ -110,7 +110,7 @@ TEST_F(HaarTest, ShallowMeshesAreDrawnWithinRange) {
   ASSERT_EQ(phases.theta.sizes(), at::IntArrayRef({layout.mzis()}));
   expect_in_range(phases.theta, 0, pi, "theta");
   expect_in_range(phases.phi, 0, 2 * pi, "phi");
-  expect_in_range(phases.screen, 0, 2 * pi, "screen");
+  expect_in_range(phases.gamma, 0, 2 * pi, "screen");
   // The first column's rank is 1: the crossed power is uniform, with mean 1/2 and variance 1/12.
   auto random = generator(81);
   std::vector<at::Tensor> crossed;
@@ -124,7 +124,7 @@ TEST_F(HaarTest, ShallowMeshesAreDrawnWithinRange) {
 TEST_F(HaarTest, DrawsFromTheGeneratorItIsGiven) {
   const auto layout = universal(MeshGrid::rectangular, 6);
   const auto same = [](const MeshPhases& a, const MeshPhases& b) {
-    return a.theta.equal(b.theta) && a.phi.equal(b.phi) && a.screen.equal(b.screen);
+    return a.theta.equal(b.theta) && a.phi.equal(b.phi) && a.gamma.equal(b.gamma);
   };
   at::manual_seed(5);
   const MeshPhases first = haar_phases(layout);

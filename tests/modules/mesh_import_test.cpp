@@ -85,6 +85,37 @@ TEST_F(MeshImportTest, ReadsWeights) {
   EXPECT_FALSE(import_phases(folder("phases"), brick, 1).gamma.defined());
 }
 
+TEST_F(MeshImportTest, WritesWhatItReads) {
+  const auto out = folder("splitters");
+  for (const auto& layout : all_layouts(5)) {
+    const auto draw = [](int64_t count) { return at::randn({count}, at::kDouble); };
+    const MeshPhases phases{draw(layout.mzis()), draw(layout.mzis()), draw(layout.ports)};
+    export_phases(out, layout, 7, phases);
+    const auto read = import_phases(out, layout, 7);
+    EXPECT_TRUE(read.theta.equal(phases.theta));
+    EXPECT_TRUE(read.phi.equal(phases.phi));
+    EXPECT_TRUE(read.gamma.equal(phases.gamma));
+  }
+  export_phases(out, brick, 8, {at::ones({15}), at::zeros({15}), {}});
+  EXPECT_FALSE(import_phases(out, brick, 8).gamma.defined());
+  EXPECT_TRUE(
+      in_slots(at::ones({15}), brick).sum(1).equal(at::tensor({3., 2., 3., 2., 3., 2.}).to(at::kFloat)));
+}
+
+TEST_F(MeshImportTest, WritesNothingThatDoesNotFit) {
+  const auto out = folder("weights");
+  const MeshPhases good{at::ones({15}), at::zeros({15}), at::zeros({6})};
+  const auto expect = [&](const std::string& part, const MeshPhases& phases) {
+    expect_complaint({"export_phases: " + part}, [&] { export_phases(out, brick, 9, phases); });
+    EXPECT_FALSE(std::filesystem::exists(out + "/mesh9_theta.npy"));
+  };
+  expect("phi: expected real [15], got float32 [14]", {good.theta, at::zeros({14}), good.gamma});
+  expect("gamma: expected real [6], got float32 [5]", {good.theta, good.phi, at::zeros({5})});
+  expect("gamma: expected finite values", {good.theta, good.phi, good.gamma / 0});
+  expect("theta: expected real [15], got an undefined tensor", {{}, good.phi, good.gamma});
+  expect_complaint({"in_slots: values: expected [15]"}, [] { in_slots(at::ones({14}), brick); });
+}
+
 TEST_F(MeshImportTest, ReadsErrorsOfSeveralFolders) {
   for (const auto& names : {std::vector<std::string>{"splitters", "phases"},
                             {"phases", "splitters"},
