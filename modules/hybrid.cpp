@@ -1,4 +1,5 @@
 #include <optotorch/core/check.h>
+#include <optotorch/modules/at_layer.h>
 #include <optotorch/modules/hybrid.h>
 
 #include <algorithm>
@@ -29,8 +30,8 @@ void HybridImpl::push_back(std::string name, std::shared_ptr<Layer> layer) {
 
 torch::Tensor HybridImpl::forward(const torch::Tensor& x) {
   torch::Tensor y = x;
-  for (const auto& layer : layers_) {
-    y = layer->forward(y);
+  for (size_t index = 0; index < layers_.size(); ++index) {
+    y = at_layer(index, *layers_[index], [&] { return layers_[index]->forward(y); });
   }
   return y;
 }
@@ -43,7 +44,9 @@ std::vector<Pass> HybridImpl::propagate(const torch::Tensor& x, size_t first, Ke
   std::vector<Pass> passes;
   passes.reserve(last - first);
   for (size_t index = first; index < last; ++index) {
-    passes.push_back(layers_[index]->propagate(passes.empty() ? x : passes.back().output, keep));
+    passes.push_back(at_layer(index, *layers_[index], [&] {
+      return layers_[index]->propagate(passes.empty() ? x : passes.back().output, keep);
+    }));
   }
   return passes;
 }
@@ -52,7 +55,9 @@ torch::Tensor HybridImpl::update(const Block& block, const std::vector<Pass>& pa
                                  Hook hook, bool to_input) {
   const size_t last = to_input ? block.begin : block.component;
   for (size_t index = block.end; index-- > last;) {
-    signal = ((*layers_[index]).*hook)(passes[index], signal, to_input || index > last);
+    signal = at_layer(index, *layers_[index], [&] {
+      return ((*layers_[index]).*hook)(passes[index], signal, to_input || index > last);
+    });
   }
   return signal;
 }

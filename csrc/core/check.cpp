@@ -4,6 +4,7 @@
 #include <optotorch/core/printable.h>
 
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 #include <vector>
 
@@ -80,23 +81,38 @@ void check_finite(const std::string& where, const std::string& argument, const a
 }
 
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
-  const auto distance = [&name](const std::string& other) {
-    std::vector<size_t> row(other.size() + 1);
+  const auto lower = [](std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+    return text;
+  };
+  // Letters changed, left out, added, or swapped with their neighbours.
+  const auto distance = [](const std::string& a, const std::string& b) {
+    std::vector<size_t> before, last, row(b.size() + 1);
     std::iota(row.begin(), row.end(), size_t{0});
-    for (size_t i = 1; i <= name.size(); ++i) {
-      size_t diagonal = row[0];
+    for (size_t i = 1; i <= a.size(); ++i) {
+      before = std::move(last);
+      last = row;
       row[0] = i;
-      for (size_t j = 1; j <= other.size(); ++j) {
-        const size_t substituted = diagonal + (name[i - 1] == other[j - 1] ? 0 : 1);
-        diagonal = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+      for (size_t j = 1; j <= b.size(); ++j) {
+        row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+        if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+          row[j] = std::min(row[j], before[j - 2] + 1);
+        }
       }
     }
     return row.back();
   };
-  const auto nearest = std::min_element(
-      known.begin(), known.end(), [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
-  return nearest == known.end() ? std::string() : *nearest;
+  const auto said = lower(name);
+  std::string nearest;
+  size_t least = std::max<size_t>(1, name.size() / 3) + 1;  // what is farther off was another word
+  for (const auto& other : known) {
+    const size_t edits = distance(said, lower(other));
+    if (edits < least && edits < other.size()) {
+      least = edits;
+      nearest = other;
+    }
+  }
+  return nearest;
 }
 
 }  // namespace optotorch

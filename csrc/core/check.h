@@ -34,7 +34,8 @@ std::string type_name(at::ScalarType type);
 /// Throws if any element is NaN or infinite. Reads the values: never called on meta tensors.
 void check_finite(const std::string& where, const std::string& argument, const at::Tensor& tensor);
 
-/// The name among `known` that is nearest to `name` by edit distance, for "did you mean ...?".
+/// The name among `known` that is nearest to `name` by edit distance, for "did you mean ...?". Empty if none
+/// is near: within one edit, or one for every three letters.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known);
 
 }  // namespace optotorch

@@ -27,11 +27,12 @@ Entries entries_from(const std::string& name) {
       return static_cast<Entries>(i);
     }
   }
+  const auto nearest = nearest_name(name, {names.begin(), names.end()});
   reject({.where = "random_projection",
           .argument = "entries",
           .expected = "rademacher, normal or complex_normal",
           .got = name,
-          .remedy = c10::str("Did you mean ", nearest_name(name, {names.begin(), names.end()}), "?")});
+          .remedy = nearest.empty() ? "" : "Did you mean " + nearest + "?"});
 }
 
 at::ScalarType random_projection_type(at::ScalarType x, Entries entries) {

@@ -101,36 +101,6 @@ class WhatARunHolds(ProgramTest):
         self.assertEqual(run(*options, "--resume", "--out", self.folder / "all").returncode, 0)
 
 
-class Words(ProgramTest):
-    def test_help_teaches(self):
-        for arguments in ((), ("train",), ("evaluate",), ("export",), ("info",), ("sample",), ("instrument",), ("reproduce",)):
-            result = run(*arguments, "--help")
-            self.assertEqual(result.returncode, 0)
-            self.assertIn("Usage", result.stdout)
-        self.assertIn("four-rules", run("reproduce", "--list").stdout)
-
-    def test_mistyped_words_name_the_nearest(self):
-        out = self.folder / "run"
-        for arguments, nearest in (
-            (("train", "--rule", "tpf", "--out", out), "tpfp"),
-            (("train", "--model", "mnist-hybird", "--out", out), "mnist-hybrid"),
-            (("train", "--dataset", "fashon-mnist", "--out", out), "fashion-mnist"),
-            (("train", "--epoch", "2", "--out", out), "--epochs"),
-            (("trian", "--out", out), "train"),
-            (("reproduce", "four-rule", "--out", out), "four-rules"),
-        ):
-            self.rejected(*arguments, say=[nearest])
-        self.assertFalse(out.exists())
-
-    def test_values_out_of_range(self):
-        for name, value in (("--epochs", 0), ("--batch-size", -1), ("--lr", "nan"), ("--lr", 0), ("--threads", 0),
-                            ("--validation", -0.5), ("--epochs", "many"), ("--validation", 10_000),
-                            ("--checkpoint-steps", -1), ("--checkpoint-seconds", -1), ("--seed", "x")):
-            out = self.folder / "run"
-            self.rejected("train", "--data-root", self.data, "--out", out, name, value)
-            self.assertFalse(out.exists())
-
-
 class Folders(ProgramTest):
     def test_a_run_is_never_overwritten(self):
         before = snapshot(self.finished)

@@ -11,6 +11,7 @@
 
 #include "optotorch/command.h"
 #include "optotorch/laboratory_options.h"
+#include "optotorch/numbers.h"
 #include "optotorch/standard_streams.h"
 
 namespace optotorch::tools {
@@ -62,13 +63,15 @@ void add_instrument(CLI::App& app) {
                    "unix:PATH or tcp:HOST:PORT (port 0: any that is free). Whoever reaches it may use it")
       ->required();
   command->add_option("--ports", config->ports, "Of every mesh")
-      ->check(CLI::Range(2, 4096))
+      ->check(within(2, 4096))
       ->capture_default_str();
   command
       ->add_option("--meshes", config->meshes, "In a row, with the electro-optic nonlinearity between them")
-      ->check(CLI::Range(1, 1024))
+      ->check(within(1, 1024))
       ->capture_default_str();
-  command->add_option("--idle-ports", config->idle_ports, "The meshes' ports without an MZI in a column")
+  command
+      ->add_option("--idle-ports", config->idle_ports,
+                   "The meshes' ports without an MZI in a column: wire or bar")
       ->check(one_of({"wire", "bar"}))
       ->capture_default_str();
   add_chip_options(*command, config->laboratory, "Errors of the chips");

@@ -1,6 +1,7 @@
 #include "optotorch/laboratory.h"
 
 #include <optotorch/core/check.h>
+#include <optotorch/modules/at_layer.h>
 #include <optotorch/modules/linear_correction.h>
 #include <optotorch/modules/mesh_import.h>
 #include <optotorch/modules/remote_system.h>
@@ -15,6 +16,7 @@
 #include <functional>
 #include <limits>
 
+#include "optotorch/numbers.h"
 #include "optotorch/words.h"
 
 namespace optotorch::tools {
@@ -72,7 +74,7 @@ class Light : public BatchSource {
   Batch batch(int64_t epoch, int64_t index) const override {
     auto batch = images_.batch(epoch, index);
     for (size_t i = 0; i < layers_; ++i) {
-      batch.data = model_.layer(i).forward(batch.data);
+      batch.data = at_layer(i, model_.layer(i), [&] { return model_.layer(i).forward(batch.data); });
     }
     return batch;
   }
@@ -125,8 +127,9 @@ void check(const Laboratory& laboratory) {
                   .argument = "--identify", .expected = "0 to 1000000",
                   .got = std::to_string(laboratory.identify), .remedy = "");
   // Also where the rule asks for neither: config.json has no word for NaN.
-  OPTOTORCH_CHECK(std::isfinite(laboratory.correction_rate) && laboratory.correction_rate > 0,
-                  .where = "optotorch", .argument = "--correction-lr", .expected = "a positive learning rate",
+  OPTOTORCH_CHECK(laboratory.correction_rate > 0 && laboratory.correction_rate <= most_rate,
+                  .where = "optotorch", .argument = "--correction-lr",
+                  .expected = c10::str("a learning rate above 0 and at most ", most_rate),
                   .got = c10::str(laboratory.correction_rate), .remedy = "");
   OPTOTORCH_CHECK(std::isfinite(laboratory.similarity_to_phases) && laboratory.similarity_to_phases >= 0,
                   .where = "optotorch", .argument = "--similarity-to-phases", .expected = "at least 0",
@@ -154,8 +157,10 @@ std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& lay
   const int64_t chip_seed = laboratory.chip_seed < 0 ? seed : laboratory.chip_seed;
   std::vector<Chip> chips;
   for (int64_t k = 0; k < meshes; ++k) {
-    constexpr int64_t apart = 1000;  // chips of neighbouring seeds share no mesh
-    chips.emplace_back(layout, imperfections, chip_seed * apart + k);
+    constexpr uint64_t apart = 1000;  // chips of neighbouring seeds share no mesh
+    chips.emplace_back(
+        layout, imperfections,
+        static_cast<int64_t>(static_cast<uint64_t>(chip_seed) * apart + static_cast<uint64_t>(k)));
   }
   return chips;
 }

@@ -5,34 +5,48 @@
 #include <optotorch/core/check.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
+#include <new>
 
 #include "optotorch/command.h"
+#include "optotorch/numbers.h"
 #include "optotorch/standard_streams.h"
 
 namespace optotorch::tools {
 
-CLI::Validator one_of(std::vector<std::string> known) {
-  const std::string list = c10::Join(" | ", known);
-  return CLI::Validator(
-      [known](const std::string& value) {
-        if (std::find(known.begin(), known.end(), value) != known.end()) {
-          return std::string();
-        }
-        return "'" + value + "' is not one of " + c10::Join(", ", known) + ". Did you mean '" +
-               nearest_name(value, known) + "'?";
-      },
-      list);
-}
-
 namespace {
 
-/// "'wrong' is not known. Did you mean 'right'?"
-int unknown_word(const std::string& word, const std::vector<std::string>& known) {
-  std::fprintf(stderr, "'%s' is not known. Did you mean '%s'?\nRun with --help for more information.\n",
-               word.c_str(), nearest_name(word, known).c_str());
-  return 2;
+constexpr int wrong_input_exit_code = 2;
+
+/// The one form that errors have.
+int fail(std::string message) {
+  const std::string program = "optotorch: ";
+  if (message.starts_with(program)) {  // it is said already
+    message = message.substr(program.size());
+  }
+  std::fprintf(stderr, "optotorch: error: %s\n", message.c_str());
+  return wrong_input_exit_code;
+}
+
+int unknown_word(const std::string& word, const std::vector<std::string>& known, const std::string& help) {
+  const auto nearest = nearest_name(word, known);
+  return fail("'" + word + "' is not known. " +
+              (nearest.empty() ? help + " lists what is." : "Did you mean '" + nearest + "'?"));
+}
+
+/// What was printed must have arrived: a full disk is an error, not a short answer.
+int check_output(int exit_code) {
+  errno = 0;
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good()) {
+    return exit_code;
+  }
+  const int code = fail(std::string("standard output: expected room for all of it, got ") +
+                        (errno != 0 ? std::strerror(errno) : "an error on the way") + ".");
+  return exit_code == 0 ? code : exit_code;
 }
 
 std::vector<std::string> option_names(const CLI::App& app) {
@@ -67,20 +81,28 @@ int run(int argc, char** argv) {
   add_sample(app);
   add_instrument(app);
   add_reproduce(app);
+  check_numbers(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::RuntimeError& error) {
     return error.get_exit_code();  // a command's own, e.g. after Ctrl-C
   } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      return app.exit(error, std::cout, std::cerr);  // help, or the version
+    }
     const auto used = app.get_subcommands();
+    const std::string help =
+        used.empty() ? "optotorch --help" : "optotorch " + used.front()->get_name() + " --help";
     const auto words = app.remaining(/*recurse=*/true);
-    if (used.empty() && !words.empty()) {
-      return unknown_word(words.front(), command_names(app));
+    if (used.empty()) {
+      return words.empty() ? fail("expected a command, got none. " + help + " lists them.")
+                           : unknown_word(words.front(), command_names(app), help);
     }
     if (!words.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
-      return unknown_word(words.front(), option_names(*used.front()));
+      return unknown_word(words.front(), option_names(*used.front()), help);
     }
-    return app.exit(error, std::cout, std::cerr) == 0 ? 0 : 2;
+    const std::string said = error.what();
+    return fail(said + (said.ends_with('?') || said.ends_with('.') ? " " : ". ") + help + " explains it.");
   }
   return 0;
 }
@@ -91,12 +113,15 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   optotorch::tools::open_standard_streams();
   optotorch::keep_freed_memory();
+  using optotorch::tools::check_output;
+  using optotorch::tools::fail;
   try {
-    return optotorch::tools::run(argc, argv);
+    return check_output(optotorch::tools::run(argc, argv));
   } catch (const c10::Error& error) {
-    std::fprintf(stderr, "%s\n", error.what_without_backtrace());
+    return check_output(fail(error.what_without_backtrace()));
+  } catch (const std::bad_alloc&) {
+    return check_output(fail("expected more memory, got no more. Use smaller batches or a smaller network."));
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
+    return check_output(fail(error.what()));
   }
-  return 2;
 }

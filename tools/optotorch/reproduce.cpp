@@ -12,6 +12,7 @@
 
 #include "optotorch/command.h"
 #include "optotorch/folder_lock.h"
+#include "optotorch/numbers.h"
 #include "optotorch/versions.h"
 #include "optotorch/words.h"
 #include "recipes/page.h"
@@ -129,12 +130,12 @@ void add_reproduce(CLI::App& app) {
   command->add_option("--data-root", options->data_root, "Folder as torchvision lays it out")
       ->capture_default_str();
   command->add_option("--seeds", options->seeds, "Repetitions (default: the experiment's, often 1)")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--epochs", options->epochs, "Default: the experiment's")->check(CLI::PositiveNumber);
+      ->check(positive());
+  command->add_option("--epochs", options->epochs, "Default: the experiment's")->check(positive());
   command
       ->add_option("--threads", options->threads,
                    "Threads that are busy at a time, without a say in the result (default: the cores)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_option("--out", options->out,
                       "Folder for page, runs and results; the same one again continues");
   command->add_option("--json", options->json_file, "Results (default: OUT/NAME.json)");

@@ -16,6 +16,7 @@
 #include <set>
 #include <type_traits>
 
+#include "optotorch/numbers.h"
 #include "optotorch/presets.h"
 #include "optotorch/rules.h"
 #include "optotorch/run_data.h"
@@ -216,9 +217,9 @@ RunConfig resolve(RunConfig config) {
   whole("--batch-size", config.batch_size, 1, 1'000'000);
   whole("--samples", config.samples, 0, 1'000'000'000);
   whole("--threads", config.threads, 1, 1024);
-  OPTOTORCH_CHECK(std::isfinite(config.learning_rate) && config.learning_rate > 0, .where = "optotorch",
-                  .argument = "--lr", .expected = "a positive number", .got = c10::str(config.learning_rate),
-                  .remedy = "");
+  OPTOTORCH_CHECK(config.learning_rate > 0 && config.learning_rate <= most_rate, .where = "optotorch",
+                  .argument = "--lr", .expected = c10::str("a learning rate above 0 and at most ", most_rate),
+                  .got = c10::str(config.learning_rate), .remedy = "");
   OPTOTORCH_CHECK(std::isfinite(config.validation) && config.validation >= 0, .where = "optotorch",
                   .argument = "--validation", .expected = "a fraction below 1, a number of images, or 0",
                   .got = c10::str(config.validation), .remedy = "");

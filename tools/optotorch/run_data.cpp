@@ -62,6 +62,10 @@ RunData load_text_windows(const RunConfig& config, const Text& preset) {
     data.validation = whole(parts.validation, preset.context);
   }
   if (config.samples > 0 && config.samples < text.count()) {
+    OPTOTORCH_CHECK(config.samples > preset.context, .where = "optotorch", .argument = "--samples",
+                    .expected = c10::str("0 for the whole text, or at least ", preset.context + 1,
+                                         " characters, a window of the network and one more"),
+                    .got = std::to_string(config.samples), .remedy = "");
     text = text.stretch(0, config.samples);
   }
   // Of fewer characters, an epoch has as many steps fewer.

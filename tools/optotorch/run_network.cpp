@@ -1,6 +1,7 @@
 #include "optotorch/run_network.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/Exception.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/electro_optic_activation.h>
 #include <optotorch/modules/mesh_import.h>
@@ -45,10 +46,12 @@ torch::nn::LinearImpl& read_out_of(HybridImpl& model) {
   return *last;
 }
 
-void copy(const torch::Tensor& from, torch::Tensor& to) {
+/// Copies a mesh's tensor, for which `where` says mesh and file.
+void copy(const std::string& where, const char* name, const torch::Tensor& from, torch::Tensor& to) {
   OPTOTORCH_CHECK(from.defined() == to.defined() && (!from.defined() || from.sizes() == to.sizes()),
-                  .where = "optotorch", .argument = "--start", .expected = describe(to),
-                  .got = describe(from), .remedy = "The meshes must be of one design");
+                  .where = "optotorch", .argument = "--start",
+                  .expected = to.defined() ? c10::str(name, " ", describe(to)) : c10::str("no ", name),
+                  .got = describe(from) + " for " + where, .remedy = "The meshes must be of one design");
   if (to.defined()) {
     to.copy_(from);
   }
@@ -56,6 +59,15 @@ void copy(const torch::Tensor& from, torch::Tensor& to) {
 
 std::string checkpoint_path(const std::string& folder) {
   return folder + "/checkpoint.safetensors";
+}
+
+/// The phases of mesh number k of so many, from files. What is wrong with them is said with mesh and file.
+MeshPhases phases_from(const std::string& folder, const MeshLayout& layout, size_t k, size_t meshes) {
+  try {
+    return import_phases(folder, layout, static_cast<int64_t>(k));
+  } catch (const c10::ValueError& error) {
+    C10_THROW_ERROR(ValueError, c10::str("optotorch: --start: mesh ", k, " of ", meshes, ": ", error.msg()));
+  }
 }
 
 bool holds_corrections(const std::map<std::string, torch::Tensor>& rule_state) {
@@ -112,25 +124,31 @@ void start_from(HybridImpl& model, const std::string& start) {
                   .remedy = "Check the path");
   if (!std::filesystem::exists(start + "/config.json")) {
     for (size_t k = 0; k < to.size(); ++k) {
-      const auto phases = import_phases(start, to[k]->layout(), static_cast<int64_t>(k));
-      copy(phases.theta, to[k]->theta);
-      copy(phases.phi, to[k]->phi);
-      copy(to[k]->gamma.defined() ? phases.gamma : torch::Tensor(), to[k]->gamma);
+      const auto where = c10::str("mesh ", k, " of ", to.size(), ", from ", start, "/mesh", k, "_");
+      const auto phases = phases_from(start, to[k]->layout(), k, to.size());
+      copy(where + "theta.npy", "theta", phases.theta, to[k]->theta);
+      copy(where + "phi.npy", "phi", phases.phi, to[k]->phi);
+      copy(where + "gamma.npy", "gamma", to[k]->gamma.defined() ? phases.gamma : torch::Tensor(),
+           to[k]->gamma);
     }
     return;
   }
   auto run = load_model(load_config(start), start);
   const auto from = meshes_of(*run);
   OPTOTORCH_CHECK(from.size() == to.size(), .where = "optotorch", .argument = "--start",
-                  .expected = c10::str(to.size(), " meshes"), .got = std::to_string(from.size()),
+                  .expected = c10::str(to.size(), " meshes"), .got = c10::str(from.size(), " in ", start),
                   .remedy = "Start from a run of the same network");
   for (size_t k = 0; k < to.size(); ++k) {
-    OPTOTORCH_CHECK(from[k]->layout() == to[k]->layout(), .where = "optotorch", .argument = "--start",
-                    .expected = "meshes of the same layout", .got = "others",
-                    .remedy = "Start from a run of the same network");
-    copy(from[k]->theta, to[k]->theta);
-    copy(from[k]->phi, to[k]->phi);
-    copy(from[k]->gamma, to[k]->gamma);
+    const auto where = c10::str("mesh ", k, " of ", to.size(), ", from ", checkpoint_path(start));
+    const auto &had = from[k]->layout(), &has = to[k]->layout();
+    OPTOTORCH_CHECK(
+        had == has, .where = "optotorch", .argument = "--start",
+        .expected = c10::str("a layout of ", has.ports, " ports in ", has.columns, " columns"),
+        .got = c10::str(had.ports, " ports in ", had.columns, " columns, or another grid, for ", where),
+        .remedy = "Start from a run of the same network");
+    copy(where, "theta", from[k]->theta, to[k]->theta);
+    copy(where, "phi", from[k]->phi, to[k]->phi);
+    copy(where, "gamma", from[k]->gamma, to[k]->gamma);
   }
 }
 

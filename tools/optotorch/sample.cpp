@@ -8,6 +8,7 @@
 #include <string>
 
 #include "optotorch/command.h"
+#include "optotorch/numbers.h"
 #include "optotorch/presets.h"
 #include "optotorch/run_config.h"
 #include "optotorch/run_network.h"
@@ -58,9 +59,7 @@ void add_sample(CLI::App& app) {
       ->add_option("--temperature", options->temperature,
                    "Below 1 the probable becomes more so; 0: always the most probable")
       ->capture_default_str();
-  command->add_option("--seed", options->seed, "Of the draw")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
+  command->add_option("--seed", options->seed, "Of the draw")->check(not_negative())->capture_default_str();
   command->add_flag("--best", options->best,
                     "Weights of the best epoch on the validation set, not of the last");
   command->callback([options] { draw(*options); });

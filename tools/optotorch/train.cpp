@@ -7,6 +7,7 @@
 
 #include "optotorch/command.h"
 #include "optotorch/laboratory_options.h"
+#include "optotorch/numbers.h"
 #include "optotorch/presets.h"
 #include "optotorch/rules.h"
 #include "optotorch/run.h"
@@ -47,15 +48,55 @@ std::string command_to_go_on(const RunOptions& options) {
   return c10::Join(" ", words);
 }
 
+/// Shows options of some groups only where they are asked for, and then those alone.
+class TwoHelps : public CLI::Formatter {
+ public:
+  explicit TwoHelps(std::set<std::string> hidden) : hidden_(std::move(hidden)) {}
+  void show_hidden() { shows_hidden_ = true; }
+
+  std::string make_group(std::string group, bool positional,
+                         std::vector<const CLI::Option*> options) const override {
+    return hidden_.contains(group) == shows_hidden_ ? Formatter::make_group(group, positional, options) : "";
+  }
+
+  std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override {
+    auto text = Formatter::make_help(app, name, mode);
+    for (auto gap = text.find("\n\n\n"); gap != std::string::npos; gap = text.find("\n\n\n")) {
+      text.erase(gap, 1);  // where a group is left out
+    }
+    return text;
+  }
+
+ private:
+  std::set<std::string> hidden_;
+  bool shows_hidden_ = false;
+};
+
+/// Options of these groups stand in a help of their own, which `flag` asks for.
+void hide_until_asked(CLI::App& command, const std::set<std::string>& groups, const std::string& flag) {
+  const auto formatter = std::make_shared<TwoHelps>(groups);
+  command.formatter(formatter);
+  const auto show = [formatter] {
+    formatter->show_hidden();
+    throw CLI::CallForHelp();
+  };
+  command
+      .add_flag_callback(flag, show, "Options of networks in a laboratory: the physical system, its model")
+      ->trigger_on_parse();
+}
+
 }  // namespace
 
 void add_train(CLI::App& app) {
   auto* command = app.add_subcommand("train", "Train a network and write a RUN folder");
   auto config = std::make_shared<RunConfig>();
   auto options = std::make_shared<RunOptions>();
-  std::string models = "Network:";
+  std::string models = "Network:", rules = "Update rule, the last ones for a physical system:";
   for (const auto& preset : presets()) {
     models += "\n" + preset.name + ": " + preset.description;
+  }
+  for (const auto& rule : rule_descriptions()) {
+    rules += "\n" + rule.name + ": " + rule.description;
   }
   command->add_option(
       "--dataset", config->dataset,
@@ -63,32 +104,32 @@ void add_train(CLI::App& app) {
   command
       ->add_option("--data-root", config->data_root, "Folder as torchvision lays it out: DIR/MNIST/raw/...")
       ->capture_default_str();
-  command->add_option("--model", config->model, models)->check(one_of(preset_names()))->capture_default_str();
-  command
-      ->add_option(
-          "--rule", config->rule,
-          "Update rule: back-propagation, two-pass forward propagation, direct feedback alignment, only "
-          "the read-out; for a physical system physics-aware, adaptive or dual adaptive training")
+  command->add_option("--model", config->model, models)
+      ->type_name("NAME")
+      ->check(one_of(preset_names()))
+      ->capture_default_str();
+  command->add_option("--rule", config->rule, rules)
+      ->type_name("NAME")
       ->check(one_of(rule_names()))
       ->capture_default_str();
   command->add_option("--epochs", config->epochs, "Times through the training set (default: the network's)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_option("--batch-size", config->batch_size, "Samples a step (default: the network's)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command->add_option("--lr", config->learning_rate, "Learning rate of Adam (default: the network's)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command
       ->add_option("--validation", config->validation,
                    "Training images held back to choose the best epoch: a fraction below 1, a number, or 0")
       ->capture_default_str();
   command
       ->add_option("--samples", config->samples,
-                   "Train on the first so many images of the training set at most; 0: on all")
-      ->check(CLI::NonNegativeNumber)
+                   "Train on the first so many images (characters of a text) at most; 0: on all")
+      ->check(not_negative())
       ->capture_default_str();
   command->add_option("--seed", config->seed, "Of initial weights, order, shifts and random matrices")
       ->capture_default_str();
-  command->add_option("--threads", config->threads, "Default: the network's")->check(CLI::PositiveNumber);
+  command->add_option("--threads", config->threads, "Default: the network's")->check(positive());
   command->add_option(
       "--matmul", config->matmul,
       "Precision of matrix products: highest, high, medium (bfloat16 inside, where the processor "
@@ -102,10 +143,10 @@ void add_train(CLI::App& app) {
       ->group(system);
   add_chip_options(*command, config->laboratory, system);
   command->add_option("--chip-seed", config->laboratory.chip_seed, "Of the drawn errors (default: --seed)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->group(system);
-  add_model_options(*command, config->laboratory,
-                    "Its numerical model (rules dat-..., in-silico; defaults: the network's)");
+  const std::string model = "Its numerical model (rules dat-..., in-silico; defaults: the network's)";
+  add_model_options(*command, config->laboratory, model);
   command->add_option("--out", options->folder, "RUN folder; must be new, or continued with --resume")
       ->required();
   command->add_flag(
@@ -115,15 +156,16 @@ void add_train(CLI::App& app) {
                     "Log, each epoch, the cosine between the rule's update and the true gradient");
   command
       ->add_option("--checkpoint-seconds", options->checkpoint_seconds, "Between checkpoints within an epoch")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   command
       ->add_option("--checkpoint-steps", options->checkpoint_steps,
                    "Steps between checkpoints; 0: by time only")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   command->add_flag_callback(
       "--quiet", [options] { options->progress = false; }, "No progress on standard error");
+  hide_until_asked(*command, {system, model}, "--help-laboratory");
   command->callback([config, options, command] {
     options->given = given_options(*command);
     const auto result = train_run(*config, *options);

@@ -6,7 +6,21 @@
 #include <cctype>
 #include <sstream>
 
+#include "optotorch/command.h"
+
 namespace optotorch::tools {
+
+CLI::Validator one_of(std::vector<std::string> known) {
+  return {[known = std::move(known)](const std::string& value) -> std::string {
+            if (std::find(known.begin(), known.end(), value) != known.end()) {
+              return "";
+            }
+            const auto nearest = nearest_name(value, known);
+            return "expected one of " + c10::Join(", ", known) + ", got '" + value + "'" +
+                   (nearest.empty() ? "" : ". Did you mean '" + nearest + "'?");
+          },
+          ""};
+}
 
 std::vector<std::string> split_at_commas(const std::string& text) {
   std::vector<std::string> parts;
@@ -34,11 +48,12 @@ std::string shell_word(const std::string& word) {
 
 void reject_word(const char* where, const char* argument, const std::string& word,
                  const std::vector<std::string>& known) {
+  const auto nearest = nearest_name(word, known);
   reject({.where = where,
           .argument = argument,
           .expected = "one of " + c10::Join(", ", known),
           .got = "'" + word + "'",
-          .remedy = "The nearest is '" + nearest_name(word, known) + "'"});
+          .remedy = nearest.empty() ? "" : "The nearest is '" + nearest + "'"});
 }
 
 void require_word(const char* where, const char* argument, const std::string& word,

@@ -58,11 +58,12 @@ ImageSet load_image_set(const std::string& name, const std::string& root, ImageS
     }
   }
   const auto names = image_set_names();
+  const auto nearest = nearest_name(name, names);
   reject({.where = "load_image_set",
           .argument = "name",
           .expected = "one of " + c10::Join(", ", names),
           .got = "'" + name + "'",
-          .remedy = "The nearest is '" + nearest_name(name, names) + "'"});
+          .remedy = nearest.empty() ? "" : "The nearest is '" + nearest + "'"});
 }
 
 ImageSetPair load_image_sets(const std::string& name, const std::string& root) {

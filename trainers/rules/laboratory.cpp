@@ -1,4 +1,5 @@
 #include <optotorch/core/check.h>
+#include <optotorch/modules/at_layer.h>
 #include <optotorch/trainers/rules/laboratory.h>
 
 namespace optotorch {
@@ -20,7 +21,8 @@ std::vector<Pass> passes_around(HybridImpl& model, size_t index, const torch::Te
                                 const std::function<Pass(const torch::Tensor& x)>& pass_at) {
   const torch::NoGradGuard no_grad;
   auto passes = index > 0 ? model.propagate(input, 0, keep, index) : std::vector<Pass>();
-  passes.push_back(pass_at(passes.empty() ? input : passes.back().output));
+  passes.push_back(at_layer(index, model.layer(index),
+                            [&] { return pass_at(passes.empty() ? input : passes.back().output); }));
   if (index + 1 < model.size()) {
     for (auto& after : model.propagate(passes.back().output, index + 1, keep)) {
       passes.push_back(std::move(after));

@@ -99,7 +99,7 @@ std::vector<Pass> TwoPassForward::first_pass(HybridImpl& model, const torch::Ten
         masks_.push_back(random_state());
       }
     }
-    auto pass = model.layer(index).propagate(x, keep_of_first_pass());
+    auto pass = std::move(model.propagate(x, index, keep_of_first_pass(), index + 1).front());
     x = pass.output;
     if (takes_feedback) {
       samples_.push_back(one_sample_like(pass.input));

@@ -1,0 +1,27 @@
+#pragma once
+
+// Numbers that a user says.
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+
+namespace optotorch::tools {
+
+/// The largest learning rate that is no mistake. Of much larger ones LibTorch's optimisers make infinities.
+constexpr double most_rate = 1e6;
+
+/// Accepts finite numbers above 0.
+CLI::Validator positive();
+
+/// Accepts finite numbers from 0 on.
+CLI::Validator not_negative();
+
+/// Accepts whole numbers from `least` to `most`.
+CLI::Validator within(int64_t least, int64_t most);
+
+/// Makes every option for a whole number refuse what has no place in 64 bits or is none, and every option for
+/// a real one what is not finite, in all commands of the program. CLI::PositiveNumber and NonNegativeNumber
+/// get the words of the two above.
+void check_numbers(CLI::App& app);
+
+}  // namespace optotorch::tools
