@@ -1,14 +1,17 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/fourier_lens.h>
+#include <optotorch/modules/or_one.h>
 
 #include <ostream>
 
 namespace optotorch {
 namespace {
 
-// Keeps the quotient of a black image at 0 instead of NaN; far below any pixel's contribution.
-constexpr double darkness = 1e-30;
+/// mean |c| of a sample, by which it is divided: 1 for a black image, which stays black.
+torch::Tensor mean_amplitude(const torch::Tensor& c) {
+  return or_one(c.abs().mean(1, /*keepdim=*/true));
+}
 
 }  // namespace
 
@@ -28,25 +31,29 @@ void FourierLensImpl::check_input(const torch::Tensor& x) const {
 }
 
 torch::Tensor FourierLensImpl::crop(const torch::Tensor& x) const {
-  const int64_t window = options.window();
-  return at::fft_fftshift(at::fft_fft2(x), {{2, 3}})
-      .narrow(2, x.size(2) / 2 - window / 2, window)
-      .narrow(3, x.size(3) / 2 - window / 2, window)
-      .flatten(1);
+  const int64_t window = options.window(), half = window / 2;
+  // LibTorch's transform does not take an empty batch.
+  const auto spectrum = x.size(0) == 0 ? x.to(c10::toComplexType(x.scalar_type())) : at::fft_fft2(x);
+  // The window's first row is the frequency -half. Rolled by that, it begins at 0 for images of any size,
+  // also in an exported network.
+  return at::roll(spectrum, {half, half}, {2, 3}).narrow(2, 0, window).narrow(3, 0, window).flatten(1);
 }
 
 torch::Tensor FourierLensImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
   const auto c = crop(x);
-  return c / (c.abs().mean(1, /*keepdim=*/true) + darkness);
+  return c / mean_amplitude(c);
 }
 
 torch::Tensor FourierLensImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
   if (!to_input) {
     return {};
   }
+  if (pass.input.size(0) == 0) {
+    return at::zeros_like(pass.input);
+  }
   // y = c / m, m = mean |c|: dL_dc = (dL_dy - c/|c| mean Re(conj(dL_dy) y)) / m
   const auto c = crop(pass.input);
-  const auto m = c.abs().mean(1, true) + darkness;
+  const auto m = mean_amplitude(c);
   const auto along = at::real(dL_dy.conj() * pass.output).mean(1, true);
   const auto dL_dc = (dL_dy - at::sgn(c) * along) / m;
   // The adjoint of crop, shift and transform: dark border, shift back, inverse transform without its 1 / (h

@@ -1,6 +1,8 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/deployed_check.h>
 #include <optotorch/modules/image_slices.h>
+#include <optotorch/modules/or_one.h>
 
 #include <ostream>
 
@@ -36,8 +38,7 @@ void append(const SliceSet& set, int64_t height, int64_t width, std::vector<int6
 
 /// rms(x) of every sample, [batch, 1]; 1 for black images, which stay black.
 torch::Tensor root_mean_square(const torch::Tensor& flat) {
-  const auto rms = flat.square().mean(1, /*keepdim=*/true).sqrt();
-  return at::where(rms > 0, rms, at::ones_like(rms));
+  return or_one(flat.square().mean(1, /*keepdim=*/true)).sqrt();
 }
 
 const char* name_of(SliceSet::Kind kind) {
@@ -94,6 +95,14 @@ void ImageSlicesImpl::check_input(const torch::Tensor& x) const {
 }
 
 torch::Tensor ImageSlicesImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* /*saved*/) {
+  const int64_t height = options.height(), width = options.width();
+  check_when_deployed(
+      x,
+      c10::str("input.dim() >= 2 and input.numel() == input.size(0) * ", height * width,
+               " and (input.dim() == 2 or (input.size(-2) == ", height, " and input.size(-1) == ", width,
+               "))"),
+      "ImageSlices",
+      c10::str("images [batch, 1, ", height, ", ", width, "] or their pixels [batch, ", height * width, "]"));
   auto flat = x.flatten(1);
   if (options.normalized()) {
     flat = flat / root_mean_square(flat);

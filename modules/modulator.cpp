@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/deployed_check.h>
 #include <optotorch/modules/modulator.h>
 
 #include <numbers>
@@ -18,6 +19,24 @@ const char* to_string(Encoding encoding) {
       return "complex";
   }
   return "";
+}
+
+/// The light of the values, port by port; none on the others.
+torch::Tensor encode(const torch::Tensor& x, Encoding encoding) {
+  const auto flat = x.flatten(1);
+  switch (encoding) {
+    case Encoding::amplitude:
+      return at::complex(flat, at::zeros_like(flat));
+    case Encoding::phase: {
+      const auto angle = flat * std::numbers::pi;
+      return at::complex(angle.cos(), angle.sin());
+    }
+    case Encoding::complex: {
+      const auto halves = flat.chunk(2, 1);
+      return at::complex(halves[0], halves[1]);
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -40,24 +59,25 @@ void ModulatorImpl::check_input(const torch::Tensor& x) const {
 }
 
 torch::Tensor ModulatorImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
-  const auto flat = x.flatten(1);
-  torch::Tensor field;
-  switch (options.encoding()) {
-    case Encoding::amplitude:
-      field = at::complex(flat, at::zeros_like(flat));
-      break;
-    case Encoding::phase: {
-      const auto angle = flat * std::numbers::pi;
-      field = at::complex(angle.cos(), angle.sin());
-      break;
-    }
-    case Encoding::complex: {
-      const auto halves = flat.chunk(2, 1);
-      return at::complex(halves[0], halves[1]);
-    }
-  }
-  const int64_t dark = options.ports() - flat.size(1);
+  const auto field = encode(x, options.encoding());
+  const int64_t dark = options.ports() - field.size(1);
   return dark > 0 ? at::constant_pad_nd(field, {0, dark}) : field;
+}
+
+Deployment ModulatorImpl::deploy() {
+  const bool complex = options.encoding() == Encoding::complex;
+  const int64_t room = complex ? 2 * options.ports() : options.ports();
+  return {
+      {}, [o = options, complex, room](const torch::Tensor& x) {
+        check_when_deployed(
+            x,
+            c10::str("input.dim() >= 2 and input.numel() ", complex ? "==" : "<=", " input.size(0) * ", room),
+            "Modulator", c10::str(complex ? "exactly " : "at most ", room, " values a sample"));
+        const auto field = encode(x, o.encoding());
+        // Room for all and then the first: the number of dark ports is one that a trace would keep.
+        return complex ? field
+                       : at::constant_pad_nd(field, {0, o.ports()}).narrow(1, 0, o.ports()).contiguous();
+      }};
 }
 
 torch::Tensor ModulatorImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {

@@ -26,6 +26,7 @@ class ModulatorImpl : public CloneableLayer<ModulatorImpl> {
   explicit ModulatorImpl(ModulatorOptions options);
 
   Role role() const override { return Role::source; }
+  Deployment deploy() override;
   void pretty_print(std::ostream& stream) const override;
 
   ModulatorOptions options;

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/deployed_check.h>
 #include <optotorch/modules/layer.h>
 #include <optotorch/modules/patch_embedding.h>
 
@@ -52,6 +53,9 @@ torch::Tensor PatchEmbeddingImpl::forward(const torch::Tensor& x) {
       .expected = c10::str("real images [batch, ", options.channels(), ", ", side, ", ", side, "]"),
       .got = describe(x), .remedy = "Convert the images to float in [0, 1]");
   check_precision(*this, x, positions);
+  check_when_deployed(
+      x, c10::str("input.dim() == 4 and input.size(2) == ", side, " and input.size(3) == ", side),
+      "PatchEmbedding", c10::str("images [batch, ", options.channels(), ", ", side, ", ", side, "]"));
   const int64_t window = patch + 2 * options.overlap(), margin = options.overlap();
   const auto patches =
       at::im2col(x, {window, window}, /*dilation=*/{1, 1}, {margin, margin}, {patch, patch}).transpose(1, 2);

@@ -1,5 +1,5 @@
 // Every network that the program knows with every rule that it knows: a few steps as `optotorch train` makes
-// them, then the export.
+// them, then an export.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -120,7 +120,10 @@ TEST_P(PresetsTest, TrainsAndExports) {
     EXPECT_SAYS(export_torchscript(net, data, folder.path() + "/model.pt"), "deploy");
     return;
   }
-  EXPECT_LE(export_torchscript(net, data.narrow(0, 0, 3), folder.path() + "/model.pt"), 1e-6);
+  // Rules differ in the weights alone: one export of a network is enough (see exported_networks_test.cpp).
+  if (rule_name == "bp" || rule_name == "shallow") {
+    EXPECT_LE(export_torchscript(net, data.narrow(0, 0, 3), folder.path() + "/model.pt"), 1e-6);
+  }
 }
 
 std::vector<std::tuple<std::string, std::string>> affordable() {

@@ -7,6 +7,7 @@
 #include <optotorch/modules/image_slices.h>
 #include <optotorch/modules/modulator.h>
 #include <optotorch/modules/mzi_mesh.h>
+#include <optotorch/modules/or_one.h>
 #include <optotorch/modules/patch_embedding.h>
 #include <optotorch/modules/photodetector.h>
 #include <optotorch/modules/physical_network.h>
@@ -69,18 +70,17 @@ TORCH_MODULE(SliceLinear);
 
 constexpr int64_t mpnn_window = 8;
 
-/// I_k / || I ||_2 of the first ports: the classes' scores.
+/// I_k / || I ||_2 of the first ports: the classes' scores; 0 if all detectors are dark.
 torch::nn::Functional normalised_scores(int64_t classes) {
   return torch::nn::Functional([classes](const torch::Tensor& intensity) {
-    return (intensity / intensity.norm(2, 1, true)).narrow(1, 0, classes);
+    return (intensity / or_one(intensity.norm(2, 1, true))).narrow(1, 0, classes);
   });
 }
 
 /// Every step-th of the values: the detectors that are there.
 torch::nn::Functional every(int64_t step) {
-  return torch::nn::Functional([step](const torch::Tensor& x) {
-    return x.reshape({x.size(0), -1, step}).select(2, 0);
-  });
+  return torch::nn::Functional(
+      [step](const torch::Tensor& x) { return x.slice(/*dim=*/1, /*start=*/0, /*end=*/std::nullopt, step); });
 }
 
 /// An embedding and the block behind it: a Hybrid sees one block, at whose output a signal teaches both.

@@ -14,8 +14,11 @@ at::Tensor saturable_absorber_reference(const at::Tensor& field, double depth, d
 }
 
 at::Tensor mod_relu_reference(const at::Tensor& field, const at::Tensor& bias) {
-  const auto magnitude = photodetect_reference(field).sqrt();
-  return at::where(magnitude > 0, (magnitude + bias).relu() / magnitude, 0) * field;
+  const auto intensity = photodetect_reference(field);
+  const auto lit = intensity > 0;
+  // The slope of a root at 0 is infinite, also in front of `where`.
+  const auto magnitude = at::where(lit, intensity, 1).sqrt();
+  return at::where(lit, (magnitude + bias).relu() / magnitude, 0) * field;
 }
 
 }  // namespace optotorch::ops
