@@ -93,14 +93,15 @@ void check_universal(const std::string& where, const std::string& argument, cons
 void check_unitary(const at::Tensor& unitary, int64_t ports) {
   const std::string where = "decompose";
   const std::string argument = "unitary";
-  const bool known = unitary.defined() && (unitary.scalar_type() == at::kComplexDouble ||
-                                           unitary.scalar_type() == at::kComplexFloat);
-  OPTOTORCH_CHECK(known && unitary.dim() == 2 && unitary.size(0) == ports && unitary.size(1) == ports,
-                  .where = where, .argument = argument,
-                  .expected = c10::str("complex128 or complex64 [", ports, ", ", ports, "]"),
-                  .got = describe(unitary), .remedy = "");
+  const auto type = unitary.defined() ? c10::toRealValueType(unitary.scalar_type()) : at::kByte;
+  const bool known = type == at::kDouble || type == at::kFloat;
+  OPTOTORCH_CHECK(
+      known && unitary.dim() == 2 && unitary.size(0) == ports && unitary.size(1) == ports, .where = where,
+      .argument = argument,
+      .expected = c10::str("complex128, complex64, float64 or float32 [", ports, ", ", ports, "]"),
+      .got = describe(unitary), .remedy = "");
   check_finite(where, argument, unitary);
-  const double tolerance = unitary.scalar_type() == at::kComplexDouble ? 1e-6 : 1e-4;
+  const double tolerance = type == at::kDouble ? 1e-6 : 1e-4;
   const at::Tensor u = plain(unitary, at::kComplexDouble);
   const at::Tensor excess = at::matmul(u, u.conj().t()) - at::eye(ports, u.options());
   const double deviation = excess.abs().max().item<double>();

@@ -16,13 +16,14 @@
 
 namespace optotorch {
 
-/// The phases with which a universal mesh realises y = U x, for U complex128 or complex64 [ports, ports].
+/// The phases with which a universal mesh realises y = U x, for U complex128, complex64, float64 or float32
+/// [ports, ports]; a real one is orthogonal.
 ///
 /// Time O(ports^3). max |reconstruct(decompose(U)) - U| is about 1e-14 for a U that is unitary to rounding;
 /// if U is not quite unitary, the mesh realises a unitary as near to it as its deviation. Where an
 /// MZI comes out exactly in its bar or cross state, its phi could be anything, and is 0.
 /// Throws c10::ValueError unless layout.columns == MeshLayout::universal_columns(grid, ports), U has that
-/// shape and type, is finite, and max |U U^H - 1| <= 1e-6 (complex64: 1e-4).
+/// shape and type, is finite, and max |U U^H - 1| <= 1e-6 (complex64 and float32: 1e-4).
 /// The phases are float64, theta in [0, pi], phi and gamma in [0, 2 pi).
 MeshPhases decompose(const at::Tensor& unitary, const MeshLayout& layout);
 

@@ -147,6 +147,11 @@ void check_field(const torch::nn::Module& module, const torch::Tensor& x) {
 
 void check_precision(const torch::nn::Module& module, const torch::Tensor& x,
                      const torch::Tensor& parameter) {
+  OPTOTORCH_CHECK(!parameter.is_complex(), .where = module.name(), .argument = "parameters",
+                  .expected = "real numbers, as phases are", .got = type_name(parameter.scalar_type()),
+                  .remedy =
+                      "Convert the module back: module->to(torch::kFloat64) is for fields of complex128, "
+                      "module->to(torch::kFloat32) for those of complex64");
   const auto real = c10::toRealValueType(x.scalar_type());
   OPTOTORCH_CHECK(real == parameter.scalar_type(), .where = module.name(), .argument = "input",
                   .expected = "the precision of the parameters, " + type_name(parameter.scalar_type()),

@@ -80,6 +80,11 @@ void MziLinearImpl::set_matrix(const torch::Tensor& weight) {
       .remedy = "");
   check_finite("MziLinear", "weight", weight);
   const auto [left, singular, right] = at::linalg_svd(weight.to(torch::kComplexDouble));
+  OPTOTORCH_CHECK(singular.to(sigma.scalar_type()).isfinite().all().item<bool>(), .where = "MziLinear",
+                  .argument = "weight",
+                  .expected = "singular values that " + type_name(sigma.scalar_type()) + " can hold",
+                  .got = c10::str("one of ", singular.max().item<double>()),
+                  .remedy = "Scale the matrix, or convert the layer: layer->to(torch::kFloat64)");
   u->set_matrix(embed(left, u->layout().ports));
   v->set_matrix(embed(right, v->layout().ports));
   sigma.copy_(singular);

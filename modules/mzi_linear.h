@@ -34,8 +34,9 @@ class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
   /// The matrix that the layer realises, [out_ports, in_ports].
   torch::Tensor matrix();
 
-  /// Sets all phases and amplitudes so that the layer realises `weight` [out_ports, in_ports], any complex
-  /// matrix.
+  /// Sets all phases and amplitudes so that the layer realises `weight` [out_ports, in_ports], any real
+  /// or complex matrix. Throws c10::ValueError, with nothing changed, for another shape, values that are not
+  /// finite, and singular values beyond the range of the layer's type.
   void set_matrix(const torch::Tensor& weight);
 
   MziLinearOptions options;

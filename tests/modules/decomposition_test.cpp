@@ -259,17 +259,29 @@ TEST_F(DecompositionTest, ConvertingToTheSameLayoutKeepsEveryPhase) {
   }
 }
 
+TEST_F(DecompositionTest, ARealMatrixIsAComplexOne) {
+  const auto orthogonal = std::get<0>(at::linalg_qr(at::randn({6, 6}, generator(3), at::kDouble)));
+  for (const auto grid : {MeshGrid::rectangular, MeshGrid::triangular}) {
+    const auto layout = universal(grid, 6);
+    EXPECT_LT(distance(reconstruct(decompose(orthogonal, layout), layout), orthogonal), 1e-13);
+    EXPECT_LT(distance(reconstruct(decompose(orthogonal.to(at::kFloat), layout), layout), orthogonal), 1e-6);
+  }
+}
+
 TEST_F(DecompositionTest, RejectsWhatIsNotAUnitaryOfTheMesh) {
   const auto layout = universal(MeshGrid::rectangular, 4);
   const at::Tensor good = haar_unitary(4, generator(1));
   const auto expect = [&](const std::vector<std::string>& parts, const at::Tensor& matrix) {
     expect_complaint(parts, [&] { decompose(matrix, layout); });
   };
-  expect({"decompose: unitary: expected complex128 or complex64 [4, 4], got complex128 [4, 3]"},
+  expect({"decompose: unitary: expected complex128, complex64, float64 or float32 [4, 4], got complex128 [4, "
+          "3]"},
          good.narrow(1, 0, 3));
-  expect({"expected complex128 or complex64 [4, 4], got complex128 [5, 5]"}, haar_unitary(5));
+  expect({"expected complex128, complex64, float64 or float32 [4, 4], got complex128 [5, 5]"},
+         haar_unitary(5));
   expect({"got complex128 [2, 4, 4]"}, at::stack({good, good}));
-  expect({"got float64 [4, 4]"}, at::eye(4, at::kDouble));
+  expect({"got int64 [4, 4]"}, at::eye(4, at::kLong));
+  expect({"max |U U^H - 1| = 0.21", "singular value"}, at::eye(4, at::kDouble) * 1.1);
   expect({"got an undefined tensor"}, at::Tensor());
   expect({"decompose: unitary: expected a unitary matrix", "max |U U^H - 1| = 0.21", "singular value"},
          good * 1.1);
