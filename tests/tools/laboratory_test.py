@@ -105,11 +105,11 @@ class LaboratoryTest(ProgramTest):
 
     def test_sizes_out_of_range(self):
         for option, value, say in (("--splitter", -1, "--splitter"), ("--splitter", 1.5, "splitter_error"),
-                                   ("--phase", "nan", "phase_error"), ("--phase", "inf", "--phase"),
+                                   ("--phase", "nan", "--phase"), ("--phase", "inf", "--phase"),
                                    ("--loss-db", 1000, "loss_db"), ("--crosstalk", 0.6, "crosstalk"),
                                    ("--phase-bits", 30, "phase_bits"), ("--phase-bits", 2.5, "--phase-bits"),
-                                   ("--relative-noise", "nan", "relative_noise"), ("--chip-seed", -2, "--chip-seed"),
-                                   ("--correction-lr", 0, "--correction-lr"), ("--correction-lr", "nan", "rate"),
+                                   ("--relative-noise", "nan", "--relative-noise"), ("--chip-seed", -2, "--chip-seed"),
+                                   ("--correction-lr", 0, "--correction-lr"), ("--correction-lr", "nan", "--correction-lr"),
                                    ("--calibration", -1, "--calibration"), ("--identify", 10**7, "--identify"),
                                    ("--similarity-to-phases", "nan", "--similarity-to-phases")):
             self.nothing_of(option, value, say=[say])
