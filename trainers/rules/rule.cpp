@@ -3,6 +3,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/kept_buffers.h>
+#include <optotorch/trainers/rules/not_finite.h>
 #include <optotorch/trainers/rules/rule.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -52,7 +53,7 @@ StepResult Rule::step(HybridImpl& model, const torch::Tensor& input, const torch
   const torch::NoGradGuard no_grad;
   OPTOTORCH_CHECK(std::isfinite(value.item<double>()), .where = name(), .argument = "loss",
                   .expected = "a finite value", .got = std::to_string(value.item<double>()),
-                  .remedy = "Look for NaN in the input, or lower the learning rate");
+                  .remedy = remedy_for_not_finite(model, passes));
   teach(model, {passes, dL_dy,
                 [&](const torch::Tensor& output) { return loss_at(name(), output, target, loss).gradient; }});
   return {passes.back().output, value};
