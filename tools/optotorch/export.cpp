@@ -14,7 +14,7 @@ namespace {
 
 struct ExportOptions {
   std::string folder, path, examples;
-  bool best = false, float64 = false;
+  bool best = false, float64 = false, trainable = false;
 };
 
 /// Characters are numbers in any precision.
@@ -30,7 +30,8 @@ void export_run(const ExportOptions& options) {
   model->to(type);
   model->eval();
   const double difference =
-      export_torchscript(model, in_precision(example_input(config, 2), type), options.path);
+      export_torchscript(model, in_precision(example_input(config, 2), type), options.path,
+                         TorchScriptOptions().trainable(options.trainable));
   std::printf("wrote %s; loaded again: relative difference %.3g\n", options.path.c_str(), difference);
   if (!options.examples.empty()) {
     SafeTensors examples;
@@ -59,6 +60,8 @@ void add_export(CLI::App& app) {
   command->add_flag("--best", options->best,
                     "Weights of the best epoch on the validation set, not of the last");
   command->add_flag("--float64", options->float64, "In double precision");
+  command->add_flag("--trainable", options->trainable,
+                    "Weights and matrices as parameters that want gradients, for PyTorch to go on with");
   command->callback([options] { export_run(*options); });
 }
 
