@@ -145,7 +145,7 @@ name_optional_packages() {
   local packages
   mapfile -t packages < <(optional_packages)
   if [[ ${#packages[@]} -gt 0 ]]; then
-    say "optional, for pictures and Fashion-MNIST: apt-get install ${packages[*]}"
+    say "of use, if you like: apt-get install ${packages[*]}"
   fi
 }
 

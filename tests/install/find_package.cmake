@@ -20,7 +20,7 @@ foreach(file IN LISTS package_files)
   endforeach()
 endforeach()
 
-# All installed headers together need the prefix, LibTorch and the standard library, and no kernel is among them.
+# All installed headers together compile, need the prefix, LibTorch and the standard library, and no kernel is among them.
 file(GLOB_RECURSE headers RELATIVE ${prefix}/include ${prefix}/include/*.h)
 if(NOT headers)
   message(FATAL_ERROR "no header was installed")
@@ -29,7 +29,8 @@ list(TRANSFORM headers REPLACE "(.+)" "#include <\\1>\n" OUTPUT_VARIABLE include
 string(CONCAT includes ${includes})
 file(WRITE ${WORK_DIR}/all_headers.cpp "${includes}")
 run(COMMAND ${CXX} -std=c++20 -I${prefix}/include -I${LIBTORCH_DIR}/include
-            -I${LIBTORCH_DIR}/include/torch/csrc/api/include -M -MF ${WORK_DIR}/all_headers.d ${WORK_DIR}/all_headers.cpp)
+            -I${LIBTORCH_DIR}/include/torch/csrc/api/include -fsyntax-only -MD -MF ${WORK_DIR}/all_headers.d
+            ${WORK_DIR}/all_headers.cpp)
 file(READ ${WORK_DIR}/all_headers.d dependencies)
 if(dependencies MATCHES "[^ ]*/(nlohmann|CLI|hwy|gtest)/[^ ]*|[^ ]*/zlib\\.h")
   message(SEND_ERROR "an installed header includes ${CMAKE_MATCH_0}: users would need that library")

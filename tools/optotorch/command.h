@@ -13,6 +13,7 @@ void add_export(CLI::App& app);
 void add_info(CLI::App& app);
 void add_sample(CLI::App& app);
 void add_instrument(CLI::App& app);
+void add_decompose(CLI::App& app);
 void add_reproduce(CLI::App& app);
 
 /// The program's exit code after a signal asked for an end, as shells expect it of Ctrl-C.

@@ -80,6 +80,7 @@ int run(int argc, char** argv) {
   add_info(app);
   add_sample(app);
   add_instrument(app);
+  add_decompose(app);
   add_reproduce(app);
   check_numbers(app);
   try {
