@@ -26,7 +26,7 @@ torch::Tensor Sepn::pull_difference(const torch::Tensor& u, const torch::Tensor&
   if (learns) {
     Layer::accumulate(numbers, dL_dnumbers);
   }
-  return dL_du;
+  return to_u ? dL_du : torch::Tensor();
 }
 
 }  // namespace optotorch

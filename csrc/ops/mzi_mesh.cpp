@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <optotorch/core/check.h>
+#include <optotorch/ops/argument_checks.h>
 #include <optotorch/ops/mzi_mesh.h>
 #include <optotorch/ops/mzi_mesh_schema.h>
 #include <torch/library.h>
@@ -18,6 +19,12 @@ TORCH_LIBRARY_FRAGMENT(optotorch, library) {
       "Tensor? splitter_error=None, Tensor? transmission=None, *, str grid='rectangular', int columns, "
       "str phi_arm='output', str zero_state='cross', str idle_port='wire') -> "
       "(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+  library.def(
+      "mzi_mesh_double_backward(Tensor v_input, Tensor v_theta, Tensor v_phi, Tensor? v_screen, "
+      "Tensor? v_splitter_error, Tensor? v_transmission, Tensor dL_doutput, Tensor input, Tensor theta, "
+      "Tensor phi, Tensor? screen=None, Tensor? splitter_error=None, Tensor? transmission=None, *, "
+      "str grid='rectangular', int columns, str phi_arm='output', str zero_state='cross', "
+      "str idle_port='wire') -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
 }
 
 at::Tensor mzi_mesh(const at::Tensor& input, const MeshTensors& mesh, const MeshLayout& layout) {
@@ -40,24 +47,61 @@ MeshGradients mzi_mesh_backward(const at::Tensor& dL_doutput, const at::Tensor& 
   return {dL_dinput, dL_dtheta, dL_dphi, dL_dscreen, dL_dsplitter_error, dL_dtransmission};
 }
 
+std::vector<at::Tensor> mzi_mesh_double_backward(const MeshGradients& v, const at::Tensor& dL_doutput,
+                                                 const at::Tensor& input, const MeshTensors& mesh,
+                                                 const MeshLayout& layout) {
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("optotorch::mzi_mesh_double_backward", "")
+                             .typed<MziMeshDoubleBackwardSignature>();
+  const auto of = [](const at::Tensor& signal, const std::optional<at::Tensor>& tensor) {
+    return tensor ? std::optional(signal) : std::nullopt;
+  };
+  const auto result =
+      op.call(v.dL_dinput, v.dL_dtheta, v.dL_dphi, of(v.dL_dscreen, mesh.screen),
+              of(v.dL_dsplitter_error, mesh.splitter_error), of(v.dL_dtransmission, mesh.transmission),
+              dL_doutput, input, mesh.theta, mesh.phi, mesh.screen, mesh.splitter_error, mesh.transmission,
+              to_string(layout.grid), layout.columns, to_string(layout.phi_arm), to_string(layout.zero_state),
+              to_string(layout.idle_port));
+  return std::apply([](const auto&... tensors) { return std::vector<at::Tensor>{tensors...}; }, result);
+}
+
 namespace {
 
 /// What the tensors of a mesh, or of a stack of them, must be.
 struct Expected {
+  const at::Tensor& input;
   at::ScalarType type;
   std::optional<c10::SymInt> meshes;
   const MeshLayout& layout;
 
-  void check(const char* argument, const at::Tensor& tensor, at::IntArrayRef of_one_mesh) const {
+  /// The tensors of a mesh, or signals at them.
+  void check_all(const MeshTensors& mesh, const std::string& prefix) const {
+    const int64_t mzis = layout.mzis();
+    check(prefix + "theta", mesh.theta, {mzis});
+    check(prefix + "phi", mesh.phi, {mzis});
+    if (mesh.screen) {
+      check(prefix + "screen", *mesh.screen, {layout.ports});
+    }
+    if (mesh.splitter_error) {
+      check(prefix + "splitter_error", *mesh.splitter_error, {mzis, 2});
+    }
+    if (mesh.transmission) {
+      check(prefix + "transmission", *mesh.transmission, {mzis, 2});
+    }
+  }
+
+  void check(const std::string& argument, const at::Tensor& tensor, at::IntArrayRef of_one_mesh) const {
     c10::SmallVector<c10::SymInt, 3> shape;
     if (meshes) {
       shape.push_back(*meshes);
     }
     shape.append(of_one_mesh.begin(), of_one_mesh.end());
     const c10::SymIntArrayRef expected(shape);
-    OPTOTORCH_CHECK(tensor.scalar_type() == type && tensor.sym_sizes() == expected, .where = "mzi_mesh",
-                    .argument = argument, .expected = c10::str(type_name(type), " ", expected),
-                    .got = describe(tensor), .remedy = remedy());
+    OPTOTORCH_CHECK(tensor.defined() && tensor.scalar_type() == type && tensor.sym_sizes() == expected,
+                    .where = "mzi_mesh", .argument = argument,
+                    .expected = c10::str(type_name(type), " ", expected), .got = describe(tensor),
+                    .remedy = remedy());
+    check_device("mzi_mesh", argument.c_str(), tensor, input);
   }
 
   std::string remedy() const {
@@ -70,29 +114,27 @@ struct Expected {
 
 }  // namespace
 
-void check_mzi_mesh(const at::Tensor& input, const MeshTensors& mesh, const MeshLayout& layout) {
-  OPTOTORCH_CHECK(input.scalar_type() == at::kComplexFloat || input.scalar_type() == at::kComplexDouble,
-                  .where = "mzi_mesh", .argument = "input", .expected = "a complex64 or complex128 field",
-                  .got = describe(input), .remedy = "A Modulator turns real values into a field");
+void check_mzi_mesh_input(const at::Tensor& input) {
+  check_field("mzi_mesh", "input", input);
   OPTOTORCH_CHECK(input.dim() == 2 || (input.dim() == 3 && input.sym_size(1) >= 1), .where = "mzi_mesh",
                   .argument = "input",
                   .expected = "[batch, ports], or [batch, meshes, ports] for a stack of meshes",
                   .got = describe(input), .remedy = "Flatten the leading dimensions to one batch");
+}
+
+namespace {
+
+Expected expected_of(const at::Tensor& input, const MeshLayout& layout) {
+  check_mzi_mesh_input(input);
   layout.check("mzi_mesh");
-  const int64_t mzis = layout.mzis();
-  const Expected expected{c10::toRealValueType(input.scalar_type()),
-                          input.dim() == 3 ? std::optional(input.sym_size(1)) : std::nullopt, layout};
-  expected.check("theta", mesh.theta, {mzis});
-  expected.check("phi", mesh.phi, {mzis});
-  if (mesh.screen) {
-    expected.check("screen", *mesh.screen, {layout.ports});
-  }
-  if (mesh.splitter_error) {
-    expected.check("splitter_error", *mesh.splitter_error, {mzis, 2});
-  }
-  if (mesh.transmission) {
-    expected.check("transmission", *mesh.transmission, {mzis, 2});
-  }
+  return {input, c10::toRealValueType(input.scalar_type()),
+          input.dim() == 3 ? std::optional(input.sym_size(1)) : std::nullopt, layout};
+}
+
+}  // namespace
+
+void check_mzi_mesh(const at::Tensor& input, const MeshTensors& mesh, const MeshLayout& layout) {
+  expected_of(input, layout).check_all(mesh, "");
 }
 
 void check_mzi_mesh_values(const MeshTensors& mesh) {
@@ -119,13 +161,27 @@ void check_mzi_mesh_values(const MeshTensors& mesh) {
 void check_mzi_mesh_backward(const at::Tensor& dL_doutput, const at::Tensor& input, const at::Tensor& output,
                              const MeshTensors& mesh, const MeshLayout& layout) {
   check_mzi_mesh(input, mesh, layout);
-  const auto check_field = [&](const char* argument, const at::Tensor& field) {
-    OPTOTORCH_CHECK(field.scalar_type() == input.scalar_type() && field.sym_sizes() == input.sym_sizes(),
-                    .where = "mzi_mesh_backward", .argument = argument, .expected = describe(input),
-                    .got = describe(field), .remedy = "It has the shape and type of the input");
+  check_like("mzi_mesh_backward", "dL_doutput", dL_doutput, input);
+  check_like("mzi_mesh_backward", "output", output, input);
+}
+
+void check_mzi_mesh_double_backward(const at::Tensor& v_input, const MeshTensors& v,
+                                    const at::Tensor& dL_doutput, const at::Tensor& input,
+                                    const MeshTensors& mesh, const MeshLayout& layout) {
+  const char* const where = "mzi_mesh_double_backward";
+  const auto expected = expected_of(input, layout);
+  expected.check_all(mesh, "");
+  expected.check_all(v, "v_");
+  check_like(where, "v_input", v_input, input);
+  check_like(where, "dL_doutput", dL_doutput, input);
+  const auto check_presence = [&](const char* argument, bool signal, bool tensor) {
+    OPTOTORCH_CHECK(signal == tensor, .where = where, .argument = argument,
+                    .expected = tensor ? "a tensor" : "none", .got = signal ? "one" : "none",
+                    .remedy = "A signal stands at every tensor of the mesh that is there");
   };
-  check_field("dL_doutput", dL_doutput);
-  check_field("output", output);
+  check_presence("v_screen", v.screen.has_value(), mesh.screen.has_value());
+  check_presence("v_splitter_error", v.splitter_error.has_value(), mesh.splitter_error.has_value());
+  check_presence("v_transmission", v.transmission.has_value(), mesh.transmission.has_value());
 }
 
 }  // namespace optotorch::ops

@@ -27,6 +27,7 @@
 
 #include <optional>
 #include <tuple>
+#include <vector>
 
 namespace optotorch::ops {
 
@@ -58,8 +59,24 @@ at::Tensor mzi_mesh(const at::Tensor& input, const MeshTensors& mesh, const Mesh
 MeshGradients mzi_mesh_backward(const at::Tensor& dL_doutput, const at::Tensor& input,
                                 const at::Tensor& output, const MeshTensors& mesh, const MeshLayout& layout);
 
+/// Gradients at (dL_doutput, input, theta, phi, screen, splitter_error, transmission), those of absent
+/// tensors without elements, of the sum over all tensors p of the mesh and the input of Re sum conj(v_p)
+/// dL_dp, where dL_dp is what mzi_mesh_backward returns: second derivatives, of the reference face. `output`
+/// of mzi_mesh_backward has no gradient; what depends on it is counted as depending on what made it.
+/// Differentiable as often as wanted.
+std::vector<at::Tensor> mzi_mesh_double_backward(const MeshGradients& v, const at::Tensor& dL_doutput,
+                                                 const at::Tensor& input, const MeshTensors& mesh,
+                                                 const MeshLayout& layout);
+
 /// The slow and obvious face, in plain ATen operators, differentiable by autograd: the meaning of mzi_mesh.
 at::Tensor mzi_mesh_reference(const at::Tensor& input, const MeshTensors& mesh, const MeshLayout& layout);
+
+/// The same for arguments that were checked; reads no values.
+at::Tensor mzi_mesh_reference_unchecked(const at::Tensor& input, const MeshTensors& mesh,
+                                        const MeshLayout& layout);
+
+/// Throws unless the input is a field of one mesh or of a stack.
+void check_mzi_mesh_input(const at::Tensor& input);
 
 /// Throws unless the arguments fit each other. Values are not read, and sizes may be symbolic.
 void check_mzi_mesh(const at::Tensor& input, const MeshTensors& mesh, const MeshLayout& layout);
@@ -67,6 +84,11 @@ void check_mzi_mesh(const at::Tensor& input, const MeshTensors& mesh, const Mesh
 /// The same for the pull-back, whose fields all have the shape and type of the input.
 void check_mzi_mesh_backward(const at::Tensor& dL_doutput, const at::Tensor& input, const at::Tensor& output,
                              const MeshTensors& mesh, const MeshLayout& layout);
+
+/// The same for its derivative; signals v are there exactly where tensors are.
+void check_mzi_mesh_double_backward(const at::Tensor& v_input, const MeshTensors& v,
+                                    const at::Tensor& dL_doutput, const at::Tensor& input,
+                                    const MeshTensors& mesh, const MeshLayout& layout);
 
 /// Throws if a phase is NaN or infinite, |e| > 1, or a transmission lies outside (0, 1].
 void check_mzi_mesh_values(const MeshTensors& mesh);

@@ -27,12 +27,26 @@ using MziMeshBackwardSignature =
         std::string_view grid, int64_t columns, std::string_view phi_arm, std::string_view zero_state,
         std::string_view idle_port);
 
-/// The layout that the schema's strings spell, for a field of `ports` ports.
-inline MeshLayout layout_from_schema(int64_t ports, std::string_view grid, int64_t columns,
+using MziMeshDoubleBackwardSignature =
+    std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>(
+        const at::Tensor& v_input, const at::Tensor& v_theta, const at::Tensor& v_phi,
+        const std::optional<at::Tensor>& v_screen, const std::optional<at::Tensor>& v_splitter_error,
+        const std::optional<at::Tensor>& v_transmission, const at::Tensor& dL_doutput,
+        const at::Tensor& input, const at::Tensor& theta, const at::Tensor& phi,
+        const std::optional<at::Tensor>& screen, const std::optional<at::Tensor>& splitter_error,
+        const std::optional<at::Tensor>& transmission, std::string_view grid, int64_t columns,
+        std::string_view phi_arm, std::string_view zero_state, std::string_view idle_port);
+
+/// The layout that the schema's strings spell, for the field `input`. Throws unless that is one.
+inline MeshLayout layout_from_schema(const at::Tensor& input, std::string_view grid, int64_t columns,
                                      std::string_view arm, std::string_view zero, std::string_view idle) {
-  return {
-      mesh_grid(std::string(grid)), ports, columns, phi_arm(std::string(arm)), zero_state(std::string(zero)),
-      idle_port(std::string(idle))};
+  check_mzi_mesh_input(input);
+  return {mesh_grid(std::string(grid)),
+          input.sym_size(-1).guard_int(__FILE__, __LINE__),
+          columns,
+          phi_arm(std::string(arm)),
+          zero_state(std::string(zero)),
+          idle_port(std::string(idle))};
 }
 
 }  // namespace optotorch::ops

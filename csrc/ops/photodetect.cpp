@@ -1,6 +1,11 @@
+#include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <optotorch/core/check.h>
+#include <optotorch/ops/argument_checks.h>
 #include <optotorch/ops/photodetect.h>
 #include <torch/library.h>
+
+#include <cmath>
 
 namespace optotorch::ops {
 
@@ -24,4 +29,31 @@ at::Tensor photodetect_backward(const at::Tensor& dL_dintensity, const at::Tenso
   return op.call(dL_dintensity, field);
 }
 
+void check_photodetect(const at::Tensor& field, double shot, double thermal) {
+  check_field("photodetect", "field", field);
+  OPTOTORCH_CHECK(shot >= 0 && thermal >= 0 && std::isfinite(shot) && std::isfinite(thermal),
+                  .where = "photodetect", .argument = "noise",
+                  .expected = "shot >= 0 and thermal >= 0, both finite",
+                  .got = c10::str(shot, " and ", thermal), .remedy = "");
+}
+
+namespace {
+
+at::Tensor compute_photodetect_backward(const at::Tensor& dL_dintensity, const at::Tensor& field) {
+  const char* const where = "photodetect_backward";
+  check_field(where, "field", field);
+  OPTOTORCH_CHECK(dL_dintensity.defined() && dL_dintensity.sym_sizes() == field.sym_sizes() &&
+                      dL_dintensity.scalar_type() == c10::toRealValueType(field.scalar_type()),
+                  .where = where, .argument = "dL_dintensity",
+                  .expected = "the real type and shape of the field, " + describe(field),
+                  .got = describe(dL_dintensity), .remedy = "");
+  check_device(where, "dL_dintensity", dL_dintensity, field);
+  return field * (dL_dintensity * 2);
+}
+
+TORCH_LIBRARY_IMPL(optotorch, CompositeImplicitAutograd, library) {
+  library.impl("photodetect_backward", compute_photodetect_backward);
+}
+
+}  // namespace
 }  // namespace optotorch::ops

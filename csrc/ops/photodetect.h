@@ -14,14 +14,17 @@ namespace optotorch::ops {
 
 /// Intensities (real, any shape) of a complex field of the same shape.
 /// `shot` is the variance per unit intensity, `thermal` a standard deviation in units of intensity; both >=
-/// 0. Throws c10::ValueError for a real field or a negative noise.
+/// 0. Throws c10::ValueError for a real field and for a noise that is negative, infinite or NaN.
 at::Tensor photodetect(const at::Tensor& field, double shot = 0, double thermal = 0, int64_t seed = 0,
                        int64_t counter = 0);
 
-/// The field's gradient, 2 z dL_dI.
+/// The field's gradient, 2 z dL_dI. Plain ATen operators: differentiable as often as wanted.
 at::Tensor photodetect_backward(const at::Tensor& dL_dintensity, const at::Tensor& field);
 
 /// The noiseless meaning in plain ATen operators.
 at::Tensor photodetect_reference(const at::Tensor& field);
+
+/// Throws as `photodetect` does; for its faces.
+void check_photodetect(const at::Tensor& field, double shot, double thermal);
 
 }  // namespace optotorch::ops

@@ -41,12 +41,13 @@ at::ScalarType random_projection_type(at::ScalarType x, Entries entries) {
 }
 
 void check_random_projection(const at::Tensor& x, int64_t rows, Entries entries, int64_t first_row) {
-  const auto type = x.scalar_type();
-  OPTOTORCH_CHECK(x.dim() == 2 && (type == at::kFloat || type == at::kDouble || type == at::kChar),
-                  .where = "random_projection", .argument = "x",
-                  .expected = "float32, float64 or ternary int8 [batch, columns]", .got = describe(x),
-                  .remedy = x.is_complex() ? "Project the real and the imaginary part" : "");
-  OPTOTORCH_CHECK(x.size(1) >= 1 && x.size(1) <= projection_limit, .where = "random_projection",
+  const auto type = x.defined() ? x.scalar_type() : at::ScalarType::Undefined;
+  OPTOTORCH_CHECK(
+      x.defined() && x.dim() == 2 && (type == at::kFloat || type == at::kDouble || type == at::kChar),
+      .where = "random_projection", .argument = "x",
+      .expected = "float32, float64 or ternary int8 [batch, columns]", .got = describe(x),
+      .remedy = c10::isComplexType(type) ? "Project the real and the imaginary part" : "");
+  OPTOTORCH_CHECK(x.sym_size(1) >= 1 && x.sym_size(1) <= projection_limit, .where = "random_projection",
                   .argument = "x", .expected = "1 to 2^31 columns", .got = describe(x), .remedy = "");
   OPTOTORCH_CHECK(first_row >= 0 && first_row < projection_limit, .where = "random_projection",
                   .argument = "first_row", .expected = "0 to 2^31 - 1", .got = std::to_string(first_row),

@@ -1,5 +1,6 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <optotorch/core/check.h>
+#include <optotorch/ops/argument_checks.h>
 #include <optotorch/ops/sepn.h>
 #include <torch/library.h>
 
@@ -10,6 +11,9 @@ TORCH_LIBRARY_FRAGMENT(optotorch, library) {
   library.def(
       "sepn_backward(Tensor dL_dy, Tensor x, Tensor parameters, int[3] features, bool to_x=True, "
       "bool to_parameters=True) -> (Tensor, Tensor)");
+  library.def(
+      "sepn_double_backward(Tensor? v_x, Tensor? v_parameters, Tensor dL_dy, Tensor x, Tensor parameters, "
+      "int[3] features) -> (Tensor, Tensor, Tensor)");
 }
 
 namespace {
@@ -74,17 +78,48 @@ int64_t SepnLayout::parameters() const {
 
 void check_sepn(const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout) {
   layout.check();
-  OPTOTORCH_CHECK((x.scalar_type() == at::kComplexFloat || x.scalar_type() == at::kComplexDouble) &&
+  OPTOTORCH_CHECK(x.defined() &&
+                      (x.scalar_type() == at::kComplexFloat || x.scalar_type() == at::kComplexDouble) &&
                       x.dim() == 2 && x.sym_size(1) == layout.ports,
                   .where = "sepn", .argument = "x",
                   .expected = c10::str("a complex64 or complex128 field [batch, ", layout.ports, "]"),
                   .got = describe(x), .remedy = "");
   const auto type = c10::toRealValueType(x.scalar_type());
-  OPTOTORCH_CHECK(parameters.scalar_type() == type && parameters.dim() == 2 &&
+  OPTOTORCH_CHECK(parameters.defined() && parameters.scalar_type() == type && parameters.dim() == 2 &&
                       parameters.sym_size(0) == layout.parameters() && parameters.sym_size(1) == 2,
                   .where = "sepn", .argument = "parameters",
                   .expected = c10::str(type_name(type), " [", layout.parameters(), ", 2]"),
                   .got = describe(parameters), .remedy = "Both share one precision");
+  check_device("sepn", "parameters", parameters, x);
+}
+
+SepnLayout sepn_layout(const at::Tensor& x, at::IntArrayRef features) {
+  check_field("sepn", "x", x);
+  OPTOTORCH_CHECK(x.dim() == 2, .where = "sepn", .argument = "x", .expected = "a field [batch, ports]",
+                  .got = describe(x), .remedy = "");
+  OPTOTORCH_CHECK(features.size() == 3, .where = "sepn", .argument = "features", .expected = "three numbers",
+                  .got = c10::str(features.size()),
+                  .remedy = "(4, 8, 16) and (4, 6, 8) are the published ones");
+  return {x.sym_size(1).guard_int(__FILE__, __LINE__), {features[0], features[1], features[2]}};
+}
+
+void check_sepn_backward(const at::Tensor& dL_dy, const at::Tensor& x, const at::Tensor& parameters,
+                         const SepnLayout& layout) {
+  check_sepn(x, parameters, layout);
+  check_like("sepn_backward", "dL_dy", dL_dy, x);
+}
+
+void check_sepn_double_backward(const std::optional<at::Tensor>& v_x,
+                                const std::optional<at::Tensor>& v_parameters, const at::Tensor& dL_dy,
+                                const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout) {
+  check_sepn(x, parameters, layout);
+  check_like("sepn_double_backward", "dL_dy", dL_dy, x);
+  if (v_x) {
+    check_like("sepn_double_backward", "v_x", *v_x, x);
+  }
+  if (v_parameters) {
+    check_like("sepn_double_backward", "v_parameters", *v_parameters, parameters);
+  }
 }
 
 at::Tensor sepn(const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout) {
@@ -105,6 +140,18 @@ std::tuple<at::Tensor, at::Tensor> sepn_backward(const at::Tensor& dL_dy, const 
           .typed<std::tuple<at::Tensor, at::Tensor>(const at::Tensor&, const at::Tensor&, const at::Tensor&,
                                                     at::IntArrayRef, bool, bool)>();
   return op.call(dL_dy, x, parameters, layout.features, to_x, to_parameters);
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> sepn_double_backward(
+    const std::optional<at::Tensor>& v_x, const std::optional<at::Tensor>& v_parameters,
+    const at::Tensor& dL_dy, const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout) {
+  check_sepn_double_backward(v_x, v_parameters, dL_dy, x, parameters, layout);
+  static const auto op = c10::Dispatcher::singleton()
+                             .findSchemaOrThrow("optotorch::sepn_double_backward", "")
+                             .typed<std::tuple<at::Tensor, at::Tensor, at::Tensor>(
+                                 const std::optional<at::Tensor>&, const std::optional<at::Tensor>&,
+                                 const at::Tensor&, const at::Tensor&, const at::Tensor&, at::IntArrayRef)>();
+  return op.call(v_x, v_parameters, dL_dy, x, parameters, layout.features);
 }
 
 }  // namespace optotorch::ops

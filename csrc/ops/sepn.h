@@ -21,6 +21,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -54,16 +55,32 @@ struct SepnLayout {
 /// the precision of x. Throws c10::ValueError for other types and shapes.
 at::Tensor sepn(const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout);
 
-/// Gradients at x and at the parameters, each if it is wanted. The forward pass is run again: nothing is
-/// kept.
+/// Gradients at x and at the parameters, each if it is wanted and without elements if not. The forward pass
+/// is run again: nothing is kept.
 std::tuple<at::Tensor, at::Tensor> sepn_backward(const at::Tensor& dL_dy, const at::Tensor& x,
                                                  const at::Tensor& parameters, const SepnLayout& layout,
                                                  bool to_x = true, bool to_parameters = true);
 
+/// Gradients at dL_dy, x and the parameters of Re sum conj(v_x) dL_dx + sum v_parameters dL_dparameters,
+/// where those are what sepn_backward returns: second derivatives, of the reference face. An absent v means
+/// 0. Differentiable as often as wanted.
+std::tuple<at::Tensor, at::Tensor, at::Tensor> sepn_double_backward(
+    const std::optional<at::Tensor>& v_x, const std::optional<at::Tensor>& v_parameters,
+    const at::Tensor& dL_dy, const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout);
+
 /// The same by LibTorch's convolutions; differentiable by its autograd.
 at::Tensor sepn_reference(const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout);
 
-/// Throws as `sepn` does; for its faces.
+/// The layout that the operator's arguments mean. Throws unless x is a field [batch, ports] and `features`
+/// are three numbers.
+SepnLayout sepn_layout(const at::Tensor& x, at::IntArrayRef features);
+
+/// Throw as the operators do; for their faces.
 void check_sepn(const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout);
+void check_sepn_backward(const at::Tensor& dL_dy, const at::Tensor& x, const at::Tensor& parameters,
+                         const SepnLayout& layout);
+void check_sepn_double_backward(const std::optional<at::Tensor>& v_x,
+                                const std::optional<at::Tensor>& v_parameters, const at::Tensor& dL_dy,
+                                const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout);
 
 }  // namespace optotorch::ops

@@ -89,6 +89,56 @@ class Rejections(unittest.TestCase):
                 self.rejects(call, *words)
 
 
+    def test_lengths_of_lists(self):
+        """Three features: [] was a crash, [4] read beyond the list."""
+        x, parameters = torch.zeros(2, 4, dtype=torch.complex64), torch.zeros(271, 2)
+        for features in ([], [4], [4, 8], [4, 8, 16, 32], [4] * 100):
+            for device in ("cpu", "meta"):
+                for grad in (False, True):
+                    z, p = (t.to(device, copy=True).requires_grad_(grad) for t in (x, parameters))
+                    with self.subTest(features=features, device=device, grad=grad):
+                        self.rejects(lambda: ops.sepn(z, p, features), "sepn", "features", "three numbers")
+                        self.rejects(lambda: ops.sepn_backward(z, z, p, features), "features", "three numbers")
+                        self.rejects(lambda: ops.sepn_double_backward(z, p, z, z, p, features), "features")
+
+    def test_every_face_rejects(self):
+        """On meta tensors, too, and where autograd listens."""
+        z, p = torch.randn(2, 3, dtype=torch.complex64), torch.zeros(3)
+        x = torch.randn(2, 3)
+        wrong = (
+            (ops.photodetect, (z.real,)), (ops.photodetect, (z, -1.)), (ops.photodetect, (z, float("nan"))),
+            (ops.photodetect, (z, 0., float("inf"))), (ops.photodetect_backward, (z, z)),
+            (ops.electro_optic, (z.real, 0., 1., 1.)), (ops.electro_optic, (z, 2., 1., 1.)),
+            (ops.electro_optic, (z, .1, float("nan"), 1.)), (ops.electro_optic_backward, (z[1:], z, .1, 1., 1.)),
+            (ops.electro_optic_double_backward, (z, z.real, z, .1, 1., 1.)),
+            (ops.saturable_absorber, (z, -1., 1.)), (ops.saturable_absorber, (z, float("inf"), 1.)),
+            (ops.saturable_absorber_backward, (z, z, 1., 0.)), (ops.mod_relu, (z, torch.zeros(5))),
+            (ops.mod_relu, (z.real, p)), (ops.mod_relu_backward, (z[0], z, p)), (ops.mod_relu, (z, p.double())),
+            (ops.mod_relu_double_backward, (z, p[1:], z, z, p)), (ops.random_projection, (z, 5, 1)),
+            (ops.random_projection, (x, 0, 1)), (ops.random_projection, (x, 5, 1, "norm")),
+            (ops.random_projection, (x[0], 5, 1)), (ops.hadamard_projection, (z, 5, 1)),
+            (ops.hadamard_projection, (x, -5, 1)), (ops.hadamard_projection, (x, 5, 1, -1)),
+            (ops.hadamard_projection, (x[:, :0], 5, 1)), (ops.sepn, (z.real, torch.zeros(158, 2), [1, 1, 1])),
+            (ops.sepn, (z, torch.zeros(157, 2), [1, 1, 1])), (ops.sepn, (z, torch.zeros(158, 2), [0, 1, 1])),
+            (ops.sepn_backward, (z[1:], z, torch.zeros(158, 2), [1, 1, 1])),
+            (ops.mzi_mesh, (torch.zeros((), dtype=torch.complex64), p, p)),
+        )
+        for operator, arguments in wrong:
+            keywords = dict(columns=3) if operator is ops.mzi_mesh else {}
+            faces = {"cpu": arguments, "meta": meta(arguments),
+                     "autograd": tuple(a.clone().requires_grad_() if isinstance(a, torch.Tensor) else a for a in arguments)}
+            for face, given in faces.items():
+                with self.subTest(operator=str(operator), face=face, arguments=arguments[1:]):
+                    self.rejects(lambda: operator(*given, **keywords), str(operator).split(".")[-1].split("_backward")[0]
+                                 .split("_double")[0])
+
+    def test_devices_are_not_mixed(self):
+        z, bias = torch.randn(2, 3, dtype=torch.complex64), torch.zeros(3)
+        for arguments in ((z.to("meta"), bias), (z, bias.to("meta"))):
+            self.rejects(lambda: ops.mod_relu(*arguments), "mod_relu", "bias", "a tensor on")
+        self.rejects(lambda: ops.photodetect_backward(z.real.to("meta"), z), "dL_dintensity")
+
+
 class Shapes(unittest.TestCase):
     def agree(self, operator, arguments, keywords=None):
         keywords = keywords or {}

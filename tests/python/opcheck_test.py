@@ -19,12 +19,20 @@ class Opcheck(unittest.TestCase):
                 output = ops.mzi_mesh(*arguments, **keywords)
                 self.check(ops.mzi_mesh_backward, (torch.randn_like(output), arguments[0], output, *arguments[1:]),
                            keywords)
+                self.check(ops.mzi_mesh_double_backward, (*arguments, torch.randn_like(output), *arguments),
+                           keywords)
         for complex_type in (torch.complex64, torch.complex128):
             for operator, arguments in itertools.chain(elementwise_cases(complex_type), network_cases(complex_type)):
                 with self.subTest(operator=str(operator), type=complex_type):
                     self.check(operator, differentiable(arguments))
                     backward = getattr(ops, str(operator).split(".")[-1] + "_backward")
-                    self.check(backward, (torch.randn_like(operator(*arguments)), *arguments))
+                    signal = torch.randn_like(operator(*arguments))
+                    self.check(backward, (signal, *arguments))
+                    if operator is not ops.photodetect:
+                        # Signals at the gradients have the shapes of what these belong to.
+                        twice = getattr(ops, str(operator).split(".")[-1] + "_double_backward")
+                        tensors = [a for a in arguments if isinstance(a, torch.Tensor)]
+                        self.check(twice, (*tensors, signal, *arguments))
 
         for operator, arguments in projection_cases():
             with self.subTest(operator=str(operator), type=arguments[0].dtype, entries=arguments[3]):

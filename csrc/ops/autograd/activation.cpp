@@ -1,87 +1,133 @@
 #include <ATen/ATen.h>
 #include <optotorch/ops/activation.h>
-#include <torch/csrc/autograd/custom_function.h>
+#include <optotorch/ops/autograd/derivatives.h>
 #include <torch/library.h>
 
 namespace optotorch::ops {
 namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::Variable;
-using torch::autograd::variable_list;
+using Two = std::tuple<at::Tensor, at::Tensor>;
+using Three = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
 
-class ElectroOpticFunction : public torch::autograd::Function<ElectroOpticFunction> {
- public:
-  static Variable forward(AutogradContext* context, const Variable& field, double tap, double gain,
-                          double bias) {
-    at::AutoDispatchBelowADInplaceOrView guard;
-    context->save_for_backward({field});
-    context->saved_data["tap"] = tap;
-    context->saved_data["gain"] = gain;
-    context->saved_data["bias"] = bias;
-    return electro_optic(field, tap, gain, bias);
-  }
+/// A call of an operator whose only tensor is the field; all others are `parameters`.
+template <typename... Parameters>
+CallPointer elementwise(at::Tensor (*forward)(const at::Tensor&, Parameters...),
+                        at::Tensor (*reference)(const at::Tensor&, Parameters...),
+                        at::Tensor (*backward)(const at::Tensor&, const at::Tensor&, Parameters...),
+                        Two (*double_backward)(const at::Tensor&, const at::Tensor&, const at::Tensor&,
+                                               Parameters...),
+                        Parameters... parameters) {
+  auto call = std::make_shared<DifferentiableCall>();
+  call->forward = [=](const Tensors& x) { return forward(x[0], parameters...); };
+  call->reference = [=](const Tensors& x) { return reference(x[0], parameters...); };
+  call->backward = [=](const at::Tensor& dL_dy, const Tensors& x, const at::Tensor&,
+                       const std::vector<bool>&) { return Tensors{backward(dL_dy, x[0], parameters...)}; };
+  call->double_backward = [=](const Tensors& v, const at::Tensor& dL_dy, const Tensors& x) {
+    const auto [by_signal, by_field] = double_backward(v[0], dL_dy, x[0], parameters...);
+    return Tensors{by_signal, by_field};
+  };
+  return call;
+}
 
-  static variable_list backward(AutogradContext* context, const variable_list& dL_dy) {
-    auto& saved = context->saved_data;
-    return {electro_optic_backward(dL_dy[0], context->get_saved_variables()[0], saved["tap"].toDouble(),
-                                   saved["gain"].toDouble(), saved["bias"].toDouble()),
-            {},
-            {},
-            {}};
-  }
-};
+CallPointer electro_optic_call(double tap, double gain, double bias) {
+  return elementwise(electro_optic, electro_optic_reference, electro_optic_backward,
+                     electro_optic_double_backward, tap, gain, bias);
+}
 
-class SaturableAbsorberFunction : public torch::autograd::Function<SaturableAbsorberFunction> {
- public:
-  static Variable forward(AutogradContext* context, const Variable& field, double depth, double saturation) {
-    at::AutoDispatchBelowADInplaceOrView guard;
-    context->save_for_backward({field});
-    context->saved_data["depth"] = depth;
-    context->saved_data["saturation"] = saturation;
-    return saturable_absorber(field, depth, saturation);
-  }
+CallPointer saturable_absorber_call(double depth, double saturation) {
+  return elementwise(saturable_absorber, saturable_absorber_reference, saturable_absorber_backward,
+                     saturable_absorber_double_backward, depth, saturation);
+}
 
-  static variable_list backward(AutogradContext* context, const variable_list& dL_dy) {
-    auto& saved = context->saved_data;
-    return {saturable_absorber_backward(dL_dy[0], context->get_saved_variables()[0],
-                                        saved["depth"].toDouble(), saved["saturation"].toDouble()),
-            {},
-            {}};
-  }
-};
-
-class ModReluFunction : public torch::autograd::Function<ModReluFunction> {
- public:
-  static Variable forward(AutogradContext* context, const Variable& field, const Variable& bias) {
-    at::AutoDispatchBelowADInplaceOrView guard;
-    context->save_for_backward({field, bias});
-    return mod_relu(field, bias);
-  }
-
-  static variable_list backward(AutogradContext* context, const variable_list& dL_dy) {
-    const auto saved = context->get_saved_variables();
-    auto [dL_dfield, dL_dbias] = mod_relu_backward(dL_dy[0], saved[0], saved[1]);
-    return {dL_dfield, dL_dbias};
-  }
-};
+CallPointer mod_relu_call() {
+  auto call = std::make_shared<DifferentiableCall>();
+  call->forward = [](const Tensors& x) { return mod_relu(x[0], x[1]); };
+  call->reference = [](const Tensors& x) { return mod_relu_reference(x[0], x[1]); };
+  call->backward = [](const at::Tensor& dL_dy, const Tensors& x, const at::Tensor&,
+                      const std::vector<bool>&) {
+    const auto [dL_dfield, dL_dbias] = mod_relu_backward(dL_dy, x[0], x[1]);
+    return Tensors{dL_dfield, dL_dbias};
+  };
+  call->double_backward = [](const Tensors& v, const at::Tensor& dL_dy, const Tensors& x) {
+    const auto [by_signal, by_field, by_bias] = mod_relu_double_backward(v[0], v[1], dL_dy, x[0], x[1]);
+    return Tensors{by_signal, by_field, by_bias};
+  };
+  return call;
+}
 
 at::Tensor electro_optic_autograd(const at::Tensor& field, double tap, double gain, double bias) {
-  return ElectroOpticFunction::apply(field, tap, gain, bias);
+  check_electro_optic("electro_optic", field, tap, gain, bias);
+  return differentiable_forward(electro_optic_call(tap, gain, bias), {field});
+}
+
+at::Tensor electro_optic_backward_autograd(const at::Tensor& dL_dy, const at::Tensor& field, double tap,
+                                           double gain, double bias) {
+  check_electro_optic_backward(dL_dy, field, tap, gain, bias);
+  return differentiable_backward(electro_optic_call(tap, gain, bias), dL_dy, {field}, {}, {true})[0];
+}
+
+template <auto differentiate>
+Two electro_optic_twice(const at::Tensor& v, const at::Tensor& dL_dy, const at::Tensor& field, double tap,
+                        double gain, double bias) {
+  check_electro_optic_double_backward(v, dL_dy, field, tap, gain, bias);
+  const auto result = differentiate(*electro_optic_call(tap, gain, bias), {v}, dL_dy, {field});
+  return {result[0], result[1]};
 }
 
 at::Tensor saturable_absorber_autograd(const at::Tensor& field, double depth, double saturation) {
-  return SaturableAbsorberFunction::apply(field, depth, saturation);
+  check_saturable_absorber("saturable_absorber", field, depth, saturation);
+  return differentiable_forward(saturable_absorber_call(depth, saturation), {field});
+}
+
+at::Tensor saturable_absorber_backward_autograd(const at::Tensor& dL_dy, const at::Tensor& field,
+                                                double depth, double saturation) {
+  check_saturable_absorber_backward(dL_dy, field, depth, saturation);
+  return differentiable_backward(saturable_absorber_call(depth, saturation), dL_dy, {field}, {}, {true})[0];
+}
+
+template <auto differentiate>
+Two saturable_absorber_twice(const at::Tensor& v, const at::Tensor& dL_dy, const at::Tensor& field,
+                             double depth, double saturation) {
+  check_saturable_absorber_double_backward(v, dL_dy, field, depth, saturation);
+  const auto result = differentiate(*saturable_absorber_call(depth, saturation), {v}, dL_dy, {field});
+  return {result[0], result[1]};
 }
 
 at::Tensor mod_relu_autograd(const at::Tensor& field, const at::Tensor& bias) {
-  return ModReluFunction::apply(field, bias);
+  check_mod_relu("mod_relu", field, bias);
+  return differentiable_forward(mod_relu_call(), {field, bias});
+}
+
+Two mod_relu_backward_autograd(const at::Tensor& dL_dy, const at::Tensor& field, const at::Tensor& bias) {
+  check_mod_relu_backward(dL_dy, field, bias);
+  const auto result = differentiable_backward(mod_relu_call(), dL_dy, {field, bias}, {}, {true, true});
+  return {result[0], result[1]};
+}
+
+template <auto differentiate>
+Three mod_relu_twice(const at::Tensor& v_field, const at::Tensor& v_bias, const at::Tensor& dL_dy,
+                     const at::Tensor& field, const at::Tensor& bias) {
+  check_mod_relu_double_backward(v_field, v_bias, dL_dy, field, bias);
+  const auto result = differentiate(*mod_relu_call(), {v_field, v_bias}, dL_dy, {field, bias});
+  return {result[0], result[1], result[2]};
 }
 
 TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {
   library.impl("electro_optic", electro_optic_autograd);
+  library.impl("electro_optic_backward", electro_optic_backward_autograd);
+  library.impl("electro_optic_double_backward", electro_optic_twice<differentiate_reference>);
   library.impl("saturable_absorber", saturable_absorber_autograd);
+  library.impl("saturable_absorber_backward", saturable_absorber_backward_autograd);
+  library.impl("saturable_absorber_double_backward", saturable_absorber_twice<differentiate_reference>);
   library.impl("mod_relu", mod_relu_autograd);
+  library.impl("mod_relu_backward", mod_relu_backward_autograd);
+  library.impl("mod_relu_double_backward", mod_relu_twice<differentiate_reference>);
+}
+
+TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
+  library.impl("electro_optic_double_backward", electro_optic_twice<differentiate_reference_below>);
+  library.impl("saturable_absorber_double_backward", saturable_absorber_twice<differentiate_reference_below>);
+  library.impl("mod_relu_double_backward", mod_relu_twice<differentiate_reference_below>);
 }
 
 }  // namespace

@@ -1,65 +1,93 @@
-// No arithmetic here: autograd's node for mzi_mesh calls the backward operator.
-
-#include <optotorch/ops/mzi_mesh_schema.h>
-#include <torch/csrc/autograd/custom_function.h>
-#include <torch/library.h>
+// No arithmetic here: autograd's nodes for mzi_mesh call the backward operators.
 
 #include <ATen/ATen.h>
-#include <ATen/core/dispatch/Dispatcher.h>
+#include <optotorch/ops/autograd/derivatives.h>
+#include <optotorch/ops/mzi_mesh_schema.h>
+#include <torch/library.h>
+
+#include <array>
 
 namespace optotorch::ops {
 namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::Variable;
-using torch::autograd::variable_list;
+/// Which of the three optional tensors of a mesh are there; what is listed are the input and all that are.
+struct Present {
+  explicit Present(const MeshTensors& mesh)
+      : optional{mesh.screen.has_value(), mesh.splitter_error.has_value(), mesh.transmission.has_value()} {}
 
-class MziMeshFunction : public torch::autograd::Function<MziMeshFunction> {
- public:
-  static Variable forward(AutogradContext* context, const Variable& input, const Variable& theta,
-                          const Variable& phi, const std::optional<Variable>& screen,
-                          const std::optional<Variable>& splitter_error,
-                          const std::optional<Variable>& transmission, const MeshLayout& layout) {
-    at::AutoDispatchBelowADInplaceOrView guard;
-    auto output = mzi_mesh(input, {theta, phi, screen, splitter_error, transmission}, layout);
-    const auto saved = [](const std::optional<Variable>& tensor) { return tensor ? *tensor : Variable(); };
-    context->save_for_backward(
-        {input, output, theta, phi, saved(screen), saved(splitter_error), saved(transmission)});
-    context->saved_data["grid"] = static_cast<int64_t>(layout.grid);
-    context->saved_data["columns"] = layout.columns;
-    context->saved_data["phi_arm"] = static_cast<int64_t>(layout.phi_arm);
-    context->saved_data["zero_state"] = static_cast<int64_t>(layout.zero_state);
-    context->saved_data["idle_port"] = static_cast<int64_t>(layout.idle_port);
-    return output;
+  static Tensors list(const at::Tensor& input, const MeshTensors& mesh) {
+    Tensors result{input, mesh.theta, mesh.phi};
+    for (const auto& tensor : {mesh.screen, mesh.splitter_error, mesh.transmission}) {
+      if (tensor) {
+        result.push_back(*tensor);
+      }
+    }
+    return result;
   }
 
-  static variable_list backward(AutogradContext* context, const variable_list& dL_dy) {
-    const auto saved = context->get_saved_variables();
-    const auto loaded = [](const Variable& tensor) {
-      return tensor.defined() ? std::optional<Variable>(tensor) : std::nullopt;
-    };
-    const auto number = [&](const char* key) { return context->saved_data[key].toInt(); };
-    const MeshLayout layout{static_cast<MeshGrid>(number("grid")),
-                            saved[0].sym_size(-1).guard_int(__FILE__, __LINE__),
-                            number("columns"),
-                            static_cast<PhiArm>(number("phi_arm")),
-                            static_cast<ZeroState>(number("zero_state")),
-                            static_cast<IdlePort>(number("idle_port"))};
-    const auto gradients =
-        mzi_mesh_backward(dL_dy[0], saved[0], saved[1],
-                          {saved[2], saved[3], loaded(saved[4]), loaded(saved[5]), loaded(saved[6])}, layout);
-    const auto wanted = [](const Variable& tensor, const at::Tensor& gradient) {
-      return tensor.defined() ? gradient : Variable();
-    };
-    return {gradients.dL_dinput,
-            gradients.dL_dtheta,
-            gradients.dL_dphi,
-            wanted(saved[4], gradients.dL_dscreen),
-            wanted(saved[5], gradients.dL_dsplitter_error),
-            wanted(saved[6], gradients.dL_dtransmission),
-            Variable()};
+  /// The tensors that were listed from place `first` on, of the input first, with gaps where none was.
+  std::array<std::optional<at::Tensor>, 6> place(const Tensors& listed, size_t first = 0) const {
+    std::array<std::optional<at::Tensor>, 6> result;
+    size_t next = first;
+    for (size_t i = 0; i < result.size(); ++i) {
+      if (i < 3 || optional[i - 3]) {
+        result[i] = listed[next++];
+      }
+    }
+    return result;
   }
+
+  MeshTensors mesh(const Tensors& listed) const {
+    const auto all = place(listed);
+    return {*all[1], *all[2], all[3], all[4], all[5]};
+  }
+
+  /// What is listed of tensors that the operators return, those of absent tensors among them; `before` of
+  /// them stand in front of the input.
+  Tensors without_absent(const Tensors& returned, size_t before) const {
+    Tensors result;
+    for (size_t i = 0; i < returned.size(); ++i) {
+      if (i < before + 3 || optional[i - before - 3]) {
+        result.push_back(returned[i]);
+      }
+    }
+    return result;
+  }
+
+  /// The inverse of without_absent.
+  Tensors with_absent(const Tensors& listed, size_t before) const {
+    Tensors result(listed.begin(), listed.begin() + static_cast<int64_t>(before));
+    for (const auto& tensor : place(listed, before)) {
+      result.push_back(tensor ? *tensor : at::empty({0}, listed[before + 1].options()));
+    }
+    return result;
+  }
+
+  std::array<bool, 3> optional;
 };
+
+CallPointer call_of(const MeshTensors& given, const MeshLayout& layout) {
+  const Present present(given);
+  auto call = std::make_shared<DifferentiableCall>();
+  call->keeps_output = true;
+  call->forward = [=](const Tensors& x) { return mzi_mesh(x[0], present.mesh(x), layout); };
+  call->reference = [=](const Tensors& x) {
+    return mzi_mesh_reference_unchecked(x[0], present.mesh(x), layout);
+  };
+  call->backward = [=](const at::Tensor& dL_dy, const Tensors& x, const at::Tensor& y,
+                       const std::vector<bool>&) {
+    const auto d = mzi_mesh_backward(dL_dy, x[0], y, present.mesh(x), layout);
+    return present.without_absent(
+        {d.dL_dinput, d.dL_dtheta, d.dL_dphi, d.dL_dscreen, d.dL_dsplitter_error, d.dL_dtransmission}, 0);
+  };
+  call->double_backward = [=](const Tensors& v, const at::Tensor& dL_dy, const Tensors& x) {
+    const auto all = present.with_absent(v, 0);
+    return present.without_absent(mzi_mesh_double_backward({all[0], all[1], all[2], all[3], all[4], all[5]},
+                                                           dL_dy, x[0], present.mesh(x), layout),
+                                  1);
+  };
+  return call;
+}
 
 at::Tensor mzi_mesh_autograd(const at::Tensor& input, const at::Tensor& theta, const at::Tensor& phi,
                              const std::optional<at::Tensor>& screen,
@@ -67,13 +95,55 @@ at::Tensor mzi_mesh_autograd(const at::Tensor& input, const at::Tensor& theta, c
                              const std::optional<at::Tensor>& transmission, std::string_view grid,
                              int64_t columns, std::string_view arm, std::string_view zero,
                              std::string_view idle) {
-  return MziMeshFunction::apply(
-      input, theta, phi, screen, splitter_error, transmission,
-      layout_from_schema(input.sym_size(-1).guard_int(__FILE__, __LINE__), grid, columns, arm, zero, idle));
+  const auto layout = layout_from_schema(input, grid, columns, arm, zero, idle);
+  const MeshTensors mesh{theta, phi, screen, splitter_error, transmission};
+  check_mzi_mesh(input, mesh, layout);
+  return differentiable_forward(call_of(mesh, layout), Present::list(input, mesh));
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> mzi_mesh_backward_autograd(
+    const at::Tensor& dL_doutput, const at::Tensor& input, const at::Tensor& output, const at::Tensor& theta,
+    const at::Tensor& phi, const std::optional<at::Tensor>& screen,
+    const std::optional<at::Tensor>& splitter_error, const std::optional<at::Tensor>& transmission,
+    std::string_view grid, int64_t columns, std::string_view arm, std::string_view zero,
+    std::string_view idle) {
+  const auto layout = layout_from_schema(input, grid, columns, arm, zero, idle);
+  const MeshTensors mesh{theta, phi, screen, splitter_error, transmission};
+  check_mzi_mesh_backward(dL_doutput, input, output, mesh, layout);
+  const auto x = Present::list(input, mesh);
+  const auto d = Present(mesh).with_absent(differentiable_backward(call_of(mesh, layout), dL_doutput, x,
+                                                                   output, std::vector<bool>(x.size(), true)),
+                                           0);
+  return {d[0], d[1], d[2], d[3], d[4], d[5]};
+}
+
+template <auto differentiate>
+std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> mzi_mesh_twice(
+    const at::Tensor& v_input, const at::Tensor& v_theta, const at::Tensor& v_phi,
+    const std::optional<at::Tensor>& v_screen, const std::optional<at::Tensor>& v_splitter_error,
+    const std::optional<at::Tensor>& v_transmission, const at::Tensor& dL_doutput, const at::Tensor& input,
+    const at::Tensor& theta, const at::Tensor& phi, const std::optional<at::Tensor>& screen,
+    const std::optional<at::Tensor>& splitter_error, const std::optional<at::Tensor>& transmission,
+    std::string_view grid, int64_t columns, std::string_view arm, std::string_view zero,
+    std::string_view idle) {
+  const auto layout = layout_from_schema(input, grid, columns, arm, zero, idle);
+  const MeshTensors mesh{theta, phi, screen, splitter_error, transmission};
+  const MeshTensors v{v_theta, v_phi, v_screen, v_splitter_error, v_transmission};
+  check_mzi_mesh_double_backward(v_input, v, dL_doutput, input, mesh, layout);
+  const auto d = Present(mesh).with_absent(differentiate(*call_of(mesh, layout), Present::list(v_input, v),
+                                                         dL_doutput, Present::list(input, mesh)),
+                                           1);
+  return {d[0], d[1], d[2], d[3], d[4], d[5], d[6]};
 }
 
 TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {
   library.impl("mzi_mesh", mzi_mesh_autograd);
+  library.impl("mzi_mesh_backward", mzi_mesh_backward_autograd);
+  library.impl("mzi_mesh_double_backward", mzi_mesh_twice<differentiate_reference>);
+}
+
+TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
+  library.impl("mzi_mesh_double_backward", mzi_mesh_twice<differentiate_reference_below>);
 }
 
 }  // namespace

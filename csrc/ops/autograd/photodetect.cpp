@@ -1,32 +1,30 @@
 #include <ATen/ATen.h>
+#include <optotorch/ops/autograd/derivatives.h>
 #include <optotorch/ops/photodetect.h>
-#include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 namespace optotorch::ops {
 namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::Variable;
-using torch::autograd::variable_list;
-
-class PhotodetectFunction : public torch::autograd::Function<PhotodetectFunction> {
- public:
-  static Variable forward(AutogradContext* context, const Variable& field, double shot, double thermal,
-                          int64_t seed, int64_t counter) {
-    at::AutoDispatchBelowADInplaceOrView guard;
-    context->save_for_backward({field});
-    return photodetect(field, shot, thermal, seed, counter);
-  }
-
-  static variable_list backward(AutogradContext* context, const variable_list& dL_dy) {
-    return {photodetect_backward(dL_dy[0], context->get_saved_variables()[0]), {}, {}, {}, {}};
-  }
-};
-
+/// The backward operator is made of ATen's: no double backward is needed, its node is never made.
 at::Tensor photodetect_autograd(const at::Tensor& field, double shot, double thermal, int64_t seed,
                                 int64_t counter) {
-  return PhotodetectFunction::apply(field, shot, thermal, seed, counter);
+  check_photodetect(field, shot, thermal);
+  auto call = std::make_shared<DifferentiableCall>();
+  call->forward = [=](const Tensors& x) { return photodetect(x[0], shot, thermal, seed, counter); };
+  call->reference = [=](const Tensors& x) {
+    const auto mean = photodetect_reference(x[0]);
+    if (shot == 0 && thermal == 0) {
+      return mean;
+    }
+    const auto still = x[0].detach();
+    return mean + (photodetect(still, shot, thermal, seed, counter) - photodetect(still));
+  };
+  call->backward = [](const at::Tensor& dL_dintensity, const Tensors& x, const at::Tensor&,
+                      const std::vector<bool>&) {
+    return Tensors{photodetect_backward(dL_dintensity, x[0])};
+  };
+  return differentiable_forward(call, {field});
 }
 
 TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {

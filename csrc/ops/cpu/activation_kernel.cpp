@@ -4,26 +4,15 @@
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
-#include <optotorch/core/check.h>
 #include <optotorch/ops/activation.h>
 #include <torch/library.h>
+
+#include <algorithm>
 
 namespace optotorch::ops {
 namespace {
 
 constexpr int64_t grain = 1 << 13;
-
-void check_field(const char* where, const at::Tensor& field) {
-  OPTOTORCH_CHECK(field.scalar_type() == at::kComplexFloat || field.scalar_type() == at::kComplexDouble,
-                  .where = where, .argument = "field", .expected = "a complex64 or complex128 field",
-                  .got = describe(field), .remedy = "A Modulator turns real values into a field");
-}
-
-void check_signal(const char* where, const at::Tensor& dL_dy, const at::Tensor& field) {
-  OPTOTORCH_CHECK(dL_dy.scalar_type() == field.scalar_type() && dL_dy.sizes() == field.sizes(),
-                  .where = where, .argument = "dL_dy", .expected = describe(field), .got = describe(dL_dy),
-                  .remedy = "");
-}
 
 /// A gain and its derivative with respect to intensity.
 template <typename scalar_t>
@@ -71,8 +60,6 @@ at::Tensor pull_gain(const at::Tensor& dL_dy, const at::Tensor& field, const Fun
 }
 
 auto electro_optic_gain(double tap, double gain, double bias) {
-  OPTOTORCH_CHECK(tap >= 0 && tap < 1, .where = "electro_optic", .argument = "tap",
-                  .expected = "a fraction in [0, 1)", .got = std::to_string(tap), .remedy = "");
   return [=]<typename scalar_t, typename real_t>(real_t intensity, int64_t, const scalar_t*) {
     const real_t through = std::sqrt(real_t(1 - tap));
     const real_t angle = static_cast<real_t>(gain) * intensity + static_cast<real_t>(bias);
@@ -83,25 +70,12 @@ auto electro_optic_gain(double tap, double gain, double bias) {
 }
 
 auto saturable_absorber_gain(double depth, double saturation) {
-  OPTOTORCH_CHECK(depth >= 0 && saturation > 0, .where = "saturable_absorber",
-                  .argument = "depth, saturation", .expected = "depth >= 0 and saturation > 0",
-                  .got = c10::str(depth, " and ", saturation), .remedy = "");
   return [=]<typename scalar_t, typename real_t>(real_t intensity, int64_t, const scalar_t*) {
     const real_t bleached = 1 / (1 + intensity / static_cast<real_t>(saturation));
     const real_t half = static_cast<real_t>(depth / 2);
     const real_t value = std::exp(-half * bleached);
     return Gain<scalar_t>{value, value * half * bleached * bleached / static_cast<real_t>(saturation)};
   };
-}
-
-at::Tensor checked_bias(const at::Tensor& field, const at::Tensor& bias) {
-  check_field("mod_relu", field);
-  OPTOTORCH_CHECK(field.dim() >= 1 && bias.dim() == 1 && bias.size(0) == field.size(-1) &&
-                      bias.scalar_type() == c10::toRealValueType(field.scalar_type()),
-                  .where = "mod_relu", .argument = "bias",
-                  .expected = "one real value per last-axis element of the field " + describe(field),
-                  .got = describe(bias), .remedy = "");
-  return bias.contiguous();
 }
 
 auto mod_relu_gain(const at::Tensor& bias) {
@@ -117,44 +91,45 @@ auto mod_relu_gain(const at::Tensor& bias) {
 }
 
 at::Tensor electro_optic_cpu(const at::Tensor& field, double tap, double gain, double bias) {
-  check_field("electro_optic", field);
+  check_electro_optic("electro_optic", field, tap, gain, bias);
   return apply_gain(field, electro_optic_gain(tap, gain, bias));
 }
 
 at::Tensor electro_optic_backward_cpu(const at::Tensor& dL_dy, const at::Tensor& field, double tap,
                                       double gain, double bias) {
-  check_field("electro_optic_backward", field);
-  check_signal("electro_optic_backward", dL_dy, field);
+  check_electro_optic_backward(dL_dy, field, tap, gain, bias);
   return pull_gain(dL_dy, field, electro_optic_gain(tap, gain, bias));
 }
 
 at::Tensor saturable_absorber_cpu(const at::Tensor& field, double depth, double saturation) {
-  check_field("saturable_absorber", field);
+  check_saturable_absorber("saturable_absorber", field, depth, saturation);
   return apply_gain(field, saturable_absorber_gain(depth, saturation));
 }
 
 at::Tensor saturable_absorber_backward_cpu(const at::Tensor& dL_dy, const at::Tensor& field, double depth,
                                            double saturation) {
-  check_field("saturable_absorber_backward", field);
-  check_signal("saturable_absorber_backward", dL_dy, field);
+  check_saturable_absorber_backward(dL_dy, field, depth, saturation);
   return pull_gain(dL_dy, field, saturable_absorber_gain(depth, saturation));
 }
 
 at::Tensor mod_relu_cpu(const at::Tensor& field, const at::Tensor& bias) {
-  const auto b = checked_bias(field, bias);
+  check_mod_relu("mod_relu", field, bias);
+  const auto b = bias.contiguous();
   return apply_gain(field, mod_relu_gain(b));
 }
 
 std::tuple<at::Tensor, at::Tensor> mod_relu_backward_cpu(const at::Tensor& dL_dy, const at::Tensor& field,
                                                          const at::Tensor& bias) {
-  const auto b = checked_bias(field, bias);
-  check_signal("mod_relu_backward", dL_dy, field);
+  check_mod_relu_backward(dL_dy, field, bias);
+  const auto b = bias.contiguous();
   // dL_db = sum over samples of Re(conj(g) z) / |z| where the field passes.
   const auto magnitude = field.abs();
   const auto passes = (magnitude + b > 0).logical_and(magnitude > 0);
   const auto product = at::view_as_real(dL_dy.resolve_conj()) * at::view_as_real(field.resolve_conj());
   const auto along = product.sum(-1) / magnitude;
-  const auto dL_db = at::where(passes, along, 0).reshape({-1, b.numel()}).sum(0);
+  const auto dL_db = at::where(passes, along, 0)
+                         .reshape({field.numel() / std::max<int64_t>(b.numel(), 1), b.numel()})
+                         .sum(0);
   return {pull_gain(dL_dy, field, mod_relu_gain(b)), dL_db};
 }
 

@@ -38,6 +38,9 @@ at::Tensor hadamard_projection_cpu(const at::Tensor& x, int64_t rows, int64_t se
   const int64_t batch = x.size(0), columns = x.size(1), n = hadamard_size(columns);
   const int64_t words = (n + 127) / 128 * 4;
   auto y = at::empty({batch, rows}, x.options());
+  if (batch == 0) {
+    return y;
+  }
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "hadamard_projection", [&] {
     const auto* from = in.const_data_ptr<scalar_t>();
     auto* to = y.mutable_data_ptr<scalar_t>();

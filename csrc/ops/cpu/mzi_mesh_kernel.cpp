@@ -359,7 +359,7 @@ at::Tensor mzi_mesh_cpu(const at::Tensor& input, const at::Tensor& theta, const 
                         const std::optional<at::Tensor>& splitter_error,
                         const std::optional<at::Tensor>& transmission, std::string_view grid, int64_t columns,
                         std::string_view arm, std::string_view zero, std::string_view idle) {
-  const auto layout = layout_from_schema(input.size(-1), grid, columns, arm, zero, idle);
+  const auto layout = layout_from_schema(input, grid, columns, arm, zero, idle);
   const MeshTensors given{theta, phi, screen, splitter_error, transmission};
   check_mzi_mesh(input, given, layout);
   const Stack stack(input, given, layout);
@@ -373,7 +373,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
     const std::optional<at::Tensor>& splitter_error, const std::optional<at::Tensor>& transmission,
     std::string_view grid, int64_t columns, std::string_view arm, std::string_view zero,
     std::string_view idle) {
-  const auto layout = layout_from_schema(input.size(-1), grid, columns, arm, zero, idle);
+  const auto layout = layout_from_schema(input, grid, columns, arm, zero, idle);
   const MeshTensors given{theta, phi, screen, splitter_error, transmission};
   check_mzi_mesh_backward(dL_doutput, input, output, given, layout);
   const Stack stack(input, given, layout);

@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
-#include <optotorch/core/check.h>
 #include <optotorch/core/random.h>
 #include <optotorch/ops/photodetect.h>
 #include <torch/library.h>
@@ -11,18 +10,9 @@ namespace {
 
 constexpr int64_t grain = 1 << 14;
 
-void check_field(const at::Tensor& field) {
-  OPTOTORCH_CHECK(field.scalar_type() == at::kComplexFloat || field.scalar_type() == at::kComplexDouble,
-                  .where = "photodetect", .argument = "field", .expected = "a complex64 or complex128 field",
-                  .got = describe(field), .remedy = "A Modulator turns real values into a field");
-}
-
 at::Tensor photodetect_cpu(const at::Tensor& field, double shot, double thermal, int64_t seed,
                            int64_t counter) {
-  check_field(field);
-  OPTOTORCH_CHECK(shot >= 0 && thermal >= 0, .where = "photodetect", .argument = "noise",
-                  .expected = "shot >= 0 and thermal >= 0", .got = c10::str(shot, " and ", thermal),
-                  .remedy = "");
+  check_photodetect(field, shot, thermal);
   const auto z = field.resolve_conj().contiguous();
   auto intensity = at::empty(z.sizes(), z.options().dtype(c10::toRealValueType(z.scalar_type())));
   AT_DISPATCH_COMPLEX_TYPES(z.scalar_type(), "photodetect", [&] {
@@ -44,19 +34,8 @@ at::Tensor photodetect_cpu(const at::Tensor& field, double shot, double thermal,
   return intensity;
 }
 
-at::Tensor photodetect_backward_cpu(const at::Tensor& dL_dintensity, const at::Tensor& field) {
-  check_field(field);
-  OPTOTORCH_CHECK(dL_dintensity.sizes() == field.sizes() &&
-                      dL_dintensity.scalar_type() == c10::toRealValueType(field.scalar_type()),
-                  .where = "photodetect_backward", .argument = "dL_dintensity",
-                  .expected = "the real type and shape of the field, " + describe(field),
-                  .got = describe(dL_dintensity), .remedy = "");
-  return field * (dL_dintensity * 2);
-}
-
 TORCH_LIBRARY_IMPL(optotorch, CPU, library) {
   library.impl("photodetect", photodetect_cpu);
-  library.impl("photodetect_backward", photodetect_backward_cpu);
 }
 
 }  // namespace

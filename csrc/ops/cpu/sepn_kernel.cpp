@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
-#include <optotorch/core/check.h>
 #include <optotorch/ops/cpu/sepn_kernels.h>
 #include <torch/library.h>
 
@@ -120,13 +119,6 @@ template class SepnPlan<double>;
 
 namespace {
 
-SepnLayout layout_of(const at::Tensor& x, at::IntArrayRef features) {
-  OPTOTORCH_CHECK(x.dim() == 2 && features.size() == 3, .where = "sepn", .argument = "x, features",
-                  .expected = "a field [batch, ports] and three numbers",
-                  .got = c10::str(describe(x), " and ", features.size()), .remedy = "");
-  return {x.size(1), {features[0], features[1], features[2]}};
-}
-
 template <typename scalar_t>
 using Real = typename scalar_t::value_type;
 
@@ -140,7 +132,7 @@ Real<scalar_t>* write(const at::Tensor& tensor) {
 }
 
 at::Tensor sepn_cpu(const at::Tensor& x, const at::Tensor& parameters, at::IntArrayRef features) {
-  const auto layout = layout_of(x, features);
+  const auto layout = sepn_layout(x, features);
   check_sepn(x, parameters, layout);
   const auto field = x.resolve_conj().contiguous(), numbers = parameters.contiguous();
   auto y = at::empty_like(field);
@@ -157,17 +149,14 @@ at::Tensor sepn_cpu(const at::Tensor& x, const at::Tensor& parameters, at::IntAr
 std::tuple<at::Tensor, at::Tensor> sepn_backward_cpu(const at::Tensor& dL_dy, const at::Tensor& x,
                                                      const at::Tensor& parameters, at::IntArrayRef features,
                                                      bool to_x, bool to_parameters) {
-  const auto layout = layout_of(x, features);
-  check_sepn(x, parameters, layout);
-  OPTOTORCH_CHECK(dL_dy.scalar_type() == x.scalar_type() && dL_dy.sizes() == x.sizes(),
-                  .where = "sepn_backward", .argument = "dL_dy", .expected = describe(x),
-                  .got = describe(dL_dy), .remedy = "");
+  const auto layout = sepn_layout(x, features);
+  check_sepn_backward(dL_dy, x, parameters, layout);
   const auto field = x.resolve_conj().contiguous(), signal = dL_dy.resolve_conj().contiguous(),
              numbers = parameters.contiguous();
   const int64_t groups = (field.size(0) + group - 1) / group;
-  auto dL_dx = to_x ? at::empty_like(field) : at::Tensor();
+  auto dL_dx = to_x ? at::empty_like(field) : at::empty({0}, field.options());
   // One sum a group, so that results do not depend on the number of threads.
-  const auto sums = to_parameters ? at::zeros({groups, numbers.size(0), 2}, numbers.options()) : at::Tensor();
+  const auto sums = at::zeros({groups, to_parameters ? numbers.size(0) : 0, 2}, numbers.options());
   AT_DISPATCH_COMPLEX_TYPES(field.scalar_type(), "sepn_backward", [&] {
     using T = Real<scalar_t>;
     const SepnPlan<T> plan(layout, numbers.const_data_ptr<T>());
@@ -179,7 +168,7 @@ std::tuple<at::Tensor, at::Tensor> sepn_backward_cpu(const at::Tensor& dL_dy, co
       }
     });
   });
-  return {dL_dx, to_parameters ? sums.sum(0) : at::Tensor()};
+  return {dL_dx, to_parameters ? sums.sum(0) : at::empty({0}, numbers.options())};
 }
 
 TORCH_LIBRARY_IMPL(optotorch, CPU, library) {

@@ -6,6 +6,7 @@ namespace optotorch::ops {
 namespace {
 
 at::Tensor hadamard_projection_meta(const at::Tensor& x, int64_t rows, int64_t seed, int64_t first_row) {
+  check_hadamard_projection(x, rows, first_row);
   return at::empty_symint({x.sym_size(0), c10::SymInt(rows)}, x.options());
 }
 

@@ -7,17 +7,13 @@ namespace {
 
 at::Tensor photodetect_meta(const at::Tensor& field, double shot, double thermal, int64_t seed,
                             int64_t counter) {
+  check_photodetect(field, shot, thermal);
   return at::empty_symint(field.sym_sizes(),
                           field.options().dtype(c10::toRealValueType(field.scalar_type())));
 }
 
-at::Tensor photodetect_backward_meta(const at::Tensor& dL_dintensity, const at::Tensor& field) {
-  return at::empty_symint(field.sym_sizes(), field.options());
-}
-
 TORCH_LIBRARY_IMPL(optotorch, Meta, library) {
   library.impl("photodetect", photodetect_meta);
-  library.impl("photodetect_backward", photodetect_backward_meta);
 }
 
 }  // namespace

@@ -7,7 +7,9 @@ namespace {
 
 at::Tensor random_projection_meta(const at::Tensor& x, int64_t rows, int64_t seed, std::string_view entries,
                                   int64_t first_row) {
-  const auto type = random_projection_type(x.scalar_type(), entries_from(std::string(entries)));
+  const auto kind = entries_from(std::string(entries));
+  check_random_projection(x, rows, kind, first_row);
+  const auto type = random_projection_type(x.scalar_type(), kind);
   return at::empty_symint({x.sym_size(0), c10::SymInt(rows)}, x.options().dtype(type));
 }
 

@@ -4,7 +4,9 @@
 namespace optotorch::ops {
 
 at::Tensor photodetect_reference(const at::Tensor& field) {
-  return at::real(field).square() + at::imag(field).square();
+  // Lazy conjugates and negations have no batching rules in torch.func.
+  const auto parts = at::view_as_real(field.resolve_conj());
+  return parts.square().sum(-1);
 }
 
 }  // namespace optotorch::ops

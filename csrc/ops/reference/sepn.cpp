@@ -14,8 +14,13 @@ at::Tensor sepn_reference(const at::Tensor& x, const at::Tensor& parameters, con
     if (!c.transposed) {
       return at::conv2d(image, weight.view({c.out, c.in, 3, 3}), bias, c.stride(), 1);
     }
-    const int64_t output_padding = c.out_side - (2 * c.in_side - 1);
-    return at::conv_transpose2d(image, weight.view({c.in, c.out, 3, 3}), bias, 2, 1, output_padding);
+    // Pixels apart, zeros between them, and the kernel turned round: LibTorch's transposed convolution of
+    // complex images has no third derivative.
+    const auto apart = at::constant_pad_nd(image.unsqueeze(3).unsqueeze(5), {0, 1, 0, 0, 0, 1})
+                           .reshape({image.size(0), c.in, 2 * c.in_side, 2 * c.in_side})
+                           .narrow(2, 0, c.out_side)
+                           .narrow(3, 0, c.out_side);
+    return at::conv2d(apart, weight.view({c.in, c.out, 3, 3}).transpose(0, 1).flip({2, 3}), bias, 1, 1);
   };
   const auto active = [&](size_t index, const at::Tensor& image) {
     return at::view_as_complex(at::view_as_real(convolve(index, image)).relu());
