@@ -44,7 +44,7 @@ std::string content(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-class TorchscriptTensorsTest : public ::testing::TestWithParam<Detection> {
+class ExportedTensorsTest : public ::testing::TestWithParam<Detection> {
  protected:
   torch::jit::Module reloaded(Hybrid& net, bool trainable = false) {
     const auto type = net->parameters().front().scalar_type();
@@ -57,7 +57,7 @@ class TorchscriptTensorsTest : public ::testing::TestWithParam<Detection> {
   const std::string path_ = folder_.path() + "/model.pt";
 };
 
-TEST_P(TorchscriptTensorsTest, GradientsAreDerivativesAtEveryCall) {
+TEST_P(ExportedTensorsTest, GradientsAreDerivativesAtEveryCall) {
   auto net = network(GetParam());
   net->to(torch::kDouble);
   auto module = reloaded(net);
@@ -73,7 +73,7 @@ TEST_P(TorchscriptTensorsTest, GradientsAreDerivativesAtEveryCall) {
   }
 }
 
-TEST_P(TorchscriptTensorsTest, ABlackImageHasAFiniteGradient) {
+TEST_P(ExportedTensorsTest, ABlackImageHasAFiniteGradient) {
   auto net = network(GetParam());
   auto module = reloaded(net);
   for (int call = 0; call < 3; ++call) {
@@ -83,11 +83,11 @@ TEST_P(TorchscriptTensorsTest, ABlackImageHasAFiniteGradient) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Detections, TorchscriptTensorsTest,
+INSTANTIATE_TEST_SUITE_P(Detections, ExportedTensorsTest,
                          ::testing::Values(Detection::intensity, Detection::amplitude, Detection::balanced,
                                            Detection::coherent));
 
-TEST_F(TorchscriptTensorsTest, AreBuffersThatWantNoGradients) {
+TEST_F(ExportedTensorsTest, AreBuffersThatWantNoGradients) {
   auto net = network(Detection::intensity);
   const auto module = reloaded(net);
   EXPECT_EQ(module.parameters().size(), 0U);
@@ -97,7 +97,7 @@ TEST_F(TorchscriptTensorsTest, AreBuffersThatWantNoGradients) {
   }
 }
 
-TEST_F(TorchscriptTensorsTest, AreParametersIfTrainable) {
+TEST_F(ExportedTensorsTest, AreParametersIfTrainable) {
   auto net = network(Detection::intensity);
   auto module = reloaded(net, /*trainable=*/true);
   std::map<std::string, torch::Tensor> parameters;
@@ -129,7 +129,7 @@ TEST_F(TorchscriptTensorsTest, AreParametersIfTrainable) {
   EXPECT_LT(loss().item<double>(), before);
 }
 
-TEST_F(TorchscriptTensorsTest, FollowAConversionToDouble) {
+TEST_F(ExportedTensorsTest, FollowAConversionToDouble) {
   auto net = network(Detection::amplitude);
   auto module = reloaded(net);
   module.to(torch::kDouble);
@@ -140,7 +140,7 @@ TEST_F(TorchscriptTensorsTest, FollowAConversionToDouble) {
   EXPECT_LE((expected - got).abs().max().item<double>(), 1e-5 * expected.abs().max().item<double>());
 }
 
-TEST_F(TorchscriptTensorsTest, AreTheSameUnderInferenceMode) {
+TEST_F(ExportedTensorsTest, AreTheSameUnderInferenceMode) {
   auto net = network(Detection::intensity);
   export_torchscript(net, torch::ones({2, 1, 12, 12}), path_);
   const auto without = content(path_);

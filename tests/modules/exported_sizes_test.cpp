@@ -22,7 +22,7 @@ namespace {
 
 using Function = std::function<torch::Tensor(const torch::Tensor&)>;
 
-class TorchscriptSizesTest : public ::testing::Test {
+class ExportedSizesTest : public ::testing::Test {
  protected:
   /// Exports at the sizes of `example` and loads again.
   void export_and_load(Hybrid net, const torch::Tensor& example) {
@@ -56,7 +56,7 @@ class TorchscriptSizesTest : public ::testing::Test {
   const std::string path_ = folder_.path() + "/model.pt";
 };
 
-TEST_F(TorchscriptSizesTest, RefuseALayerThatIsTracedForOneBatchSize) {
+TEST_F(ExportedSizesTest, RefuseALayerThatIsTracedForOneBatchSize) {
   const std::vector<Function> frozen = {
       [](const torch::Tensor& x) {
         return x.view({x.size(0), -1});
@@ -81,19 +81,20 @@ TEST_F(TorchscriptSizesTest, RefuseALayerThatIsTracedForOneBatchSize) {
       });
       EXPECT_NE(said.find("layer 1 (torch::nn::Functional"), std::string::npos) << k << ": " << said;
       EXPECT_NE(said.find("flatten(1)"), std::string::npos) << k << ": " << said;
+      EXPECT_EQ(said.find("frame #"), std::string::npos) << k << ": " << said;
       EXPECT_FALSE(std::filesystem::exists(path_)) << k;
     }
   }
 }
 
-TEST_F(TorchscriptSizesTest, RefuseARandomLayerAndAnEmptyExample) {
+TEST_F(ExportedSizesTest, RefuseARandomLayerAndAnEmptyExample) {
   Hybrid net(torch::nn::Linear(6, 4),
              torch::nn::Functional([](const torch::Tensor& x) { return x + at::rand_like(x); }));
   EXPECT_SAYS(export_torchscript(net, torch::rand({2, 6}), path_), "random");
   EXPECT_SAYS(export_torchscript(net, torch::rand({0, 6}), path_), "at least one sample");
 }
 
-TEST_F(TorchscriptSizesTest, ALensTakesImagesOfAnySize) {
+TEST_F(ExportedSizesTest, ALensTakesImagesOfAnySize) {
   export_and_load(Hybrid(FourierLens(5), MziMesh(25), Photodetector()), images({2, 1, 28, 28}));
   for (const auto& [height, width] : {std::pair{28, 28}, {32, 32}, {29, 30}, {5, 64}}) {
     expect_equal(images({3, 1, height, width}));
@@ -103,7 +104,7 @@ TEST_F(TorchscriptSizesTest, ALensTakesImagesOfAnySize) {
   expect_refused(images({3, 1, 4, 28}), "");
 }
 
-TEST_F(TorchscriptSizesTest, AModulatorTakesAsManyValuesAsItHasPorts) {
+TEST_F(ExportedSizesTest, AModulatorTakesAsManyValuesAsItHasPorts) {
   for (const auto encoding : {Encoding::amplitude, Encoding::phase}) {
     export_and_load(Hybrid(Modulator(ModulatorOptions(80).encoding(encoding)), MziMesh(80), Photodetector()),
                     images({2, 70}));
@@ -119,7 +120,7 @@ TEST_F(TorchscriptSizesTest, AModulatorTakesAsManyValuesAsItHasPorts) {
   expect_refused(images({3, 6}), "Modulator: input: expected exactly 8 values a sample");
 }
 
-TEST_F(TorchscriptSizesTest, SlicesAndPatchesNeedTheirOwnImages) {
+TEST_F(ExportedSizesTest, SlicesAndPatchesNeedTheirOwnImages) {
   export_and_load(Hybrid(ImageSlices(ImageSlicesOptions(8, 8).sets({SliceSet::columns()})), MziMesh(64)),
                   images({2, 1, 8, 8}));
   expect_equal(images({3, 1, 8, 8}));
@@ -132,7 +133,7 @@ TEST_F(TorchscriptSizesTest, SlicesAndPatchesNeedTheirOwnImages) {
   expect_refused(images({3, 1, 4, 16}), "PatchEmbedding: input: expected images [batch, 1, 8, 8]");
 }
 
-TEST_F(TorchscriptSizesTest, AModuleThatReadsSizesIsCheckedByTheFile) {
+TEST_F(ExportedSizesTest, AModuleThatReadsSizesIsCheckedByTheFile) {
   export_and_load(Hybrid(torch::nn::Functional([](const torch::Tensor& x) {
                     return x.reshape({-1, x.size(1) * x.size(2)});
                   })),
@@ -148,7 +149,7 @@ TEST_F(TorchscriptSizesTest, AModuleThatReadsSizesIsCheckedByTheFile) {
   expect_refused(images({2, 8, 3}), "layer 1 (torch::nn::Functional");
 }
 
-TEST_F(TorchscriptSizesTest, AModuleThatLeavesSizesToLibtorchTakesOthers) {
+TEST_F(ExportedSizesTest, AModuleThatLeavesSizesToLibtorchTakesOthers) {
   export_and_load(Hybrid(torch::nn::Functional([](const torch::Tensor& x) {
                            return at::adaptive_avg_pool2d(x, {2, 2});
                          }),
