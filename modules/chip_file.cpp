@@ -8,6 +8,7 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <utility>
 
 namespace optotorch {
 namespace {
@@ -38,7 +39,7 @@ std::string to_text(Number value) {
 /// What a file says, taken away piece by piece: what is left was not expected.
 class ChipReader {
  public:
-  explicit ChipReader(const std::string& path) : path_(path), content_(load_safetensors(path)) {}
+  explicit ChipReader(InputFile file) : path_(file.name()), content_(read_safetensors(std::move(file))) {}
 
   std::string text(const std::string& name) {
     auto found = content_.metadata.extract(name);
@@ -95,7 +96,7 @@ class ChipReader {
   }
 
  private:
-  const std::string& path_;
+  const std::string path_;
   SafeTensors content_;
 };
 
@@ -135,7 +136,12 @@ void save_chips(const std::string& path, const std::vector<Chip>& chips) {
 }
 
 std::vector<Chip> load_chips(const std::string& path) {
-  ChipReader reader(path);
+  return read_chips(open_regular_file(path, "load_chips"));
+}
+
+std::vector<Chip> read_chips(InputFile file) {
+  const std::string path = file.name();
+  ChipReader reader(std::move(file));
   const auto found = reader.text("format");
   if (found != format) {
     reject_file(path, std::string("format '") + format + "'", "'" + found + "'");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/core/input_file.h>
 #include <optotorch/modules/chip.h>
 
 #include <string>
@@ -15,5 +16,8 @@ void save_chips(const std::string& path, const std::vector<Chip>& chips);
 /// Reads them: what they realise and read out is bit for bit what the saved ones do. Throws c10::ValueError,
 /// naming the file, for anything missing, unknown, of another shape or type, out of range or not finite.
 std::vector<Chip> load_chips(const std::string& path);
+
+/// The same of a file that is open, or of bytes in memory.
+std::vector<Chip> read_chips(InputFile file);
 
 }  // namespace optotorch

@@ -3,6 +3,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <optotorch/core/input_file.h>
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/export/torchscript.h>
 #include <optotorch/trainers/rules/in_silico.h>
@@ -186,6 +187,10 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
 }
 
 std::vector<EpochReport> load_metrics(const std::string& folder) {
+  const std::string path = folder + "/metrics.jsonl";
+  if (std::error_code ignored; fs::exists(path, ignored)) {
+    open_regular_file(path, "optotorch");  // a pipe is refused, which would be waited for
+  }
   std::vector<EpochReport> epochs;
   std::ifstream file(folder + "/" + metrics_name);
   for (std::string line; std::getline(file, line);) {

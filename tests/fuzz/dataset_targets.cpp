@@ -1,0 +1,137 @@
+// Readers of trainers/datasets.
+
+#include <ATen/ATen.h>
+#include <optotorch/trainers/datasets/byte_source.h>
+#include <optotorch/trainers/datasets/characters.h>
+#include <optotorch/trainers/datasets/idx.h>
+#include <optotorch/trainers/datasets/utf8.h>
+#include <support/idx_files.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "fuzz/fuzz.h"
+
+namespace optotorch::fuzz {
+namespace {
+
+using testing::Bytes;
+
+std::string text(const Bytes& bytes) {
+  return {bytes.begin(), bytes.end()};
+}
+
+int idx(const uint8_t* data, size_t size) {
+  return attempt([&] { read_idx(InputFile(text_of(data, size), "file")); });
+}
+
+std::vector<std::string> idx_seeds() {
+  std::vector<std::string> seeds;
+  for (const auto& [code, width] : std::vector<std::pair<uint8_t, size_t>>{
+           {0x08, 1}, {0x09, 1}, {0x0B, 2}, {0x0C, 4}, {0x0D, 4}, {0x0E, 8}}) {
+    const auto file = testing::idx(code, {2, 3}, testing::noise(6 * width));
+    seeds.push_back(text(file));
+    seeds.push_back(text(testing::gzipped(file)));
+  }
+  return seeds;
+}
+
+const std::vector<std::string> idx_words = {std::string("\0\0\x08\1", 4), std::string("\0\0\x0E\x08", 4),
+                                            std::string("\0\0\0\1", 4),   "\x1f\x8b\x08",
+                                            std::string(8, '\0'),         "\xff\xff\xff\xff"};
+const Registered idx_target({"idx", idx, idx_seeds, idx_words});
+
+int gzip(const uint8_t* data, size_t size) {
+  return attempt([&] {
+    const auto source = bytes_of(InputFile(text_of(data, size), "file"));
+    std::vector<uint8_t> piece(1000);
+    // As many as a small file may hold at most.
+    for (uint64_t left = source->most() + 1; left > 0;) {
+      const size_t came = source->read(piece.data(), piece.size());
+      if (came < piece.size()) {
+        break;
+      }
+      left -= std::min<uint64_t>(left, came);
+      if (left == 0) {
+        throw std::logic_error("more bytes than the source said that could come");
+      }
+    }
+  });
+}
+
+std::vector<std::string> gzip_seeds() {
+  std::vector<std::string> seeds;
+  for (const auto& bytes : {Bytes{}, testing::noise(300), Bytes(5000, 7)}) {
+    const auto packed = testing::gzipped(bytes);
+    seeds.push_back(text(packed));
+    seeds.push_back(text(packed) + text(packed));
+    seeds.push_back(text(packed) + std::string(600, '\0') + text(packed));
+    seeds.push_back(text(bytes));
+  }
+  return seeds;
+}
+
+const Registered gzip_target({"gzip", gzip, gzip_seeds, {"\x1f\x8b\x08", std::string(10, '\0'), "\x1f\x8b"}});
+
+int characters(const uint8_t* data, size_t size) {
+  const auto read = [&](TextForm form) {
+    return attempt([&] {
+      const auto text = read_characters(InputFile(text_of(data, size), "file"), 1 << 16, form);
+      const auto again = text.decode(text.ids());
+      if (!text.encode(again).equal(text.ids())) {
+        throw std::logic_error("a text that does not come back");
+      }
+      if (form == TextForm::exact && again != text_of(data, size) && size > 1 && data[0] != 0x1f) {
+        throw std::logic_error("another text than the file's");
+      }
+    });
+  };
+  read(TextForm::exact);
+  return read(TextForm::portable);
+}
+
+std::vector<std::string> characters_seeds() {
+  return {"First Citizen:\nBefore we proceed",
+          "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
+          "a\r\nb\rc\n",
+          "\xef\xbb\xbftext",
+          "x",
+          text(testing::gzipped(testing::Bytes(2000, 'a')))};
+}
+
+const Registered characters_target({"characters",
+                                    characters,
+                                    characters_seeds,
+                                    {"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff", "\r\n", "\r",
+                                     std::string(1, '\0'), "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                     "\xf0\x9f\x98\x80", "\xe2\x80\xae"}});
+
+int utf8(const uint8_t* data, size_t size) {
+  return attempt([&] {
+    const auto bytes = text_of(data, size);
+    std::string again;
+    for (size_t position = 0; position < bytes.size();) {
+      const size_t before = position;
+      append_code_point(again, read_code_point(bytes, position, "fuzz", "text"));
+      if (position <= before) {
+        throw std::logic_error("no step");
+      }
+    }
+    if (again != bytes) {
+      throw std::logic_error("another text");
+    }
+  });
+}
+
+std::vector<std::string> utf8_seeds() {
+  return {"plain", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", std::string("\0", 1), "\xf4\x8f\xbf\xbf"};
+}
+
+const Registered utf8_target({"utf8",
+                              utf8,
+                              utf8_seeds,
+                              {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf0\x9f\x98\x80", "\xc3",
+                               "\xe2\x82"}});
+
+}  // namespace
+}  // namespace optotorch::fuzz
