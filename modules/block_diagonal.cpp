@@ -122,6 +122,12 @@ torch::Tensor BlockDiagonalImpl::evaluate(const torch::Tensor& x) {
   return joined_outputs(outputs);
 }
 
+std::vector<torch::Tensor> BlockDiagonalImpl::read_by_pullback(const Pass& pass) const {
+  auto tensors = own_tensors();
+  tensors.insert(tensors.end(), pass.saved.begin(), pass.saved.end());
+  return tensors;
+}
+
 torch::Tensor BlockDiagonalImpl::update(const Pass& pass, const torch::Tensor& signal, bool to_input,
                                         Hook hook) {
   OPTOTORCH_CHECK(signal.defined() && signal.sizes() == pass.output.sizes(), .where = "BlockDiagonal",
@@ -129,6 +135,7 @@ torch::Tensor BlockDiagonalImpl::update(const Pass& pass, const torch::Tensor& s
                   .got = describe(signal), .remedy = "");
   OPTOTORCH_CHECK(!pass.saved.empty(), .where = "BlockDiagonal", .argument = "pass",
                   .expected = "a pass that kept its context", .got = "one of Keep::nothing", .remedy = "");
+  check_unchanged(pass);
   std::vector<torch::Tensor> inputs;
   auto next = pass.saved.begin();
   int64_t begin = 0;

@@ -43,6 +43,8 @@ class BlockDiagonalImpl : public Layer {
   const std::vector<DiagonalBlock>& blocks() const { return blocks_; }
 
  protected:
+  /// All passes of the blocks, and what is theirs.
+  std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
   torch::Tensor evaluate(const torch::Tensor& x) override;

@@ -27,7 +27,7 @@ torch::Tensor Correction::pullback(MziMeshImpl& mesh, const Prediction& predicti
 }
 
 torch::Tensor& Correction::register_real(const std::string& name, torch::Tensor tensor) {
-  return register_parameter(name, std::move(tensor), /*requires_grad=*/false);
+  return register_parameter(name, std::move(tensor));
 }
 
 Prediction CorrectionBehind::compute(const MziMeshImpl& mesh, const torch::Tensor& x, double strength) {

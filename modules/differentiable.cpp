@@ -1,5 +1,7 @@
 #include <ATen/ATen.h>
+#include <optotorch/core/check.h>
 #include <optotorch/modules/differentiable.h>
+#include <optotorch/modules/gradient_sink.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
 
@@ -18,7 +20,7 @@ struct Held : torch::CustomClassHolder {
 
 class LayerFunction : public torch::autograd::Function<LayerFunction> {
  public:
-  static Variable forward(AutogradContext* context, const Variable& x, const Variable& /*anchor*/,
+  static Variable forward(AutogradContext* context, const Variable& x, at::TensorList /*parameters*/,
                           const std::shared_ptr<Layer>& layer) {
     auto held = c10::make_intrusive<Held>(layer, layer->propagate(x));
     context->saved_data["pass"] = c10::IValue::make_capsule(held);
@@ -29,7 +31,15 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
   static variable_list backward(AutogradContext* context, const variable_list& dL_dy) {
     const auto capsule = context->saved_data["pass"].toCapsule();
     auto& held = static_cast<Held&>(*capsule);
-    return {held.layer->pullback(held.pass, dL_dy[0], context->needs_input_grad(0)), Variable(), Variable()};
+    OPTOTORCH_CHECK(!torch::GradMode::is_enabled(), .where = held.layer->name(), .argument = "create_graph",
+                    .expected = "false: a pull-back is differentiable once", .got = "true", .remedy = "");
+    const GradientSink sink;
+    variable_list gradients{held.layer->pullback(held.pass, dL_dy[0], context->needs_input_grad(0))};
+    for (const auto& parameter : held.layer->parameters()) {
+      gradients.push_back(sink.of(parameter));
+    }
+    gradients.emplace_back();  // for the layer
+    return gradients;
   }
 };
 
@@ -45,12 +55,8 @@ DeployedScope::~DeployedScope() {
   deployed = outer_;
 }
 
-// The layer's parameters do not require grad, and the data usually does not either: the anchor makes autograd
-// call us back.
 DifferentiableImpl::DifferentiableImpl(std::shared_ptr<Layer> layer)
-    : torch::nn::Module("Differentiable"),
-      layer_(register_module("layer", std::move(layer))),
-      anchor_(torch::empty({0}, torch::requires_grad())) {}
+    : torch::nn::Module("Differentiable"), layer_(register_module("layer", std::move(layer))) {}
 
 torch::Tensor DifferentiableImpl::forward(const torch::Tensor& x) {
   if (deployed != nullptr) {
@@ -62,7 +68,8 @@ torch::Tensor DifferentiableImpl::forward(const torch::Tensor& x) {
   if (!torch::GradMode::is_enabled()) {
     return layer_->forward(x);
   }
-  return LayerFunction::apply(x, anchor_, layer_);
+  const auto parameters = layer_->parameters();
+  return LayerFunction::apply(x, at::TensorList(parameters), layer_);
 }
 
 std::shared_ptr<torch::nn::Module> DifferentiableImpl::clone(

@@ -11,8 +11,10 @@ namespace optotorch {
 ///
 ///     torch::nn::Sequential net(differentiable(mesh), torch::nn::Linear(128, 10));
 ///
-/// Backward adds to the `.grad` of the layer's parameters, which are this module's parameters too. The graph
-/// can be differentiated once (no double backward).
+/// The layer's parameters are this module's parameters, and leaves of its graph as those of torch::nn::Linear
+/// are: `backward()` adds to their `.grad`, torch::autograd::grad() returns their gradients, frozen ones get
+/// none. Backward throws c10::ValueError if anything that the pull-back reads was changed in place since the
+/// forward pass, and with create_graph: there are no second derivatives.
 class DifferentiableImpl : public torch::nn::Module {
  public:
   explicit DifferentiableImpl(std::shared_ptr<Layer> layer);
@@ -23,17 +25,11 @@ class DifferentiableImpl : public torch::nn::Module {
 
   const std::shared_ptr<Layer>& layer() const { return layer_; }
 
-  /// An empty leaf that every graph of this module leads to. torch::autograd::grad runs only what leads to
-  /// the inputs it is asked for, and the layer's parameters are not in the graph: whoever calls it asks for
-  /// the anchor too, or they may get nothing. `loss.backward()` runs everything.
-  const torch::Tensor& anchor() const { return anchor_; }
-
  private:
   /// For a torch::nn::Cloneable that holds one: by default nothing would be copied.
   void clone_(torch::nn::Module& other, const std::optional<torch::Device>& device) override;
 
   std::shared_ptr<Layer> layer_;
-  torch::Tensor anchor_;
 };
 
 TORCH_MODULE(Differentiable);

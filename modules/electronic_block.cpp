@@ -3,6 +3,7 @@
 #include <optotorch/modules/differentiable.h>
 #include <optotorch/modules/electronic_block.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/nn/modules/container/sequential.h>
 
 #include <algorithm>
 #include <ostream>
@@ -23,10 +24,45 @@ constexpr size_t saved_taps = 2;    // from there on: the ends of the parts befo
           .remedy = "Make it without inplace: a rule may still read what stood there"});
 }
 
+/// Whether x was changed in place after `mark`; unknown in c10::InferenceMode.
+void check_not_in_place(const VersionMark& mark, const std::string& where) {
+  if (mark.is_passed()) {
+    reject_in_place(where);
+  }
+}
+
+/// What gives a Sequential the plain forward that AnyModule asks for.
+struct Sequence : torch::nn::Module {
+  explicit Sequence(std::shared_ptr<torch::nn::SequentialImpl> modules) : sequential(std::move(modules)) {}
+  torch::Tensor forward(const torch::Tensor& x) { return sequential->forward(x); }
+  std::shared_ptr<torch::nn::Module> clone(
+      const std::optional<torch::Device>& device = std::nullopt) const override {
+    return std::make_shared<Sequence>(clone_sequential(*sequential, device));
+  }
+  std::shared_ptr<torch::nn::SequentialImpl> sequential;
+};
+
 }  // namespace
 
-ElectronicBlock::ElectronicBlock(torch::nn::AnyModule module)
-    : Layer(module.ptr()->name()), any_(std::move(module)), module_(register_module("module", any_.ptr())) {}
+std::shared_ptr<torch::nn::SequentialImpl> clone_sequential(const torch::nn::SequentialImpl& sequential,
+                                                            const std::optional<torch::Device>& device) {
+  auto copy = std::make_shared<torch::nn::SequentialImpl>();
+  copy->train(sequential.is_training());
+  const auto children = sequential.named_children();
+  auto child = children.begin();
+  for (const auto& module : sequential) {
+    copy->push_back((child++)->key(), module.clone(device));
+  }
+  return copy;
+}
+
+ElectronicBlock::ElectronicBlock(torch::nn::AnyModule module) : ElectronicBlock(module, module.ptr()) {}
+
+ElectronicBlock::ElectronicBlock(const std::shared_ptr<torch::nn::SequentialImpl>& sequential)
+    : ElectronicBlock(torch::nn::AnyModule(std::make_shared<Sequence>(sequential)), sequential) {}
+
+ElectronicBlock::ElectronicBlock(torch::nn::AnyModule module, std::shared_ptr<torch::nn::Module> shown)
+    : Layer(shown->name()), any_(std::move(module)), module_(register_module("module", std::move(shown))) {}
 
 Layer::Role ElectronicBlock::role() const {
   return module_->parameters().empty() ? Role::response : Role::component;
@@ -41,11 +77,9 @@ torch::Tensor ElectronicBlock::compute(const torch::Tensor& x, std::vector<torch
   if (saved == nullptr) {
     // Taps in here are not those of a module around us.
     const TapScope scope(TapScope::Mode::through);
-    const auto version = x._version();
+    const VersionMark before(x);
     auto y = any_.forward<torch::Tensor>(x);
-    if (x._version() != version) {
-      reject_in_place(name());
-    }
+    check_not_in_place(before, name());
     return y;
   }
   return record(x, TapScope::Mode::through, *saved);
@@ -57,6 +91,9 @@ torch::Tensor ElectronicBlock::compute_parts(const torch::Tensor& x, std::vector
 
 torch::Tensor ElectronicBlock::record(const torch::Tensor& x, TapScope::Mode mode,
                                       std::vector<torch::Tensor>& saved) {
+  OPTOTORCH_CHECK(!c10::InferenceMode::is_enabled(), .where = name(), .argument = "mode",
+                  .expected = "LibTorch outside of c10::InferenceMode, as the pull-back needs a graph",
+                  .got = "inside", .remedy = "Take Keep::nothing, or forward(), if nothing is to be learnt");
   const torch::AutoGradMode with_graph(true);
   const TapScope scope(mode);
   const auto leaf = x.is_floating_point() || x.is_complex() ? x.detach().requires_grad_() : x;
@@ -81,11 +118,6 @@ torch::Tensor ElectronicBlock::learn(const std::vector<torch::Tensor>& ends,
   auto parameters = module_->parameters();
   std::erase_if(parameters, [](const torch::Tensor& p) { return !p.requires_grad(); });
   auto inputs = parameters;
-  for (const auto& module : module_->modules()) {
-    if (const auto* optical = dynamic_cast<const DifferentiableImpl*>(module.get())) {
-      inputs.push_back(optical->anchor());
-    }
-  }
   if (input.defined()) {
     inputs.push_back(input);
   }
@@ -196,7 +228,13 @@ Deployment ElectronicBlock::deploy() {
 }
 
 std::shared_ptr<torch::nn::Module> ElectronicBlock::clone(const std::optional<torch::Device>& device) const {
-  return std::make_shared<ElectronicBlock>(any_.clone(device));
+  auto any = any_.clone(device);
+  auto shown = any.ptr();
+  if (const auto sequence = std::dynamic_pointer_cast<Sequence>(shown)) {
+    shown = sequence->sequential;
+  }
+  set_frozen(*shown, frozen_parameters(*module_));
+  return std::shared_ptr<ElectronicBlock>(new ElectronicBlock(std::move(any), std::move(shown)));
 }
 
 void ElectronicBlock::pretty_print(std::ostream& stream) const {

@@ -4,6 +4,10 @@
 #include <optotorch/modules/tap.h>
 #include <torch/nn/modules/container/any.h>
 
+namespace torch::nn {
+class SequentialImpl;
+}
+
 namespace optotorch {
 
 /// The adapter that gives any torch::nn module `Tensor forward(Tensor)` the contract of a Layer. LibTorch's
@@ -17,6 +21,8 @@ namespace optotorch {
 class ElectronicBlock : public Layer {
  public:
   explicit ElectronicBlock(torch::nn::AnyModule module);
+  /// A torch::nn::Sequential, which AnyModule does not take.
+  explicit ElectronicBlock(const std::shared_ptr<torch::nn::SequentialImpl>& sequential);
 
   Role role() const override;
   torch::Tensor tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
@@ -33,6 +39,8 @@ class ElectronicBlock : public Layer {
   const std::shared_ptr<torch::nn::Module>& module() const { return module_; }
 
  protected:
+  /// Nothing: LibTorch's graph looks after what it reads.
+  std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override { return {}; }
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
   torch::Tensor compute_parts(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
@@ -40,11 +48,16 @@ class ElectronicBlock : public Layer {
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 
  private:
+  ElectronicBlock(torch::nn::AnyModule module, std::shared_ptr<torch::nn::Module> shown);
   torch::Tensor record(const torch::Tensor& x, TapScope::Mode mode, std::vector<torch::Tensor>& saved);
   torch::Tensor learn(const std::vector<torch::Tensor>& ends, const std::vector<torch::Tensor>& signals,
                       const torch::Tensor& input);
   torch::nn::AnyModule any_;
   std::shared_ptr<torch::nn::Module> module_;
 };
+
+/// A deep copy with the names of its modules and its mode, which LibTorch's own forgets.
+std::shared_ptr<torch::nn::SequentialImpl> clone_sequential(const torch::nn::SequentialImpl& sequential,
+                                                            const std::optional<torch::Device>& device);
 
 }  // namespace optotorch

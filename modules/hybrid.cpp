@@ -1,15 +1,78 @@
 #include <optotorch/core/check.h>
 #include <optotorch/modules/at_layer.h>
 #include <optotorch/modules/hybrid.h>
+#include <torch/nn/modules/container/sequential.h>
 
 #include <algorithm>
 
 namespace optotorch {
 
+namespace {
+
+bool is_optical(const torch::nn::AnyModule& module) {
+  return std::dynamic_pointer_cast<Layer>(module.ptr()) ||
+         std::dynamic_pointer_cast<HybridImpl>(module.ptr());
+}
+
+}  // namespace
+
 void HybridImpl::push_back(std::string name, std::shared_ptr<Layer> layer) {
   const auto electronic = std::dynamic_pointer_cast<ElectronicBlock>(layer);
   register_module(name,
                   electronic ? electronic->module() : std::static_pointer_cast<torch::nn::Module>(layer));
+  append(layer);
+  parts_.push_back({std::move(name), std::move(layer), nullptr});
+}
+
+void HybridImpl::push_back(std::string name, const std::shared_ptr<HybridImpl>& hybrid) {
+  OPTOTORCH_CHECK(hybrid && hybrid.get() != this, .where = "Hybrid", .argument = name,
+                  .expected = "another Hybrid", .got = hybrid ? "itself" : "nullptr", .remedy = "");
+  register_module(name, hybrid);
+  append(*hybrid);
+  parts_.push_back({std::move(name), nullptr, hybrid});
+}
+
+void HybridImpl::push_back(std::string name, const std::shared_ptr<torch::nn::SequentialImpl>& sequential) {
+  if (std::none_of(sequential->begin(), sequential->end(), is_optical)) {
+    push_back(std::move(name),
+              std::static_pointer_cast<Layer>(std::make_shared<ElectronicBlock>(sequential)));
+    return;
+  }
+  register_module(name, sequential);
+  for (const auto& module : *sequential) {
+    append(module);
+  }
+  parts_.push_back({std::move(name), nullptr, sequential});
+}
+
+void HybridImpl::push_back(std::string name, torch::nn::AnyModule module) {
+  if (auto layer = std::dynamic_pointer_cast<Layer>(module.ptr())) {
+    push_back(std::move(name), std::move(layer));
+  } else if (const auto hybrid = std::dynamic_pointer_cast<HybridImpl>(module.ptr())) {
+    push_back(std::move(name), hybrid);
+  } else {
+    push_back(std::move(name),
+              std::static_pointer_cast<Layer>(std::make_shared<ElectronicBlock>(std::move(module))));
+  }
+}
+
+void HybridImpl::append(torch::nn::AnyModule module) {
+  if (auto layer = std::dynamic_pointer_cast<Layer>(module.ptr())) {
+    append(std::move(layer));
+  } else if (const auto hybrid = std::dynamic_pointer_cast<HybridImpl>(module.ptr())) {
+    append(*hybrid);
+  } else {
+    append(std::make_shared<ElectronicBlock>(std::move(module)));
+  }
+}
+
+void HybridImpl::append(const HybridImpl& hybrid) {
+  for (const auto& layer : hybrid.layers_) {
+    append(layer);
+  }
+}
+
+void HybridImpl::append(std::shared_ptr<Layer> layer) {
   const auto role = layer->role();
   const size_t index = layers_.size();
   // A response that learns fills its block as a component does: a signal that enters a block ends at its
@@ -25,10 +88,10 @@ void HybridImpl::push_back(std::string name, std::shared_ptr<Layer> layer) {
   blocks_.back().end = index + 1;
   blocks_.back().trainable |= !layer->parameters().empty();
   layers_.push_back(std::move(layer));
-  names_.push_back(std::move(name));
 }
 
 torch::Tensor HybridImpl::forward(const torch::Tensor& x) {
+  check_no_graph(*this, x);
   torch::Tensor y = x;
   for (size_t index = 0; index < layers_.size(); ++index) {
     y = at_layer(index, *layers_[index], [&] { return layers_[index]->forward(y); });
@@ -53,6 +116,9 @@ std::vector<Pass> HybridImpl::propagate(const torch::Tensor& x, size_t first, Ke
 
 torch::Tensor HybridImpl::update(const Block& block, const std::vector<Pass>& passes, torch::Tensor signal,
                                  Hook hook, bool to_input) {
+  if (!to_input && !learns(block)) {
+    return {};
+  }
   const size_t last = to_input ? block.begin : block.component;
   for (size_t index = block.end; index-- > last;) {
     signal = at_layer(index, *layers_[index], [&] {
@@ -68,17 +134,36 @@ std::vector<Block> HybridImpl::trainable_blocks() const {
   return blocks;
 }
 
+bool HybridImpl::learns(const Block& block) const {
+  return std::any_of(layers_.begin() + static_cast<int64_t>(block.begin),
+                     layers_.begin() + static_cast<int64_t>(block.end),
+                     [](const auto& layer) { return is_trainable(*layer); });
+}
+
 std::shared_ptr<torch::nn::Module> HybridImpl::clone(const std::optional<torch::Device>& device) const {
   auto copy = std::make_shared<HybridImpl>();
   copy->train(is_training());  // before it has layers: each keeps its own mode
-  for (size_t index = 0; index < layers_.size(); ++index) {
-    copy->push_back(names_[index], std::dynamic_pointer_cast<Layer>(layers_[index]->clone(device)));
+  for (const auto& [name, layer, container] : parts_) {
+    if (layer) {
+      copy->push_back(name, std::dynamic_pointer_cast<Layer>(layer->clone(device)));
+    } else if (const auto hybrid = std::dynamic_pointer_cast<HybridImpl>(container)) {
+      copy->push_back(name, std::dynamic_pointer_cast<HybridImpl>(hybrid->clone(device)));
+    } else {
+      const auto sequential = std::dynamic_pointer_cast<torch::nn::SequentialImpl>(container);
+      copy->push_back(name, clone_sequential(*sequential, device));
+    }
   }
+  set_frozen(*copy, frozen_parameters(*this));
   return copy;
 }
 
+void HybridImpl::save(torch::serialize::OutputArchive& archive) const {
+  torch::nn::Module::save(archive);
+  save_frozen(*this, archive);
+}
+
 void HybridImpl::load(torch::serialize::InputArchive& archive) {
-  load_checked(*this, [&] { torch::nn::Module::load(archive); });
+  load_checked(*this, archive, [&] { torch::nn::Module::load(archive); });
 }
 
 }  // namespace optotorch

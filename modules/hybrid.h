@@ -31,6 +31,11 @@ using Hook = torch::Tensor (Layer::*)(const Pass& pass, const torch::Tensor& sig
 /// last block has neither component nor parameters yet; everything else joins the last block. torch::nn
 /// modules appear as children under their position, so that parameters are called "3.weight", as in
 /// Sequential.
+///
+/// The layers of a Hybrid in a Hybrid are taken over: they are layers of this one, in its blocks, as if they
+/// were written here, under the names "2.0.theta". So are those of a torch::nn::Sequential that holds optical
+/// layers or a Hybrid. Any other Sequential is one layer, as any torch::nn module is: LibTorch's autograd
+/// runs through it.
 class HybridImpl : public torch::nn::Module {
  public:
   HybridImpl() : torch::nn::Module("Hybrid") {}
@@ -43,26 +48,45 @@ class HybridImpl : public torch::nn::Module {
     (push_back(std::forward<Rest>(rest)), ...);
   }
 
-  /// Adds a layer under the name of its position.
-  void push_back(std::shared_ptr<Layer> layer) { push_back(std::to_string(size()), std::move(layer)); }
   void push_back(std::string name, std::shared_ptr<Layer> layer);
 
-  /// Adds any torch::nn module whose forward takes and returns one tensor.
-  void push_back(torch::nn::AnyModule module) {
-    push_back(std::to_string(size()), std::make_shared<ElectronicBlock>(std::move(module)));
-  }
+  /// Takes over the layers that `hybrid` has now.
+  void push_back(std::string name, const std::shared_ptr<HybridImpl>& hybrid);
+  void push_back(std::string name, const std::shared_ptr<torch::nn::SequentialImpl>& sequential);
 
-  /// Adds what a module holder holds: an optical layer or a torch::nn module.
+  /// Adds any torch::nn module whose forward takes and returns one tensor. What is a layer, or a Hybrid, is
+  /// added as such.
+  void push_back(std::string name, torch::nn::AnyModule module);
+
+  /// Adds what a module holder holds: an optical layer, a container or a torch::nn module.
   template <typename Contained>
-  void push_back(const torch::nn::ModuleHolder<Contained>& holder) {
+  void push_back(std::string name, const torch::nn::ModuleHolder<Contained>& holder) {
     if constexpr (std::derived_from<Contained, Layer>) {
-      push_back(std::static_pointer_cast<Layer>(holder.ptr()));
+      push_back(std::move(name), std::static_pointer_cast<Layer>(holder.ptr()));
+    } else if constexpr (std::derived_from<Contained, HybridImpl>) {
+      push_back(std::move(name), std::static_pointer_cast<HybridImpl>(holder.ptr()));
+    } else if constexpr (std::derived_from<Contained, torch::nn::SequentialImpl> &&
+                         !torch::detail::has_forward<Contained>::value) {
+      push_back(std::move(name), std::static_pointer_cast<torch::nn::SequentialImpl>(holder.ptr()));
     } else {
-      push_back(torch::nn::AnyModule(holder));
+      push_back(std::move(name), torch::nn::AnyModule(holder));
     }
   }
 
+  /// Any of these under the name of its position.
+  void push_back(std::shared_ptr<Layer> layer) { push_back(next_name(), std::move(layer)); }
+  void push_back(const std::shared_ptr<HybridImpl>& hybrid) { push_back(next_name(), hybrid); }
+  void push_back(const std::shared_ptr<torch::nn::SequentialImpl>& sequential) {
+    push_back(next_name(), sequential);
+  }
+  void push_back(torch::nn::AnyModule module) { push_back(next_name(), std::move(module)); }
+  template <typename Contained>
+  void push_back(const torch::nn::ModuleHolder<Contained>& holder) {
+    push_back(next_name(), holder);
+  }
+
   /// The network's output, without a graph; in eval mode the output of what `export_torchscript` writes.
+  /// Throws c10::ValueError where a graph would end here unnoticed (see Layer::forward).
   torch::Tensor forward(const torch::Tensor& x);
 
   /// One pass per layer of the stretch [first, last), by default of the whole network.
@@ -72,24 +96,40 @@ class HybridImpl : public torch::nn::Module {
 
   /// Sends `signal`, which stands at the output of `block`, down to the block's component (or to the block's
   /// input if `to_input`, returning the signal there), by `hook` of every layer. Gradients are accumulated on
-  /// the way. passes[i] is the pass of layer i.
+  /// the way; where nothing on it learns nothing is done. passes[i] is the pass of layer i.
   torch::Tensor update(const Block& block, const std::vector<Pass>& passes, torch::Tensor signal, Hook hook,
                        bool to_input = false);
 
   const std::vector<Block>& blocks() const { return blocks_; }
-  /// The blocks that have parameters; the last of them is the head.
+  /// The blocks that have parameters, frozen ones too; the last of them is the head. Where signals enter is a
+  /// matter of the network, not of what is frozen at the moment.
   std::vector<Block> trainable_blocks() const;
+  /// Whether any parameter of the block learns.
+  bool learns(const Block& block) const;
 
   size_t size() const { return layers_.size(); }
   Layer& layer(size_t index) const { return *layers_.at(index); }
 
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
+  void save(torch::serialize::OutputArchive& archive) const override;
   void load(torch::serialize::InputArchive& archive) override;
 
  private:
+  /// What was added under a name.
+  struct Part {
+    std::string name;
+    std::shared_ptr<Layer> layer;  ///< nullptr: a container, whose layers were taken over
+    std::shared_ptr<torch::nn::Module> container;
+  };
+
+  std::string next_name() const { return std::to_string(parts_.size()); }
+  void append(std::shared_ptr<Layer> layer);
+  void append(const HybridImpl& hybrid);
+  void append(torch::nn::AnyModule module);
+
+  std::vector<Part> parts_;
   std::vector<std::shared_ptr<Layer>> layers_;
-  std::vector<std::string> names_;
   std::vector<Block> blocks_;
 };
 

@@ -56,6 +56,7 @@ class ImageSlicesImpl : public CloneableLayer<ImageSlicesImpl> {
   ImageSlicesOptions options;
 
  protected:
+  std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override { return {pass.input}; }
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;

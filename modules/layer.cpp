@@ -1,9 +1,13 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/gradient_sink.h>
 #include <optotorch/modules/layer.h>
+#include <optotorch/modules/tap.h>
 
 namespace optotorch {
 namespace {
+
+constexpr char frozen_key[] = "frozen_parameters";  // in archives of torch::save
 
 /// The memory of `tensor` belongs to it alone, or to it and a base that nothing else refers to.
 bool nobody_else_holds(const torch::Tensor& tensor) {
@@ -21,9 +25,40 @@ torch::Tensor zero_samples(const torch::Tensor& x, int64_t batch) {
   return torch::zeros(shape, x.options());
 }
 
+/// What an error calls a tensor that a pull-back reads.
+std::string name_of(const torch::Tensor& tensor, const Pass& pass, const torch::nn::Module& layer) {
+  if (tensor.is_same(pass.input)) {
+    return "input";
+  }
+  if (tensor.is_same(pass.output)) {
+    return "output";
+  }
+  for (const auto& items : {layer.named_parameters(), layer.named_buffers()}) {
+    for (const auto& item : items) {
+      if (tensor.is_same(item.value())) {
+        return item.key();
+      }
+    }
+  }
+  return "pass";
+}
+
+std::vector<std::string> frozen_in(const c10::IValue& value, const std::string& where) {
+  std::vector<std::string> names;
+  OPTOTORCH_CHECK(value.isList(), .where = where, .argument = frozen_key, .expected = "a list of names",
+                  .got = value.tagKind(), .remedy = "The file is damaged");
+  for (const c10::IValue& name : value.toListRef()) {
+    OPTOTORCH_CHECK(name.isString(), .where = where, .argument = frozen_key, .expected = "a list of names",
+                    .got = name.tagKind(), .remedy = "The file is damaged");
+    names.push_back(name.toStringRef());
+  }
+  return names;
+}
+
 }  // namespace
 
 torch::Tensor Layer::forward(const torch::Tensor& x) {
+  check_no_graph(*this, x);
   const torch::NoGradGuard no_grad;
   check_input(x);
   return is_training() ? compute(x.detach(), nullptr) : evaluate(x.detach());
@@ -32,9 +67,10 @@ torch::Tensor Layer::forward(const torch::Tensor& x) {
 Pass Layer::propagate(const torch::Tensor& x, Keep keep) {
   const torch::NoGradGuard no_grad;
   check_input(x);
-  Pass pass{x.detach(), {}, {}};
+  Pass pass{x.detach(), {}};
   pass.output = keep == Keep::parts ? compute_parts(pass.input, &pass.saved)
                                     : compute(pass.input, keep == Keep::context ? &pass.saved : nullptr);
+  mark(pass);
   return pass;
 }
 
@@ -46,7 +82,46 @@ torch::Tensor Layer::pullback(const Pass& pass, const torch::Tensor& dL_dy, bool
   OPTOTORCH_CHECK(pass.output.is_complex() || !dL_dy.is_complex(), .where = name(), .argument = "dL_dy",
                   .expected = "a real signal for the real output " + describe(pass.output),
                   .got = describe(dL_dy), .remedy = "");
+  check_unchanged(pass);
   return compute_pullback(pass, dL_dy.detach().to(pass.output.scalar_type()), to_input);
+}
+
+std::vector<torch::Tensor> Layer::own_tensors() const {
+  auto tensors = parameters();
+  for (const auto& buffer : buffers()) {
+    if (buffer.is_floating_point() || buffer.is_complex()) {
+      tensors.push_back(buffer);
+    }
+  }
+  return tensors;
+}
+
+std::vector<torch::Tensor> Layer::read_by_pullback(const Pass& pass) const {
+  auto tensors = own_tensors();
+  tensors.insert(tensors.end(), {pass.input, pass.output});
+  tensors.insert(tensors.end(), pass.saved.begin(), pass.saved.end());
+  return tensors;
+}
+
+void Layer::mark(Pass& pass) const {
+  pass.marks.clear();
+  for (const auto& tensor : read_by_pullback(pass)) {
+    pass.marks.emplace_back(tensor);
+  }
+}
+
+void Layer::check_unchanged(const Pass& pass) const {
+  for (size_t i = 0; i < pass.marks.size(); ++i) {
+    if (pass.marks[i].is_passed()) {
+      const auto tensors = read_by_pullback(pass);
+      reject({.where = name(),
+              .argument = i < tensors.size() ? name_of(tensors[i], pass, *this) : "pass",
+              .expected = "what it was in the forward pass, which the pull-back reads",
+              .got = "changed in place since then",
+              .remedy = "Change a copy, y = y * 2 instead of y.mul_(2); step the optimiser after all "
+                        "pull-backs of the pass"});
+    }
+  }
 }
 
 torch::Tensor Layer::tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) {
@@ -88,11 +163,23 @@ Deployment Layer::deploy() {
   return {{}, [this](const torch::Tensor& x) { return compute(x, nullptr); }};
 }
 
+void Layer::save(torch::serialize::OutputArchive& archive) const {
+  torch::nn::Module::save(archive);
+  save_frozen(*this, archive);
+}
+
 void Layer::load(torch::serialize::InputArchive& archive) {
-  load_checked(*this, [&] { torch::nn::Module::load(archive); });
+  load_checked(*this, archive, [&] { torch::nn::Module::load(archive); });
 }
 
 void Layer::accumulate(torch::Tensor& parameter, const torch::Tensor& dL_dparameter) {
+  if (!parameter.requires_grad()) {
+    return;
+  }
+  if (auto* const sink = GradientSink::innermost()) {
+    sink->add(parameter, dL_dparameter);
+    return;
+  }
   auto& grad = parameter.mutable_grad();
   if (grad.defined()) {
     grad.add_(dL_dparameter);
@@ -106,7 +193,13 @@ void Layer::accumulate(torch::Tensor& parameter, const torch::Tensor& dL_dparame
 }
 
 torch::Tensor& Layer::register_phases(const std::string& name, torch::Tensor tensor) {
-  return register_parameter(name, std::move(tensor), /*requires_grad=*/false);
+  return register_parameter(name, std::move(tensor));
+}
+
+std::vector<torch::Tensor> ResponseLayer::read_by_pullback(const Pass& pass) const {
+  auto tensors = own_tensors();
+  tensors.push_back(pass.input);
+  return tensors;
 }
 
 torch::Tensor ResponseLayer::tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) {
@@ -158,11 +251,34 @@ void check_precision(const torch::nn::Module& module, const torch::Tensor& x,
                   .got = describe(x), .remedy = "Convert one: module->to(torch::kFloat64), or the input");
 }
 
-void load_checked(torch::nn::Module& module, const std::function<void()>& load) {
+void check_no_graph(const torch::nn::Module& module, const torch::Tensor& x) {
+  if (!torch::GradMode::is_enabled()) {
+    return;
+  }
+  const bool cuts = x.defined() && x.requires_grad();
+  // A Hybrid runs its modules with gradients so that they learn: a layer called in one would not.
+  OPTOTORCH_CHECK(!cuts && !(TapScope::is_recording() && is_trainable(module)), .where = module.name(),
+                  .argument = cuts ? "input" : "forward",
+                  .expected = cuts ? "one that requires no grad, as a layer builds no graph"
+                                   : "a call outside of a module that learns by autograd",
+                  .got = cuts ? describe(x) + " that requires grad" : "one inside",
+                  .remedy =
+                      "Write differentiable(layer), which is a node of the graph; to evaluate, take a "
+                      "torch::NoGradGuard");
+}
+
+void save_frozen(const torch::nn::Module& module, torch::serialize::OutputArchive& archive) {
+  const auto names = frozen_parameters(module);
+  archive.write(frozen_key, c10::IValue(c10::List<std::string>(c10::ArrayRef<std::string>(names))));
+}
+
+void load_checked(torch::nn::Module& module, torch::serialize::InputArchive& archive,
+                  const std::function<void()>& load) {
   struct Before {
     std::string name;
     torch::Tensor tensor, value;
   };
+  const auto frozen = frozen_parameters(module);
   std::vector<Before> before;
   const auto remember = [&before](const auto& items) {
     for (const auto& item : items) {
@@ -171,10 +287,11 @@ void load_checked(torch::nn::Module& module, const std::function<void()>& load) 
   };
   remember(module.named_parameters());
   remember(module.named_buffers());
-  const auto restore = [&before] {
+  const auto restore = [&] {
     for (auto& [name, tensor, value] : before) {
       tensor.set_data(value);
     }
+    set_frozen(module, frozen);
   };
   try {
     load();
@@ -192,6 +309,15 @@ void load_checked(torch::nn::Module& module, const std::function<void()>& load) 
       restore();
       reject(wrong);
     }
+  }
+  try {
+    c10::IValue written;
+    if (archive.try_read(frozen_key, written)) {  // files from before it was written have none
+      set_frozen(module, frozen_in(written, module.name()));
+    }
+  } catch (...) {
+    restore();
+    throw;
   }
 }
 

@@ -2,6 +2,8 @@
 
 // The contract of every layer that a rule can train.
 
+#include <optotorch/modules/freeze.h>
+#include <optotorch/modules/version_mark.h>
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 #include <torch/serialize/archive.h>
@@ -21,6 +23,8 @@ struct Pass {
   torch::Tensor input;                 ///< x
   torch::Tensor output;                ///< y
   std::vector<torch::Tensor> saved{};  ///< the layer's own context
+  std::vector<VersionMark> marks{};  ///< of all that its pull-back reads; none of a pass made by hand, which
+                                     ///< is taken as it is
 };
 
 /// What a pass is for.
@@ -43,9 +47,10 @@ struct Adjoint {
   std::function<torch::Tensor(const torch::Tensor& u)> apply;
 };
 
-/// A layer that is free of autograd: its parameters are real tensors without `requires_grad`, `forward`
-/// builds no graph, and a hand-written pull-back gives gradients. Any torch::optim optimiser then steps,
-/// since it reads `.grad` only.
+/// A layer that is free of autograd: `forward` builds no graph, and a hand-written pull-back gives gradients.
+/// Its parameters are real leaves, which any torch::optim optimiser steps. Those with `requires_grad` learn:
+/// all, unless they are frozen (freeze.h). In an ordinary autograd graph a layer stands as
+/// `differentiable(layer)`.
 ///
 /// A subclass implements `check_input`, `compute` and `compute_pullback`, and derives from CloneableLayer.
 /// Checks stand in the public functions of this class and nowhere else.
@@ -61,15 +66,17 @@ class Layer : public torch::nn::Module {
   using torch::nn::Module::Module;
 
   /// y = f(x), without a graph. In eval mode it is what `deploy()` computes, bit for bit (see `evaluate`).
-  /// Throws c10::ValueError if x does not fit the layer.
+  /// Throws c10::ValueError if x does not fit the layer, and if a graph would end here unnoticed: with
+  /// gradient mode on, for an x that requires grad, and in a module of a Hybrid that learns (see
+  /// `differentiable`).
   torch::Tensor forward(const torch::Tensor& x);
 
-  /// y = f(x) with what the pull-back needs.
+  /// y = f(x) with what the pull-back needs. What x requires goes no further than here.
   Pass propagate(const torch::Tensor& x, Keep keep = Keep::context);
 
-  /// Adds dL_dp to the `.grad` of every parameter p and returns dL_dx (undefined if `to_input` is false: the
-  /// work is then saved). dL_dz = dL/dRe z + i dL/dIm z. Throws c10::ValueError if dL_dy does not fit the
-  /// pass's output.
+  /// Adds dL_dp to the `.grad` of every parameter p that learns and returns dL_dx (undefined if `to_input` is
+  /// false: the work is then saved). dL_dz = dL/dRe z + i dL/dIm z. Throws c10::ValueError if dL_dy does not
+  /// fit the pass's output, and if what it reads (of the pass, and parameters) was changed in place since.
   torch::Tensor pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input = true);
 
   // The hooks by which the rules reach a layer: each adds to the parameters' `.grad` from a signal at the
@@ -106,11 +113,14 @@ class Layer : public torch::nn::Module {
   /// Number of Mach-Zehnder interferometers; 0 for layers that have none.
   virtual int64_t mzi_count() const { return 0; }
 
+  /// Saves as torch::nn::Module does, and which parameters are frozen.
+  void save(torch::serialize::OutputArchive& archive) const override;
   /// Loads as torch::nn::Module does, but a tensor of another shape or type is an error that changes nothing
-  /// (torch::load by itself resizes tensors to whatever the file says).
+  /// (torch::load by itself resizes tensors to whatever the file says). Freezes what was frozen.
   void load(torch::serialize::InputArchive& archive) override;
 
-  /// parameter.grad += dL_dparameter, or = if there is none yet.
+  /// parameter.grad += dL_dparameter, or = if there is none yet; nothing for a parameter without
+  /// `requires_grad`.
   static void accumulate(torch::Tensor& parameter, const torch::Tensor& dL_dparameter);
 
  protected:
@@ -131,7 +141,18 @@ class Layer : public torch::nn::Module {
   /// The pull-back, by `accumulate` for the parameters; may return an undefined tensor unless `to_input`.
   virtual torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) = 0;
 
-  /// Registers a real tensor that optimisers step and autograd ignores.
+  /// What `compute_pullback` reads: a change in place of any of them makes the pass useless. By default
+  /// input, output and all that was saved, the parameters, and buffers of floating point; a layer that reads
+  /// less says so, and its output may then be changed in place, as behind torch::nn::Linear.
+  virtual std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const;
+  /// The last two of them.
+  std::vector<torch::Tensor> own_tensors() const;
+  /// Marks what the pull-back of this pass will read. `propagate` does; so does who changes a pass.
+  void mark(Pass& pass) const;
+  /// Throws if any of it was changed. `pullback` does; so does a hook that goes past it.
+  void check_unchanged(const Pass& pass) const;
+
+  /// Registers a real tensor that learns. To write to it in place takes a torch::NoGradGuard, as ever.
   torch::Tensor& register_phases(const std::string& name, torch::Tensor tensor);
 };
 
@@ -145,13 +166,15 @@ class ResponseLayer : public Layer {
   Adjoint adjoint(const torch::Tensor& x) const override;
 
  protected:
+  /// Input and parameters.
+  std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   /// The same signal in the shape and type of the pass's input; by default the shapes must agree.
   virtual torch::Tensor carry(const Pass& pass, const torch::Tensor& signal) const;
 };
 
 /// Gives a layer `Derived` that is made from `Derived::options` its clone(): a deep copy, made from the
-/// options and then given this layer's tensors. A layer that needs more than options has a `remake` of its
-/// own.
+/// options and then given this layer's tensors and what of them is frozen. A layer that needs more than
+/// options has a `remake` of its own.
 template <typename Derived, typename Base = Layer>
 class CloneableLayer : public Base {
  public:
@@ -162,6 +185,7 @@ class CloneableLayer : public Base {
     auto copy = static_cast<const Derived&>(*this).remake();
     copy_tensors(this->named_parameters(), copy->named_parameters(), device);
     copy_tensors(this->named_buffers(), copy->named_buffers(), device);
+    set_frozen(*copy, frozen_parameters(*this));
     copy->train(this->is_training());
     return copy;
   }
@@ -192,7 +216,14 @@ void check_field(const torch::nn::Module& module, const torch::Tensor& x);
 /// Throws unless x's real type is that of `parameter`: layer and data share one precision.
 void check_precision(const torch::nn::Module& module, const torch::Tensor& x, const torch::Tensor& parameter);
 
+/// Throws if a graph would end unnoticed in a module that builds none (see Layer::forward).
+void check_no_graph(const torch::nn::Module& module, const torch::Tensor& x);
+
 /// Runs `load` on the module and throws, with the module as before, if that changed a tensor's shape or type.
-void load_checked(torch::nn::Module& module, const std::function<void()>& load);
+/// Then freezes what the archive says (see save_frozen), if it does.
+void load_checked(torch::nn::Module& module, torch::serialize::InputArchive& archive,
+                  const std::function<void()>& load);
+/// Writes which parameters of the module are frozen.
+void save_frozen(const torch::nn::Module& module, torch::serialize::OutputArchive& archive);
 
 }  // namespace optotorch

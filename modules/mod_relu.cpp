@@ -28,7 +28,8 @@ torch::Tensor ModReluImpl::compute_pullback(const Pass& pass, const torch::Tenso
 }
 
 Deployment ModReluImpl::deploy() {
-  return {{{"bias", bias}}, [b = bias](const torch::Tensor& z) { return ops::mod_relu_reference(z, b); }};
+  const auto b = bias.detach();  // what is deployed learns no more
+  return {{{"bias", b}}, [b](const torch::Tensor& z) { return ops::mod_relu_reference(z, b); }};
 }
 
 void ModReluImpl::pretty_print(std::ostream& stream) const {

@@ -24,6 +24,10 @@ torch::Tensor PhaseScreenImpl::compute(const torch::Tensor& x, std::vector<torch
   return x * at::complex(gamma.cos(), gamma.sin());
 }
 
+std::vector<torch::Tensor> PhaseScreenImpl::read_by_pullback(const Pass& pass) const {
+  return {pass.output, gamma};
+}
+
 torch::Tensor PhaseScreenImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
   // dL_dgamma = Re(conj(dL_dy) i y) = Im(dL_dy conj(y))
   accumulate(gamma, at::imag(dL_dy * pass.output.conj()).sum(0));
@@ -31,6 +35,7 @@ torch::Tensor PhaseScreenImpl::compute_pullback(const Pass& pass, const torch::T
 }
 
 Deployment PhaseScreenImpl::deploy() {
+  const torch::NoGradGuard no_grad;  // what is deployed learns no more
   const auto factor = at::complex(gamma.cos(), gamma.sin());
   return {{{"factor", factor}}, [factor](const torch::Tensor& x) { return x * factor; }};
 }

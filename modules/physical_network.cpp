@@ -114,7 +114,8 @@ Pass PhysicalNetworkImpl::measure(const torch::Tensor& x) {
   check_input(x);
   std::vector<MeshPhases> phases;
   for (const auto& mesh : meshes_) {
-    phases.push_back({mesh->theta, mesh->phi, mesh->gamma});
+    phases.push_back({mesh->theta.detach(), mesh->phi.detach(),
+                      mesh->gamma.defined() ? mesh->gamma.detach() : torch::Tensor()});
   }
   system_->set_phases(phases);
   const auto readings = system_->measure(x);
@@ -143,7 +144,17 @@ Pass PhysicalNetworkImpl::with_model(const Pass& pass) const {
   if (!readings.output().defined()) {
     again.output = detector_reading(options.detection(), ops::photodetect(again.saved.back()));
   }
+  mark(again);
   return again;
+}
+
+std::vector<torch::Tensor> PhysicalNetworkImpl::read_by_pullback(const Pass& pass) const {
+  auto tensors = CloneableLayer::read_by_pullback(pass);
+  for (const auto& correction : corrections_) {
+    const auto own = correction->parameters();
+    tensors.insert(tensors.end(), own.begin(), own.end());
+  }
+  return tensors;
 }
 
 torch::Tensor PhysicalNetworkImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy,
@@ -195,6 +206,7 @@ torch::Tensor PhysicalNetworkImpl::tpfp_update(const Pass& pass, const torch::Te
   OPTOTORCH_CHECK(meshes_.size() == 1, .where = where, .argument = "tpfp_update", .expected = "one mesh",
                   .got = std::to_string(meshes_.size()),
                   .remedy = "Give every mesh a system and a layer of its own");
+  check_unchanged(pass);
   // The model's pass is complex, so that its pull-back takes a real signal too, and checks the shape.
   const auto& mesh = meshes_.front();
   return mesh->pullback(mesh->propagate(pass.input), signal, to_input);

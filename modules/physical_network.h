@@ -107,6 +107,8 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
   PhysicalNetworkOptions options;
 
  protected:
+  /// The corrections, too.
+  std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
   torch::Tensor evaluate(const torch::Tensor& x) override { return compute(x, nullptr); }

@@ -9,6 +9,7 @@ Sepn::Sepn(const SepnOptions& options)
     : CorrectionBehind("Sepn"), layout_{options.ports(), options.features()} {
   layout_.check();
   numbers = register_real("parameters", torch::empty({layout_.parameters(), 2}));
+  const torch::NoGradGuard no_grad;
   for (const auto& c : layout_.convolutions()) {
     // torch::nn::ConvTranspose2d takes the second axis of its weight, the outputs, for the inputs.
     const double bound = 1 / std::sqrt(9.0 * static_cast<double>(c.transposed ? c.out : c.in));

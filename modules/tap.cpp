@@ -17,6 +17,10 @@ TapScope::~TapScope() {
   innermost = outer_;
 }
 
+bool TapScope::is_recording() {
+  return innermost != nullptr;
+}
+
 torch::Tensor tap(const torch::Tensor& x) {
   OPTOTORCH_CHECK(x.defined() && (x.is_floating_point() || x.is_complex()), .where = "tap", .argument = "x",
                   .expected = "a floating-point or complex tensor", .got = describe(x), .remedy = "");

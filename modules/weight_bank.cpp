@@ -66,6 +66,10 @@ torch::Tensor WeightBankImpl::compute(const torch::Tensor& x, std::vector<torch:
   return deploy().forward(x);
 }
 
+std::vector<torch::Tensor> WeightBankImpl::read_by_pullback(const Pass& pass) const {
+  return {pass.input, detuning};
+}
+
 torch::Tensor WeightBankImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
   // dW/dd = -4 d / (1 + d^2)^2
   const auto slope = (detuning.square() + 1).square_().reciprocal_().mul_(detuning).mul_(-4 * options.gain());
@@ -81,8 +85,9 @@ Deployment WeightBankImpl::deploy() {
   if (!bias.defined()) {
     return {{{"weight", scaled}}, [scaled](const torch::Tensor& x) { return x.matmul(scaled.t()); }};
   }
-  return {{{"weight", scaled}, {"bias", bias}},
-          [scaled, offset = bias](const torch::Tensor& x) { return at::linear(x, scaled, offset); }};
+  const auto offset = bias.detach();  // what is deployed learns no more
+  return {{{"weight", scaled}, {"bias", offset}},
+          [scaled, offset](const torch::Tensor& x) { return at::linear(x, scaled, offset); }};
 }
 
 void WeightBankImpl::pretty_print(std::ostream& stream) const {

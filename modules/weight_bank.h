@@ -50,6 +50,7 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl> {
   torch::Tensor detuning, bias;
 
  protected:
+  std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;

@@ -16,6 +16,7 @@ WhiteBoxCorrection::WhiteBoxCorrection(const WhiteBoxCorrectionOptions& options)
 }
 
 void WhiteBoxCorrection::constrain() {
+  const torch::NoGradGuard no_grad;
   if (splitter_error.defined()) {
     splitter_error.clamp_(-0.5, 0.5);
   }

@@ -71,6 +71,7 @@ MziMesh read_mesh(size_t number, const Golden& golden) {
   const auto weights =
       import_phases(goldens + "/weights/" + golden.weights, mesh->layout(), static_cast<int64_t>(number));
   const auto realised = chips[number].realise({weights.theta, weights.phi, weights.gamma});
+  const torch::NoGradGuard no_grad;
   mesh->theta.copy_(realised.theta);
   mesh->phi.copy_(realised.phi);
   mesh->gamma.copy_(*realised.screen);

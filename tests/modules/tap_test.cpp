@@ -381,8 +381,12 @@ TEST_F(TapTest, ATapOfTheOutput) {
 // A network inside a network keeps its taps to itself: the outer one could not teach them.
 TEST_F(TapTest, TapsOfAnInnerNetworkAreNotThoseOfTheOuter) {
   auto inner = net;
-  ElectronicBlock outer(
-      module_of([inner](const torch::Tensor& t) mutable { return tap(t * 2) + inner->forward(t).sum(); }));
+  ElectronicBlock outer(module_of([inner](const torch::Tensor& t) mutable {
+    const torch::NoGradGuard fixed;
+    const auto y = inner->forward(t).sum();
+    const torch::AutoGradMode with_graph(true);
+    return tap(t * 2) + y;
+  }));
   EXPECT_EQ(outer.taps(outer.propagate(x, Keep::parts)).size(), 1U);
   ElectronicBlock block(module_of([inner](const torch::Tensor& t) mutable {
     return inner->propagate(t, 0, Keep::parts).back().output + tap(t.sum());

@@ -84,6 +84,7 @@ inline std::vector<std::shared_ptr<WhiteBoxCorrection>> correct(PhysicalNetworkI
 
 /// Corrections that know the errors of `chips()`.
 inline void correct_exactly(PhysicalNetworkImpl& network) {
+  const torch::NoGradGuard no_grad;
   const auto corrections = correct(network);
   const auto known = chips(network.system()->ports());
   for (size_t n = 0; n < meshes; ++n) {
@@ -96,6 +97,7 @@ inline void correct_exactly(PhysicalNetworkImpl& network) {
 /// The optics of a network as layers of their own: of the error-free meshes, or of the chips with their
 /// errors.
 inline Hybrid layers_of(const PhysicalNetworkImpl& network, bool with_errors) {
+  const torch::NoGradGuard no_grad;
   const auto known = chips(network.system()->ports());
   Hybrid net;
   for (size_t n = 0; n < meshes; ++n) {

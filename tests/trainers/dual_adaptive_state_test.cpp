@@ -76,7 +76,7 @@ TEST_F(DualAdaptiveStateTest, AStoppedRunContinuesToTheSameBits) {
         expect_equal(fresh.rule.state(), state, "a state that waits");
         load_optimizer_state(*fresh.optimizer, adam);
         for (auto& item : fresh.network->named_parameters()) {
-          item.value().copy_(phases.at(item.key()));
+          item.value().detach().copy_(phases.at(item.key()));
         }
       }
       stopped.go(stop, 7);  // the state is no longer that of this one

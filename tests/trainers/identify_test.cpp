@@ -49,6 +49,7 @@ class IdentifyTest : public OneThreadTest {
 
   /// || |S|^2 - I || / || I || of light and phases that were not there before, by a model of this strength.
   static double error(PhysicalNetworkImpl& network, double strength) {
+    const torch::NoGradGuard no_grad;
     torch::manual_seed(77);
     const auto before = parameters_by_name(network);
     double worst = 0;

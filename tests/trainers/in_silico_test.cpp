@@ -129,7 +129,7 @@ TEST_F(InSilicoTest, CorrectionsSurviveInItsState) {
   rule.meet(*net);
   const auto state = rule.state();
   EXPECT_EQ(state.size(), 3 * meshes);
-  network->corrections()[0]->parameters()[0].zero_();
+  network->corrections()[0]->parameters()[0].detach().zero_();
   EXPECT_FALSE(state.at("correction.0.theta_offset").equal(network->corrections()[0]->parameters()[0]));
   correct_exactly(*network);
 
