@@ -71,13 +71,14 @@ class DecomposeTest(ProgramTest):
             complex_npy(self.folder / f"{k}.npy", fourier(64))
         out, trained = self.folder / "phases", self.folder / "run"
         self.decompose(*(self.folder / f"{k}.npy" for k in range(3)), "--out", out, "--idle-ports", "bar")
-        result = run("train", "--data-root", DATA, "--model", "mpnn", "--epochs", 1, "--samples", 50, "--batch-size", 50,
+        result = run("train", "--data-root", DATA, "--model", "mpnn", "--rule", "bp", "--epochs", 1,
+                     "--samples", 50, "--batch-size", 50,
                      "--lr", 1e-12, "--quiet", "--start", out, "--out", trained)
         self.assertEqual(result.returncode, 0, result.stderr)
         slots = values_of(out / "mesh0_theta.npy")[1]
         thetas = [slots[32 * column + k] for column in range(64) for k in range(32 - column % 2)]
         found = [data for name, (kind, shape, data) in tensors(trained / "checkpoint.safetensors").items()
-                 if name.endswith("theta") and shape == [len(thetas)] and kind == "F32"]
+                 if name.startswith("model/") and name.endswith(".theta") and (shape, kind) == ([len(thetas)], "F32")]
         self.assertEqual(len(found), 3)
         for data in found:
             for value, right in zip(struct.unpack(f"<{len(thetas)}f", data), thetas, strict=True):
