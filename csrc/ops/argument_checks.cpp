@@ -5,11 +5,21 @@
 
 namespace optotorch::ops {
 
+void check_dense(const char* where, const char* argument, const at::Tensor& tensor) {
+  OPTOTORCH_CHECK(tensor.defined(), .where = where, .argument = argument, .expected = "a tensor",
+                  .got = describe(tensor), .remedy = "");
+  OPTOTORCH_CHECK(tensor.layout() == at::kStrided, .where = where, .argument = argument,
+                  .expected = "a dense tensor",
+                  .got = c10::str(describe(tensor), " of layout ", tensor.layout()),
+                  .remedy = "Make it dense by .to_dense()");
+}
+
 void check_field(const char* where, const char* argument, const at::Tensor& tensor) {
   OPTOTORCH_CHECK(tensor.defined() && (tensor.scalar_type() == at::kComplexFloat ||
                                        tensor.scalar_type() == at::kComplexDouble),
                   .where = where, .argument = argument, .expected = "a complex64 or complex128 field",
                   .got = describe(tensor), .remedy = "A Modulator turns real values into a field");
+  check_dense(where, argument, tensor);
 }
 
 void check_like(const char* where, const char* argument, const at::Tensor& tensor, const at::Tensor& field) {
@@ -22,8 +32,7 @@ void check_like(const char* where, const char* argument, const at::Tensor& tenso
 
 void check_device(const char* where, const char* argument, const at::Tensor& tensor,
                   const at::Tensor& field) {
-  OPTOTORCH_CHECK(tensor.defined(), .where = where, .argument = argument, .expected = "a tensor",
-                  .got = describe(tensor), .remedy = "");
+  check_dense(where, argument, tensor);
   OPTOTORCH_CHECK(tensor.device() == field.device(), .where = where, .argument = argument,
                   .expected = c10::str("a tensor on ", field.device(), " as the input"),
                   .got = c10::str("one on ", tensor.device()),

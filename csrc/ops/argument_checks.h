@@ -7,13 +7,16 @@
 
 namespace optotorch::ops {
 
-/// Throws unless `tensor` is a complex64 or complex128 tensor, of any shape.
+/// Throws unless `tensor` is defined and dense: no operator reads sparse tensors.
+void check_dense(const char* where, const char* argument, const at::Tensor& tensor);
+
+/// Throws unless `tensor` is a dense complex64 or complex128 tensor, of any shape.
 void check_field(const char* where, const char* argument, const at::Tensor& tensor);
 
 /// Throws unless `tensor` has the shape, type and device of `field`.
 void check_like(const char* where, const char* argument, const at::Tensor& tensor, const at::Tensor& field);
 
-/// Throws unless `tensor` is defined and on the device of `field`.
+/// Throws unless `tensor` is dense and on the device of `field`.
 void check_device(const char* where, const char* argument, const at::Tensor& tensor, const at::Tensor& field);
 
 /// Throws for NaN and for an infinity.

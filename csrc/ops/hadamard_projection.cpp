@@ -1,5 +1,6 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <optotorch/core/check.h>
+#include <optotorch/ops/argument_checks.h>
 #include <optotorch/ops/hadamard_projection.h>
 #include <optotorch/ops/random_projection.h>
 #include <torch/library.h>
@@ -23,6 +24,7 @@ void check_hadamard_projection(const at::Tensor& x, int64_t rows, int64_t first_
       x.defined() && x.dim() == 2 && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kDouble),
       .where = where, .argument = "x", .expected = "float32 or float64 [batch, columns]", .got = describe(x),
       .remedy = "");
+  check_dense(where, "x", x);
   OPTOTORCH_CHECK(x.sym_size(1) >= 1 && x.sym_size(1) <= projection_limit / 2, .where = where,
                   .argument = "x", .expected = "1 to 2^30 columns", .got = describe(x), .remedy = "");
   OPTOTORCH_CHECK(first_row >= 0 && first_row < projection_limit, .where = where, .argument = "first_row",

@@ -1,5 +1,6 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <optotorch/core/check.h>
+#include <optotorch/ops/argument_checks.h>
 #include <optotorch/ops/random_projection.h>
 #include <torch/library.h>
 
@@ -47,6 +48,7 @@ void check_random_projection(const at::Tensor& x, int64_t rows, Entries entries,
       .where = "random_projection", .argument = "x",
       .expected = "float32, float64 or ternary int8 [batch, columns]", .got = describe(x),
       .remedy = c10::isComplexType(type) ? "Project the real and the imaginary part" : "");
+  check_dense("random_projection", "x", x);
   OPTOTORCH_CHECK(x.sym_size(1) >= 1 && x.sym_size(1) <= projection_limit, .where = "random_projection",
                   .argument = "x", .expected = "1 to 2^31 columns", .got = describe(x), .remedy = "");
   OPTOTORCH_CHECK(first_row >= 0 && first_row < projection_limit, .where = "random_projection",

@@ -138,6 +138,10 @@ class Rejections(unittest.TestCase):
             self.rejects(lambda: ops.mod_relu(*arguments), "mod_relu", "bias", "a tensor on")
         self.rejects(lambda: ops.photodetect_backward(z.real.to("meta"), z), "dL_dintensity")
 
+    def test_sparse_tensors_are_not_read(self):
+        z = torch.eye(3, dtype=torch.complex64)
+        self.rejects(lambda: ops.electro_optic_double_backward(z.to_sparse(), z, z, .1, 1., 1.), "v", "a dense tensor")
+
 
 class Shapes(unittest.TestCase):
     def agree(self, operator, arguments, keywords=None):
