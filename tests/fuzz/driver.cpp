@@ -90,14 +90,19 @@ void watch_signals() {
   }
 }
 
-/// What is left of an outcome without numbers and quotations, which would make each one a new one.
+/// The words of an outcome without numbers and quotations, which would make each one a new one: what was
+/// expected, and how what came begins.
 std::string kind_of(const std::string& outcome) {
+  constexpr size_t words_of_what_came = 4;
+  const size_t came = outcome.find(", got ");
   std::string kind;
   bool quoted = false;
-  constexpr size_t looked_at = 200;
-  for (const char c : outcome.substr(0, looked_at)) {
+  size_t words = 0;
+  for (size_t i = 0; i < outcome.size() && words <= words_of_what_came; ++i) {
+    const char c = outcome[i];
     quoted = quoted != (c == '\'');
-    if (!quoted && !(c >= '0' && c <= '9')) {
+    words += i > came && c == ' ' ? 1 : 0;
+    if (!quoted && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ' ')) {
       kind += c;
     }
   }
@@ -124,6 +129,7 @@ uint64_t breed(const Target& target, const Options& options) {
                  refused_seeds, corpus.size(), printable(last_outcome).c_str());
     std::exit(1);
   }
+  const size_t seeds = corpus.size();
   Mutator mutator(options.seed, target.words);
   const auto begin = Clock::now();
   const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
@@ -136,7 +142,7 @@ uint64_t breed(const Target& target, const Options& options) {
         break;
       }
     }
-    const std::string input = mutator.next(corpus);
+    const std::string input = mutator.next(corpus, seeds);
     std::snprintf(current.path.data(), current.path.size(), "%s/%s-%llu", options.findings.c_str(),
                   target.name.c_str(), static_cast<unsigned long long>(runs));
     current.size = input.size();

@@ -63,8 +63,8 @@ std::string Mutator::word() {
   return words_.empty() ? std::string(1, static_cast<char>(random_())) : words_[below(words_.size())];
 }
 
-std::string Mutator::next(const std::vector<std::string>& corpus) {
-  std::string bytes = corpus[below(corpus.size())];
+std::string Mutator::next(const std::vector<std::string>& corpus, size_t seeds) {
+  std::string bytes = corpus[below(below(2) == 0 ? seeds : corpus.size())];
   if (below(8) == 0) {  // the head of one and the tail of another
     const std::string& other = corpus[below(corpus.size())];
     bytes = bytes.substr(0, below(bytes.size() + 1)) + other.substr(below(other.size() + 1));

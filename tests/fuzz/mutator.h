@@ -12,8 +12,9 @@ class Mutator {
  public:
   Mutator(uint64_t seed, std::vector<std::string> words);
 
-  /// A mutation of one of the inputs, some of which are mixed with another.
-  std::string next(const std::vector<std::string>& corpus);
+  /// A mutation of one of the inputs, in half of the cases one of the first `seeds`. Some are mixed with
+  /// another.
+  std::string next(const std::vector<std::string>& corpus, size_t seeds);
 
  private:
   size_t below(size_t limit);
