@@ -1,7 +1,9 @@
 """An instrument in Python, written from docs/instrument.md: perfect rectangular meshes with the electro-optic
 nonlinearity between them. In a laboratory, `command` and `measure` drive the hardware instead.
 
-    python3 instrument.py --listen unix:/tmp/instrument --ports 64 --meshes 3"""
+    python3 instrument.py --listen unix:/tmp/instrument --ports 64 --meshes 3 --idle-ports bar
+
+is what the network mpnn-in-situ of `optotorch train` asks for."""
 
 import argparse
 import socket
@@ -11,13 +13,15 @@ import numpy as np
 
 GREETING, PHASES, FIELDS, DONE, READINGS, FAILURE = range(1, 7)
 SAMPLES = 4096  # the most in one message
+IDLE_PORTS = {"wire": 1, "bar": -1j}  # what light meets at a port without an MZI in a column
+ELECTRO_OPTIC, TAP, GAIN, BIAS = 2, 0.1, 0.05 * np.pi, np.pi  # between the meshes
 
 
 class Meshes:
-    """docs/conventions.md, the default layout: phi on the output arms, cross at zero, wires at the edges."""
+    """docs/conventions.md, the default layout but for the idle ports: phi on the output arms, cross at zero."""
 
-    def __init__(self, ports, meshes):
-        self.ports, self.meshes = ports, meshes
+    def __init__(self, ports, meshes, idle_ports):
+        self.ports, self.meshes, self.idle_ports = ports, meshes, idle_ports
         self.columns = 1 if ports == 2 else ports
         self.uppers = [np.arange(c % 2, ports - 1, 2) for c in range(self.columns)]
         self.mzis = sum(map(len, self.uppers))
@@ -32,6 +36,7 @@ class Meshes:
             t, p = theta[first : first + len(upper), None] / 2, np.exp(1j * phi[first : first + len(upper), None])
             a, b = u[upper], u[upper + 1]
             u[upper], u[upper + 1] = 1j * p * (np.sin(t) * a + np.cos(t) * b), 1j * (np.cos(t) * a - np.sin(t) * b)
+            u[np.setdiff1d(range(self.ports), (upper, upper + 1))] *= IDLE_PORTS[self.idle_ports]
             first += len(upper)
         return u
 
@@ -39,8 +44,8 @@ class Meshes:
         readings = []
         for number, matrix in enumerate(self.matrices):
             if number > 0:
-                p = (0.05 * np.pi * np.abs(x) ** 2 + np.pi) / 2
-                x = np.sqrt(0.9) * np.cos(p) * np.exp(-1j * p) * x
+                p = (GAIN * np.abs(x) ** 2 + BIAS) / 2
+                x = np.sqrt(1 - TAP) * np.cos(p) * np.exp(-1j * p) * x
             x = x @ matrix.T
             readings.append(np.abs(x) ** 2)
         return readings
@@ -87,9 +92,10 @@ def answer(system, kind, data):
 
 
 def attend(client, system):
-    layout = struct.pack("<II4B", system.ports, system.columns, 0, 1, 0, 0)
-    client.sendall(b"optoinst" + struct.pack("<I", 1))
-    send(client, GREETING, struct.pack("<III", SAMPLES, 1, system.meshes) + system.meshes * layout)
+    layout = struct.pack("<II4B", system.ports, system.columns, 0, 1, 0, list(IDLE_PORTS).index(system.idle_ports))
+    between = struct.pack("<II3d", ELECTRO_OPTIC, 3, TAP, GAIN, BIAS)
+    client.sendall(b"optoinst" + struct.pack("<I", 2))
+    send(client, GREETING, struct.pack("<III", SAMPLES, 1, system.meshes) + system.meshes * layout + between)
     longest = {PHASES: system.meshes * (4 + 8 * (2 * system.mzis + system.ports)),
                FIELDS: 16 + 16 * SAMPLES * system.ports}
     system.matrices = None
@@ -109,6 +115,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--listen", required=True, help="unix:PATH or tcp:HOST:PORT")
 parser.add_argument("--ports", type=int, default=64)
 parser.add_argument("--meshes", type=int, default=3)
+parser.add_argument("--idle-ports", choices=IDLE_PORTS, default="wire")
 arguments = parser.parse_args()
 family, _, place = arguments.listen.partition(":")
 if family == "unix":
@@ -121,6 +128,6 @@ listener.listen()
 while True:
     with listener.accept()[0] as client:
         try:
-            attend(client, Meshes(arguments.ports, arguments.meshes))
+            attend(client, Meshes(arguments.ports, arguments.meshes, arguments.idle_ports))
         except OSError as error:
             print(error, flush=True)

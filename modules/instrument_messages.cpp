@@ -3,6 +3,7 @@
 #include <optotorch/modules/instrument_messages.h>
 
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -11,7 +12,7 @@ namespace optotorch {
 namespace {
 
 constexpr std::string_view magic = "optoinst";
-constexpr uint32_t version = 1;
+constexpr uint32_t oldest_version = 1, version = 2;
 constexpr int64_t most_meshes = 1024;
 
 template <typename T>
@@ -125,9 +126,34 @@ void send_greeting(Connection& connection, const Greeting& greeting, Deadline de
     append(payload, static_cast<uint8_t>(layout.zero_state));
     append(payload, static_cast<uint8_t>(layout.idle_port));
   }
+  append(payload, static_cast<uint32_t>(greeting.between.kind));
+  append(payload, static_cast<uint32_t>(greeting.between.constants.size()));
+  for (const double constant : greeting.between.constants) {
+    append(payload, constant);
+  }
   connection.write(opening, deadline);
   connection.send(MessageKind::greeting, {payload}, deadline);
 }
+
+namespace {
+
+BetweenMeshes take_between(const std::string& where, Reader& reader) {
+  const auto kind = reader.take<uint32_t>();
+  check_number(where, "what stands between the meshes", c10::str("0 to ", BetweenMeshes::kinds - 1), kind,
+               kind < BetweenMeshes::kinds);
+  BetweenMeshes between{static_cast<BetweenMeshes::Kind>(kind), {}};
+  const auto& names = constant_names(between.kind);
+  check_equal(where, "constants between the meshes", static_cast<int64_t>(names.size()),
+              reader.take<uint32_t>());
+  for (const auto& name : names) {
+    between.constants.push_back(reader.take<double>());
+    reader.check(std::isfinite(between.constants.back()), "a finite " + name,
+                 std::to_string(between.constants.back()));
+  }
+  return between;
+}
+
+}  // namespace
 
 Greeting receive_greeting(Connection& connection, Deadline deadline) {
   const auto& where = connection.where();
@@ -138,12 +164,13 @@ Greeting receive_greeting(Connection& connection, Deadline deadline) {
                   .remedy = "Look at the address");
   uint32_t theirs = 0;
   connection.read(&theirs, sizeof theirs, deadline);
-  OPTOTORCH_CHECK(theirs == version, .where = where, .argument = connection.address(),
-                  .expected = c10::str("version ", version, " of the format"), .got = std::to_string(theirs),
-                  .remedy = "Update the older side");
-  constexpr int64_t before_layouts = 12, layout_size = 12;
+  OPTOTORCH_CHECK(theirs >= oldest_version && theirs <= version, .where = where,
+                  .argument = connection.address(),
+                  .expected = c10::str("version ", oldest_version, " or ", version, " of the format"),
+                  .got = std::to_string(theirs), .remedy = "Update the older side");
+  constexpr int64_t before_layouts = 12, layout_size = 12, longest_between = 8 + 8 * 3;
   const auto longest = [](MessageKind kind) {
-    return kind == MessageKind::greeting ? before_layouts + most_meshes * layout_size : -1;
+    return kind == MessageKind::greeting ? before_layouts + most_meshes * layout_size + longest_between : -1;
   };
   const auto message = connection.receive(longest, deadline);
   Reader reader(where, message.payload);
@@ -157,6 +184,9 @@ Greeting receive_greeting(Connection& connection, Deadline deadline) {
     greeting.layouts.push_back(take_layout(reader));
     greeting.layouts.back().check(where);
     check_equal(where, "ports", greeting.ports(), greeting.layouts.back().ports);
+  }
+  if (theirs > oldest_version) {
+    greeting.between = take_between(where, reader);
   }
   reader.check_end();
   return greeting;

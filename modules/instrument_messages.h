@@ -17,7 +17,8 @@ namespace optotorch {
 struct Greeting {
   std::vector<MeshLayout> layouts;
   bool taps = false;
-  int64_t samples = 1;  ///< the most in one message: 1 to 2^32 - 1
+  int64_t samples = 1;    ///< the most in one message: 1 to 2^32 - 1
+  BetweenMeshes between;  ///< untold by an instrument of version 1
 
   bool operator==(const Greeting&) const = default;
   int64_t ports() const { return layouts.front().ports; }

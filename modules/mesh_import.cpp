@@ -1,7 +1,10 @@
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/npy.h>
 #include <optotorch/modules/mesh_import.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -32,13 +35,19 @@ at::Tensor read_reals(const char* where, const std::string& path) {
   return values.to(at::kDouble);
 }
 
+void check_numbers(const char* where, const std::string& path, const at::Tensor& values) {
+  OPTOTORCH_CHECK(values.isfinite().all().item<bool>(), .where = where, .argument = path,
+                  .expected = "finite numbers", .got = "NaN or infinity in it",
+                  .remedy = "What wrote the file has failed");
+}
+
 at::Tensor read_slots(const char* where, const std::string& path, const MeshLayout& layout) {
   const auto slots = read_reals(where, path);
   OPTOTORCH_CHECK(slots.sizes() == at::IntArrayRef({layout.columns, layout.ports / 2}), .where = where,
                   .argument = path, .expected = c10::str("[", layout.columns, ", ", layout.ports / 2, "]"),
                   .got = describe(slots), .remedy = "Is this the right layout?");
   auto values = in_mesh_order(slots, layout);
-  check_finite(where, path, values);
+  check_numbers(where, path, values);
   return values;
 }
 
@@ -97,38 +106,75 @@ at::Tensor in_slots(const at::Tensor& values, const MeshLayout& layout) {
   OPTOTORCH_CHECK(values.defined() && values.sizes() == at::IntArrayRef({layout.mzis()}), .where = where,
                   .argument = "values", .expected = c10::str("[", layout.mzis(), "]"),
                   .got = describe(values), .remedy = "");
-  at::Tensor slots = at::zeros({layout.columns, layout.ports / 2}, values.options());
+  auto slots = at::zeros({layout.columns, layout.ports / 2}, values.options());
   int64_t first = 0;
   for (int64_t column = 0; column < layout.columns; ++column) {
-    const int64_t pairs = layout.pairs(column);
-    slots[column].narrow(0, 0, pairs).copy_(values.narrow(0, first, pairs));
-    first += pairs;
+    const int64_t count = layout.pairs(column);
+    slots[column].narrow(0, 0, count).copy_(values.narrow(0, first, count));
+    first += count;
   }
   return slots;
 }
 
-void export_phases(const std::string& folder, const MeshLayout& layout, int64_t number,
-                   const MeshPhases& phases) {
+void export_phases(const std::string& folder, const std::vector<MeshLayout>& layouts,
+                   const std::vector<MeshPhases>& phases) {
   constexpr char where[] = "export_phases";
-  layout.check(where);
-  std::vector<std::pair<const char*, at::Tensor>> files;
-  for (const auto& [what, values, count] :
-       {std::tuple{"theta", phases.theta, layout.mzis()}, std::tuple{"phi", phases.phi, layout.mzis()},
-        std::tuple{"gamma", phases.gamma, layout.ports}}) {
-    const bool screen = std::string(what) == "gamma";
-    if (screen && !values.defined()) {
-      continue;
+  const at::NoGradGuard no_grad;
+  OPTOTORCH_CHECK(layouts.size() == phases.size() && !layouts.empty(), .where = where, .argument = "phases",
+                  .expected = c10::str("those of at least one mesh, for ", layouts.size(), " layouts"),
+                  .got = std::to_string(phases.size()), .remedy = "");
+  std::vector<std::pair<std::string, at::Tensor>> files;
+  for (size_t k = 0; k < layouts.size(); ++k) {
+    const auto& [layout, mesh] = std::tie(layouts[k], phases[k]);
+    layout.check(where);
+    const auto add = [&, k](const char* what, const at::Tensor& values, int64_t count) {
+      const auto argument = c10::str(what, " of mesh ", k);
+      OPTOTORCH_CHECK(
+          values.defined() && values.sizes() == at::IntArrayRef({count}) && values.is_floating_point(),
+          .where = where, .argument = argument, .expected = c10::str("real [", count, "]"),
+          .got = describe(values), .remedy = "");
+      check_finite(where, argument, values);
+      files.emplace_back(file_name("", static_cast<int64_t>(k), what),
+                         values.detach().to(at::kCPU, at::kDouble));
+    };
+    add("theta", mesh.theta, layout.mzis());
+    files.back().second = in_slots(files.back().second, layout);
+    add("phi", mesh.phi, layout.mzis());
+    files.back().second = in_slots(files.back().second, layout);
+    if (mesh.gamma.defined()) {
+      add("gamma", mesh.gamma, layout.ports);
     }
-    OPTOTORCH_CHECK(
-        values.defined() && values.sizes() == at::IntArrayRef({count}) && values.is_floating_point(),
-        .where = where, .argument = what, .expected = c10::str("real [", count, "]"), .got = describe(values),
-        .remedy = "");
-    check_finite(where, what, values);
-    const auto plain = values.detach().to(at::kCPU, at::kDouble);
-    files.emplace_back(what, screen ? plain.contiguous() : in_slots(plain, layout));
   }
-  for (const auto& [what, values] : files) {
-    save_npy(file_name(folder, number, what), values);
+  namespace fs = std::filesystem;
+  const auto fails = [&](const std::error_code& error) {
+    reject({.where = where,
+            .argument = "folder",
+            .expected = "a folder that is new or empty and can be made",
+            .got = "'" + folder + "': " + (error ? error.message() : "it holds something"),
+            .remedy = "Choose another"});
+  };
+  std::error_code error;
+  if (fs::exists(folder, error) && (!fs::is_directory(folder, error) || !fs::is_empty(folder, error))) {
+    fails(error);
+  }
+  // Under another name until it is whole.
+  auto whole = fs::path(folder).lexically_normal();
+  whole = whole.has_filename() ? whole : whole.parent_path();
+  auto part = whole;
+  part += c10::str(".part", ::getpid());
+  if (!fs::create_directories(part, error) || error) {
+    fails(error);
+  }
+  const auto remove = c10::make_scope_exit([&part] {
+    std::error_code ignored;
+    fs::remove_all(part, ignored);
+  });
+  for (const auto& [name, values] : files) {
+    save_npy(part.string() + name, values);
+  }
+  fs::rename(part, whole, error);
+  if (error) {
+    fails(error);
   }
 }
 
@@ -146,7 +192,7 @@ MeshPhases import_phases(const std::string& folder, const MeshLayout& layout, in
                     .where = where, .argument = path,
                     .expected = c10::str("[", layout.ports, "] or [1, ", layout.ports, "]"),
                     .got = describe(gamma), .remedy = "Is this the right layout?");
-    check_finite(where, path, gamma);
+    check_numbers(where, path, gamma);
     read.gamma = gamma.flatten();
   }
   return read;
@@ -160,9 +206,9 @@ std::vector<Chip> import_chips(const std::vector<std::string>& folders,
                   .got = "none", .remedy = "");
   for (const auto& folder : folders) {
     OPTOTORCH_CHECK(holds(folder, splitters, layouts.size()) || holds(folder, phases, layouts.size()),
-                    .where = where, .argument = folder,
-                    .expected = "a folder with mesh0_splitter_left.npy or mesh0_theta.npy", .got = "neither",
-                    .remedy = "Check the path");
+                    .where = where, .argument = "folders",
+                    .expected = "a folder with mesh0_splitter_left.npy or mesh0_theta.npy",
+                    .got = "neither in '" + folder + "'", .remedy = "Check the path");
   }
   const auto splitter_folder = folder_of(folders, splitters, layouts.size()),
              phase_folder = folder_of(folders, phases, layouts.size());

@@ -16,20 +16,21 @@ namespace optotorch {
 /// another shape.
 at::Tensor in_mesh_order(const at::Tensor& slots, const MeshLayout& layout);
 
+/// Its inverse: the elements of `values` [mzis] as slots [columns, ports / 2], zero where there is no MZI.
+/// Throws c10::ValueError for another shape.
+at::Tensor in_slots(const at::Tensor& values, const MeshLayout& layout);
+
 /// The weights of mesh `number` in a folder: mesh{number}_theta.npy, mesh{number}_phi.npy, and
 /// mesh{number}_gamma.npy, [ports] or [1, ports], without which there is no screen. float64, radians. Throws
 /// c10::ValueError, naming the file, if it is absent, damaged, of another shape or not finite.
 MeshPhases import_phases(const std::string& folder, const MeshLayout& layout, int64_t number);
 
-/// The inverse of in_mesh_order: [columns, ports / 2], with zeros in slots that are not used. Throws
-/// c10::ValueError for another shape than [mzis].
-at::Tensor in_slots(const at::Tensor& values, const MeshLayout& layout);
-
-/// Writes what import_phases reads, as float64: theta, phi, and gamma if there is one. Each file is written
-/// whole or not at all. Throws c10::ValueError for phases that do not fit the layout or are not finite, with
-/// nothing written, and if writing fails.
-void export_phases(const std::string& folder, const MeshLayout& layout, int64_t number,
-                   const MeshPhases& phases);
+/// Writes the weights of meshes for import_phases, one for each layout, as float64: mesh0_theta.npy,
+/// mesh0_phi.npy, mesh0_gamma.npy [ports] where there is a screen, mesh1_theta.npy, ... The folder is new or
+/// empty before, and afterwards holds either all of them or nothing. Throws c10::ValueError for phases that
+/// do not fit the layouts, a folder that holds something, and if writing fails.
+void export_phases(const std::string& folder, const std::vector<MeshLayout>& layouts,
+                   const std::vector<MeshPhases>& phases);
 
 /// Chips with the errors that stand in these folders together, one for each layout; chip k has the seed
 /// `seed` + k. A folder holds, for every mesh, the splitter errors mesh{k}_splitter_left.npy and

@@ -49,6 +49,11 @@ PhysicalNetworkImpl::PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system,
                   .where = where, .argument = "activation", .expected = "a layer without parameters",
                   .got = options.activation()->name(), .remedy = "");
   check_count("system", system_->layouts().size(), static_cast<size_t>(options.meshes()));
+  if (const auto own = between_meshes(options.activation().get()); options.meshes() > 1) {
+    OPTOTORCH_CHECK(!contradict(own, system_->between()), .where = where, .argument = "activation",
+                    .expected = "what stands between the system's meshes: " + describe(system_->between()),
+                    .got = describe(own), .remedy = "The model must be of the optics that are there");
+  }
   for (const auto& layout : system_->layouts()) {
     check_layout("system", layout, options.mesh().layout());
     meshes_.push_back(

@@ -54,8 +54,8 @@ struct PhysicalNetworkOptions {
 /// that measures.
 class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
  public:
-  /// Throws c10::ValueError if the system is missing or of other meshes than the options say, and for other
-  /// kinds of detection.
+  /// Throws c10::ValueError if the system is missing, of other meshes than the options say, or with other
+  /// optics between them, and for other kinds of detection.
   PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system, PhysicalNetworkOptions options);
 
   Role role() const override { return Role::component; }

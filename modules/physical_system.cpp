@@ -4,6 +4,9 @@
 #include <optotorch/modules/physical_system.h>
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string>
 #include <utility>
 
 namespace optotorch {
@@ -97,12 +100,31 @@ Readings PhysicalSystem::measure(const at::Tensor& x) {
     OPTOTORCH_CHECK(intensity.defined() && intensity.is_floating_point() && intensity.sizes() == x.sizes(),
                     .where = where, .argument = "reading", .expected = c10::str("real ", x.sizes()),
                     .got = describe(intensity), .remedy = "The implementation of the system is wrong");
-    check_finite(where, "reading", intensity);
+    check_reading(i, intensity);
     readings.behind[layouts_.size() - expected + i] =
         intensity.to(x.options().dtype(c10::toRealValueType(x.scalar_type())));
   }
   measurements_ += x.size(0);
+  ++batches_;
   return readings;
+}
+
+void PhysicalSystem::check_reading(size_t number, const at::Tensor& intensity, int64_t first) const {
+  if (std::isfinite(intensity.sum(at::kDouble).item<double>())) {  // fast, and too strict at worst
+    return;
+  }
+  const auto bad = intensity.isfinite().logical_not().nonzero();
+  if (bad.size(0) == 0) {
+    return;
+  }
+  const int64_t sample = bad[0][0].item<int64_t>(), port = bad[0][1].item<int64_t>();
+  const bool is_nan = std::isnan(intensity[sample][port].item<double>());
+  reject({.where = where,
+          .argument = c10::str("reading behind mesh ", taps_ ? number : layouts_.size() - 1),
+          .expected = "finite intensities",
+          .got = c10::str(is_nan ? "NaN" : "infinity", " at sample ", first + sample, ", port ", port,
+                          ", of batch ", batches_, " that was measured"),
+          .remedy = "Mesh, sample, port and batch are counted from 0. Look at the detectors"});
 }
 
 }  // namespace optotorch

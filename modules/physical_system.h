@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <optotorch/modules/between_meshes.h>
 #include <optotorch/modules/mesh_phases.h>
 #include <optotorch/ops/mesh_layout.h>
 
@@ -41,6 +42,9 @@ class PhysicalSystem {
   int64_t ports() const { return layouts_.front().ports; }
   bool has_taps() const { return taps_; }
 
+  /// The optics between two meshes, if they are known. PhysicalNetwork compares its model with them.
+  virtual BetweenMeshes between() const { return {}; }
+
   /// Commands the phases of every mesh, float32 or float64. What the system has already is not sent again.
   /// Throws c10::ValueError, with nothing sent, for other shapes or types and for values that are not finite.
   void set_phases(const std::vector<MeshPhases>& phases);
@@ -48,8 +52,9 @@ class PhysicalSystem {
   /// Intensities of the fields x, complex64 or complex128 [batch, ports], in the precision of x and on its
   /// device. Noise may make them negative. Throws c10::ValueError before phases are set, for an x of another
   /// shape or type, for values that are not finite, and if the implementation returns something else than
-  /// finite intensities of that shape. After an error of the implementation's `read` nobody knows what became
-  /// of the phases: they must be set again, and are sent in any case.
+  /// finite intensities of that shape; an error says which mesh, sample and port. After an error of the
+  /// implementation's `read` nobody knows what became of the phases: they must be set again, and are sent in
+  /// any case.
   Readings measure(const at::Tensor& x);
 
   /// Samples measured so far.
@@ -66,11 +71,15 @@ class PhysicalSystem {
   /// mesh if there are taps, else behind the last only.
   virtual std::vector<at::Tensor> read(const at::Tensor& x) = 0;
 
+  /// Throws c10::ValueError unless the reading `number` of `read` is finite. `first`: the sample that it
+  /// begins with, if it is a part of the batch.
+  void check_reading(size_t number, const at::Tensor& intensity, int64_t first = 0) const;
+
  private:
   std::vector<MeshLayout> layouts_;
   bool taps_;
   std::vector<MeshPhases> phases_;  ///< as last sent; empty if unknown
-  int64_t measurements_ = 0, commands_ = 0;
+  int64_t measurements_ = 0, commands_ = 0, batches_ = 0;
 };
 
 }  // namespace optotorch

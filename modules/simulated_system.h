@@ -37,6 +37,8 @@ class SimulatedSystem : public PhysicalSystem {
   /// The time of the first chip, and of the others too once it was set.
   double hours() const { return chips_.front().hours(); }
 
+  BetweenMeshes between() const override { return between_meshes(activation_.get()); }
+
  protected:
   void command(const std::vector<MeshPhases>& phases) override;
   std::vector<at::Tensor> read(const at::Tensor& x) override;

@@ -59,8 +59,13 @@ std::vector<Place> tcp_places(const std::string& where, const std::string& addre
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = to_listen ? AI_PASSIVE : 0;
   const int error = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
-  OPTOTORCH_CHECK(error == 0, .where = where, .argument = "address", .expected = "a host that is known",
-                  .got = c10::str("'", host, "' (", ::gai_strerror(error), ")"), .remedy = "");
+  if (error != 0) {
+    reject_connection({.where = where,
+                       .argument = "address",
+                       .expected = "a host that is known",
+                       .got = c10::str("'", host, "' (", ::gai_strerror(error), ")"),
+                       .remedy = ""});
+  }
   std::vector<Place> places;
   for (const auto* entry = found; entry != nullptr; entry = entry->ai_next) {
     Place place;
@@ -172,6 +177,10 @@ bool bind_to(const Place& place, const Socket& socket, const std::string& file) 
 
 }  // namespace
 
+void reject_connection(const WrongInput& wrong) {
+  throw LostConnection({__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, message(wrong));
+}
+
 void check_seconds(const std::string& where, const std::string& argument, double seconds) {
   OPTOTORCH_CHECK(seconds > 0 && seconds <= 1e6, .where = where, .argument = argument,
                   .expected = "above 0 and at most 1e6", .got = c10::str(seconds), .remedy = "");
@@ -221,11 +230,11 @@ Socket connect_socket(const std::string& where, const std::string& address, Dead
       return socket;
     }
   }
-  reject({.where = where,
-          .argument = address,
-          .expected = "an instrument that listens",
-          .got = std::strerror(error),
-          .remedy = "Start it first, e.g. optotorch instrument --listen " + address});
+  reject_connection({.where = where,
+                     .argument = address,
+                     .expected = "an instrument that listens",
+                     .got = std::strerror(error),
+                     .remedy = "Start it first, e.g. optotorch instrument --listen " + address});
 }
 
 Listener::Listener(std::string where, const std::string& address) : address_(address) {

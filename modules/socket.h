@@ -4,6 +4,9 @@
 //
 // Addresses are "unix:PATH" and "tcp:HOST:PORT" (a HOST with colons in brackets: "tcp:[::1]:7000").
 
+#include <c10/util/Exception.h>
+#include <optotorch/core/check.h>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -20,6 +23,14 @@ Deadline deadline_after(double seconds);
 
 /// Asked several times a second while something is awaited; true ends the wait.
 using Stopped = std::function<bool()>;
+
+/// A connection did not come about, ended, or stayed silent for too long: what may be otherwise in a while.
+class LostConnection : public c10::ValueError {
+ public:
+  using c10::ValueError::ValueError;
+};
+/// Throws it, as reject() in core/check.h throws its own.
+[[noreturn]] void reject_connection(const WrongInput& wrong);
 
 /// Owns a descriptor.
 class Socket {
@@ -41,8 +52,8 @@ class Socket {
   int descriptor_;
 };
 
-/// Where those that wait already leave no room, it waits until the deadline, or until `stopped`. Throws
-/// c10::ValueError, in the name of `where`, for a malformed address and if nobody listens there.
+/// Where those that wait already leave no room, it waits until the deadline, or until `stopped`. Throws, in
+/// the name of `where`, c10::ValueError for a malformed address, and LostConnection if nobody listens there.
 Socket connect_socket(const std::string& where, const std::string& address, Deadline deadline,
                       const Stopped& stopped = {});
 

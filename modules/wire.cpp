@@ -31,15 +31,23 @@ Connection::Connection(Socket socket, std::string where, std::string address, St
       stopped_(std::move(stopped)) {}
 
 void Connection::fail(const std::string& expected, const std::string& got) const {
+  reject_connection({.where = where_, .argument = address_, .expected = expected, .got = got, .remedy = ""});
+}
+
+void Connection::fail_message(const std::string& expected, const std::string& got) const {
   reject({.where = where_, .argument = address_, .expected = expected, .got = got, .remedy = ""});
 }
 
 void Connection::fail_waiting(const std::string& expected) const {
-  reject({.where = where_,
-          .argument = address_,
-          .expected = expected,
-          .got = "a timeout",
-          .remedy = "timeout_s is how long it may take; an instrument serves one client after another"});
+  if (stopped_ && stopped_()) {
+    fail(expected, "a request to stop");
+  }
+  reject_connection(
+      {.where = where_,
+       .argument = address_,
+       .expected = expected,
+       .got = "a timeout",
+       .remedy = "timeout_s is how long it may take; an instrument serves one client after another"});
 }
 
 void Connection::write(std::string_view bytes, Deadline deadline) {
@@ -118,10 +126,10 @@ Message Connection::receive(const std::function<int64_t(MessageKind)>& longest, 
   std::memcpy(&length, head.data() + sizeof kind, sizeof length);
   const int64_t most = longest(kind);
   if (most < 0) {
-    fail("a message that belongs here", c10::str("kind ", static_cast<uint32_t>(kind)));
+    fail_message("a message that belongs here", c10::str("kind ", static_cast<uint32_t>(kind)));
   }
   if (length > static_cast<uint64_t>(most)) {
-    fail(c10::str("a message of at most ", most, " bytes"), std::to_string(length));
+    fail_message(c10::str("a message of at most ", most, " bytes"), std::to_string(length));
   }
   Message message{kind, at::empty({static_cast<int64_t>(length)}, at::kByte)};
   read(message.payload.mutable_data_ptr(), length, deadline);

@@ -30,8 +30,8 @@ struct Message {
 /// What one side of a connection sends and receives: whole messages, or an error. After an error the other
 /// side's next byte may belong to anything: give the connection up.
 ///
-/// Every function throws c10::ValueError, in the name of `where`, when the connection ends, the deadline
-/// passes, or the wait is stopped.
+/// Every function throws LostConnection, in the name of `where`, when the connection ends, the deadline
+/// passes, or the wait is stopped; `receive` throws c10::ValueError for another message than may come.
 class Connection {
  public:
   /// `address` is what errors call the other side.
@@ -56,6 +56,7 @@ class Connection {
 
  private:
   [[noreturn]] void fail(const std::string& expected, const std::string& got) const;
+  [[noreturn]] void fail_message(const std::string& expected, const std::string& got) const;
   [[noreturn]] void fail_waiting(const std::string& expected) const;
 
   Socket socket_;

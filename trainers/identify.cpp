@@ -52,6 +52,9 @@ std::vector<double> identify(PhysicalNetworkImpl& network, const BatchSource& li
   network.strength = 1;
   std::vector<double> losses;
   for (int64_t k = 0; k < options.batches(); ++k) {
+    OPTOTORCH_CHECK(!options.stopped() || !options.stopped()(), .where = where, .argument = "stopped",
+                    .expected = c10::str(options.batches(), " batches"),
+                    .got = c10::str("a request to stop before batch ", k), .remedy = "");
     const auto x = light.batch(k / light.size(), k % light.size()).data;
     for (size_t i = 0; i < parameters.size(); ++i) {
       const auto stream = static_cast<uint64_t>(k) * parameters.size() + i;

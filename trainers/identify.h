@@ -3,6 +3,8 @@
 #include <optotorch/trainers/batch_source.h>
 #include <optotorch/trainers/rules/similarity_learner.h>
 
+#include <functional>
+
 namespace optotorch {
 
 /// Options for identify.
@@ -16,6 +18,8 @@ struct IdentifyOptions {
   TORCH_ARG(double, rate) = 1e-2;
   /// Of the jitter.
   TORCH_ARG(int64_t, seed) = 0;
+  /// Asked before every batch; true ends it with an error.
+  TORCH_ARG(std::function<bool()>, stopped) = nullptr;
 };
 
 /// Fits the corrections of a PhysicalNetwork to its system once: phases P + jitter xi, xi ~ N(0, 1), are
@@ -24,7 +28,7 @@ struct IdentifyOptions {
 ///
 /// `light` delivers what the network takes: fields [batch, ports] as `data`; targets are not looked at.
 /// Returns the similarity loss of every batch before its step. Throws c10::ValueError for options out of
-/// their ranges, a network without corrections, and as SimilarityLearner does.
+/// their ranges, a network without corrections, if it is stopped, and as SimilarityLearner does.
 std::vector<double> identify(PhysicalNetworkImpl& network, const BatchSource& light,
                              const IdentifyOptions& options = {});
 

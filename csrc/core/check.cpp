@@ -75,7 +75,9 @@ void check_finite(const std::string& where, const std::string& argument, const a
   // size is made.
   const at::Tensor real = tensor.is_complex() ? at::view_as_real(tensor.resolve_conj()) : tensor;
   const double probe = real.sum(at::kDouble).item<double>();
-  OPTOTORCH_CHECK(std::isfinite(probe), .where = where, .argument = argument, .expected = "finite values",
+  // Large ones, whose sum overflows, are finite nevertheless.
+  OPTOTORCH_CHECK(std::isfinite(probe) || real.isfinite().all().item<bool>(), .where = where,
+                  .argument = argument, .expected = "finite values",
                   .got = "NaN or infinity in " + describe(tensor),
                   .remedy = "Look for a division by zero or a learning rate that is too large");
 }

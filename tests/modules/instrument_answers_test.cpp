@@ -61,7 +61,8 @@ TEST_F(InstrumentAnswersTest, WrongGreetingsAreRejected) {
   rejects("", {"RemoteSystem", "end of the connection"});
   rejects(greeting().substr(0, 30), {"RemoteSystem", "end of the connection"});
   rejects("HTTP/1.1 400 Bad Request\r\n", {"RemoteSystem", "an instrument"});
-  rejects(greeting(2), {"RemoteSystem", "version 1", "2"});
+  rejects(greeting(3), {"RemoteSystem", "version 1 or 2", "3"});
+  rejects(greeting(0), {"RemoteSystem", "version 1 or 2", "0"});
   rejects("optoinst" + raw<uint32_t>({1}) + done, {"RemoteSystem", "kind 4"});
   rejects("optoinst" + raw<uint32_t>({1}) + message(1, "", int64_t{1} << 60), {"RemoteSystem", "at most"});
   rejects(with(raw<uint32_t>({0, 0, 1}) + mesh), {"RemoteSystem", "samples"});
@@ -74,6 +75,35 @@ TEST_F(InstrumentAnswersTest, WrongGreetingsAreRejected) {
   rejects(with(raw<uint32_t>({9, 0, 1, 6, 0, 0})), {"RemoteSystem", "columns"});
   rejects(with(raw<uint32_t>({9, 0, 1, 6, 6, 2})), {"RemoteSystem", "convention"});
   rejects(with(raw<uint32_t>({9, 0, 2}) + mesh + raw<uint32_t>({8, 6, 0})), {"RemoteSystem", "ports"});
+  const auto between = [&](const std::string& payload) {
+    return "optoinst" + raw<uint32_t>({2}) + message(1, raw<uint32_t>({9, 0, 1}) + mesh + payload);
+  };
+  rejects(between(""), {"RemoteSystem", "another 4 bytes"});
+  rejects(between(raw<uint32_t>({4, 0})), {"RemoteSystem", "between the meshes", "0 to 3", "4"});
+  rejects(between(raw<uint32_t>({1, 1}) + raw({1.0})), {"RemoteSystem", "constants", "0", "1"});
+  rejects(between(raw<uint32_t>({2, 3}) + raw({0.1, 1.0})), {"RemoteSystem", "another 8 bytes"});
+  rejects(between(raw<uint32_t>({2, 4000000000})), {"RemoteSystem", "constants", "3"});
+  rejects(between(raw<uint32_t>({2, 3}) + raw({0.1, std::nan(""), 1.0})), {"RemoteSystem", "a finite gain"});
+  rejects(between(raw<uint32_t>({1, 0, 0})), {"RemoteSystem", "nothing"});
+}
+
+TEST_F(InstrumentAnswersTest, WhatStandsBetweenTheMeshesIsTold) {
+  using Kind = BetweenMeshes::Kind;
+  const auto told = [&](const std::string& script) {
+    const Fake fake(address, script);
+    return RemoteSystem::connect(address)->between();
+  };
+  EXPECT_EQ(told(greeting(1)), BetweenMeshes{});  // it knew no such words
+  EXPECT_EQ(told(greeting()), (BetweenMeshes{Kind::nothing, {}}));
+  const auto say = [&](const std::string& tail) {
+    return "optoinst" + raw<uint32_t>({2}) +
+           message(1, raw<uint32_t>({9, 0, 1, 6, 6}) + raw<uint8_t>({0, 1, 0, 0}) + tail);
+  };
+  EXPECT_EQ(told(say(raw<uint32_t>({0, 0}))), BetweenMeshes{});
+  EXPECT_EQ(told(say(raw<uint32_t>({2, 3}) + raw({0.1, 0.2, 0.3}))),
+            (BetweenMeshes{Kind::electro_optic, {0.1, 0.2, 0.3}}));
+  EXPECT_EQ(told(say(raw<uint32_t>({3, 2}) + raw({2.0, 1.0}))),
+            (BetweenMeshes{Kind::saturable_absorber, {2, 1}}));
 }
 
 TEST_F(InstrumentAnswersTest, WrongAnswersAreRejectedAndTheNextCallConnectsAnew) {

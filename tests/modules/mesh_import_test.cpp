@@ -85,34 +85,13 @@ TEST_F(MeshImportTest, ReadsWeights) {
   EXPECT_FALSE(import_phases(folder("phases"), brick, 1).gamma.defined());
 }
 
-TEST_F(MeshImportTest, WritesWhatItReads) {
-  const auto out = folder("splitters");
+TEST_F(MeshImportTest, SlotsAreTheInverseOfMeshOrder) {
   for (const auto& layout : all_layouts(5)) {
-    const auto draw = [](int64_t count) { return at::randn({count}, at::kDouble); };
-    const MeshPhases phases{draw(layout.mzis()), draw(layout.mzis()), draw(layout.ports)};
-    export_phases(out, layout, 7, phases);
-    const auto read = import_phases(out, layout, 7);
-    EXPECT_TRUE(read.theta.equal(phases.theta));
-    EXPECT_TRUE(read.phi.equal(phases.phi));
-    EXPECT_TRUE(read.gamma.equal(phases.gamma));
+    const auto values = at::randn({layout.mzis()}, at::kDouble);
+    EXPECT_TRUE(in_mesh_order(in_slots(values, layout), layout).equal(values));
   }
-  export_phases(out, brick, 8, {at::ones({15}), at::zeros({15}), {}});
-  EXPECT_FALSE(import_phases(out, brick, 8).gamma.defined());
   EXPECT_TRUE(
       in_slots(at::ones({15}), brick).sum(1).equal(at::tensor({3., 2., 3., 2., 3., 2.}).to(at::kFloat)));
-}
-
-TEST_F(MeshImportTest, WritesNothingThatDoesNotFit) {
-  const auto out = folder("weights");
-  const MeshPhases good{at::ones({15}), at::zeros({15}), at::zeros({6})};
-  const auto expect = [&](const std::string& part, const MeshPhases& phases) {
-    expect_complaint({"export_phases: " + part}, [&] { export_phases(out, brick, 9, phases); });
-    EXPECT_FALSE(std::filesystem::exists(out + "/mesh9_theta.npy"));
-  };
-  expect("phi: expected real [15], got float32 [14]", {good.theta, at::zeros({14}), good.gamma});
-  expect("gamma: expected real [6], got float32 [5]", {good.theta, good.phi, at::zeros({5})});
-  expect("gamma: expected finite values", {good.theta, good.phi, good.gamma / 0});
-  expect("theta: expected real [15], got an undefined tensor", {{}, good.phi, good.gamma});
   expect_complaint({"in_slots: values: expected [15]"}, [] { in_slots(at::ones({14}), brick); });
 }
 
@@ -143,6 +122,11 @@ TEST_F(MeshImportTest, ReadsErrorsOfSeveralFolders) {
       EXPECT_EQ(chips[mesh].layout(), brick);
     }
   }
+}
+
+TEST_F(MeshImportTest, LargeNumbersAreNotTakenForInfinity) {
+  write("phases", 0, "theta", at::full({6, 3}, 1e308, at::kDouble));
+  EXPECT_TRUE(import({"phases"})[0].tensors().theta_offset.eq(1e308).all().item<bool>());
 }
 
 TEST_F(MeshImportTest, SlotsWithoutAnMziAreNotLookedAt) {
@@ -192,10 +176,49 @@ TEST_F(MeshImportTest, WrongFilesAreRejected) {
   }
 }
 
+TEST_F(MeshImportTest, WhatIsExportedComesBack) {
+  const std::vector<MeshLayout> layouts{brick, universal(MeshGrid::triangular, 6),
+                                        universal(MeshGrid::rectangular, 5)};
+  std::vector<MeshPhases> phases;
+  for (const auto& layout : layouts) {
+    phases.push_back({at::randn({layout.mzis()}, at::kDouble), at::randn({layout.mzis()}),
+                      phases.empty() ? at::Tensor() : at::randn({layout.ports}, at::kDouble)});
+  }
+  for (const std::string name : {"new", "below/it/", "there"}) {
+    const auto path = folder(name);
+    if (name == "there") {
+      std::filesystem::create_directory(path);
+    }
+    export_phases(path, layouts, phases);
+    for (size_t k = 0; k < layouts.size(); ++k) {
+      const auto read = import_phases(path, layouts[k], static_cast<int64_t>(k));
+      EXPECT_TRUE(read.theta.equal(phases[k].theta));
+      EXPECT_TRUE(read.phi.equal(phases[k].phi.to(at::kDouble)));
+      EXPECT_EQ(read.gamma.defined(), k > 0);
+      EXPECT_TRUE(k == 0 || read.gamma.equal(phases[k].gamma));
+    }
+    expect_complaint({"export_phases", "empty", path}, [&] { export_phases(path, layouts, phases); });
+  }
+  const auto wrong = [&](const MeshPhases& mesh, const std::string& part) {
+    expect_complaint({part}, [&] { export_phases(folder("wrong"), {brick, brick}, {phases[0], mesh}); });
+    EXPECT_FALSE(std::filesystem::exists(folder("wrong")));
+  };
+  wrong({phases[0].theta, at::zeros({14}), {}}, "phi of mesh 1: expected real [15], got float32 [14]");
+  wrong({phases[0].theta, phases[0].phi, at::zeros({5})}, "gamma of mesh 1: expected real [6]");
+  wrong({phases[0].theta, phases[0].phi, at::ones({6}) / 0}, "gamma of mesh 1: expected finite values");
+  wrong({{}, phases[0].phi, {}}, "theta of mesh 1: expected real [15], got an undefined tensor");
+  expect_complaint({"export_phases", "phases"}, [&] { export_phases(folder("wrong"), {brick}, {}); });
+  folder_.write("file", {1});
+  expect_complaint({"export_phases", folder("file")},
+                   [&] { export_phases(folder("file"), layouts, phases); });
+  expect_complaint({"export_phases"}, [&] { export_phases("/proc/none/phases", layouts, phases); });
+}
+
 TEST_F(MeshImportTest, WrongFoldersAreRejected) {
   std::filesystem::create_directory(folder("empty"));
   expect_complaint({"import_chips", folder("empty"), "neither"}, [&] { import({"splitters", "empty"}); });
   expect_complaint({"import_chips", folder("absent"), "neither"}, [&] { import({"absent"}); });
+  expect_complaint({"import_chips", "folders", "neither in ''"}, [&] { import_chips({""}, {brick}); });
   expect_complaint({"import_chips", "one folder with theta and phi", folder("phases"), folder("weights")},
                    [&] {
                      import({"phases", "weights"});

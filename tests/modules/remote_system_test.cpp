@@ -6,6 +6,7 @@
 #include <optotorch/modules/instrument_server.h>
 #include <optotorch/modules/physical_network.h>
 #include <optotorch/modules/remote_system.h>
+#include <optotorch/modules/saturable_absorber.h>
 #include <optotorch/modules/simulated_system.h>
 #include <support/instruments.h>
 #include <support/mesh_cases.h>
@@ -52,6 +53,27 @@ class RemoteSystemTest : public InstrumentFixture {
     }
     EXPECT_EQ(remote.measurements(), local.measurements());
     EXPECT_EQ(remote.commands(), local.commands());
+  }
+
+  /// The same within rounding, of three meshes with taps.
+  static void expect_close(PhysicalSystem& remote, PhysicalSystem& local) {
+    ASSERT_EQ(remote.layouts(), local.layouts());
+    ASSERT_TRUE(remote.has_taps());
+    EXPECT_EQ(remote.between(), local.between());
+    for (const bool screen : {true, false}) {
+      const auto phases = random_phases(local, screen);
+      remote.set_phases(phases);
+      local.set_phases(phases);
+      for (const auto type : {at::kComplexFloat, at::kComplexDouble}) {
+        for (const int64_t batch : {0, 1, 7}) {
+          const auto x = light(batch, type);
+          const auto far = remote.measure(x), near = local.measure(x);
+          for (size_t m = 0; m < 3 && batch > 0; ++m) {
+            EXPECT_LT(distance(far.behind[m], near.behind[m]), type == at::kComplexFloat ? 1e-4 : 1e-12) << m;
+          }
+        }
+      }
+    }
   }
 };
 
@@ -206,33 +228,48 @@ TEST_F(RemoteSystemTest, AfterALostConnectionPhasesAreSentAgain) {
   }
 }
 
+// A model of other optics than stand there learns nothing that is true of them.
+TEST_F(RemoteSystemTest, WhatStandsBetweenTheMeshesIsCompared) {
+  const auto electro_optic = [](double gain) {
+    return std::make_shared<ElectroOpticActivationImpl>(ElectroOpticActivationOptions().gain(gain));
+  };
+  SimulatedSystem lent(chips(2), SimulatedSystemOptions().activation(electro_optic(0.5)));
+  const Served served(lent, address);
+  const auto remote = RemoteSystem::connect(address);
+  EXPECT_EQ(remote->between(), lent.between());
+  EXPECT_EQ(describe(remote->between()), "electro-optic, tap 0.1, gain 0.5, bias 3.14159");
+  const auto options = PhysicalNetworkOptions(ports).meshes(2);
+  PhysicalNetwork(remote, PhysicalNetworkOptions(options).activation(electro_optic(0.5)));
+  PhysicalNetwork(remote, PhysicalNetworkOptions(options).activation(electro_optic(0.5 * (1 + 1e-7))));
+  expect_complaint({"PhysicalNetwork", "activation", "gain 0.5,", "gain 0.6,"}, [&] {
+    PhysicalNetwork(remote, PhysicalNetworkOptions(options).activation(electro_optic(0.6)));
+  });
+  expect_complaint({"PhysicalNetwork", "activation", "gain 0.5,", "got nothing"},
+                   [&] { PhysicalNetwork(remote, options); });
+  expect_complaint({"PhysicalNetwork", "activation", "got saturable absorber, depth 2, saturation 1"}, [&] {
+    PhysicalNetwork(remote,
+                    PhysicalNetworkOptions(options).activation(std::make_shared<SaturableAbsorberImpl>()));
+  });
+}
+
 // examples/instrument.py was written from docs/instrument.md, and answers the C++ side.
 TEST_F(RemoteSystemTest, ThePythonInstrumentIsAPerfectChip) {
   if (std::system("python3 -c 'import numpy' 2>/dev/null") != 0) {
     GTEST_SKIP() << "no python3 with numpy";
   }
-  const Process process([&] {
-    ::execlp("python3", "python3", OPTOTORCH_SOURCE_DIR "/examples/instrument.py", "--listen",
-             address.c_str(), "--ports", "6", "--meshes", "3", nullptr);
-  });
-  const auto remote = connect_when_ready(address);
-  std::vector<Chip> perfect(3, Chip(six_ports(), Imperfections(), 0));
-  SimulatedSystem local(perfect, optics(true));
-  ASSERT_EQ(remote->layouts(), local.layouts());
-  ASSERT_TRUE(remote->has_taps());
-  for (const bool screen : {true, false}) {
-    const auto phases = random_phases(local, screen);
-    remote->set_phases(phases);
-    local.set_phases(phases);
-    for (const auto type : {at::kComplexFloat, at::kComplexDouble}) {
-      for (const int64_t batch : {0, 1, 7}) {
-        const auto x = light(batch, type);
-        const auto far = remote->measure(x), near = local.measure(x);
-        for (size_t m = 0; m < 3 && batch > 0; ++m) {
-          EXPECT_LT(distance(far.behind[m], near.behind[m]), type == at::kComplexFloat ? 1e-4 : 1e-12) << m;
-        }
-      }
-    }
+  for (const auto idle : {IdlePort::wire, IdlePort::bar}) {
+    const auto words = to_string(idle);
+    const Process process([&] {
+      ::execlp("python3", "python3", OPTOTORCH_SOURCE_DIR "/examples/instrument.py", "--listen",
+               address.c_str(), "--ports", "6", "--meshes", "3", "--idle-ports", words.c_str(), nullptr);
+    });
+    const auto remote = connect_when_ready(address);
+    auto layout = six_ports();
+    layout.idle_port = idle;
+    std::vector<Chip> perfect(3, Chip(layout, Imperfections(), 0));
+    SimulatedSystem local(perfect, optics(true));
+    expect_close(*remote, local);
+    std::filesystem::remove(folder / "instrument");
   }
 }
 

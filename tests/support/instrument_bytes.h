@@ -18,10 +18,12 @@ inline std::string message(uint32_t kind, const std::string& payload, int64_t le
   return raw({kind}) + raw<uint64_t>({length < 0 ? payload.size() : static_cast<uint64_t>(length)}) + payload;
 }
 
-/// One mesh of six ports and six columns, without taps.
-inline std::string greeting(uint32_t version = 1) {
+/// One mesh of six ports and six columns, without taps, with nothing between meshes; version 1 doesn't say
+/// so.
+inline std::string greeting(uint32_t version = 2) {
   return "optoinst" + raw({version}) +
-         message(1, raw<uint32_t>({100, 0, 1, 6, 6}) + raw<uint8_t>({0, 1, 0, 0}));
+         message(1, raw<uint32_t>({100, 0, 1, 6, 6}) + raw<uint8_t>({0, 1, 0, 0}) +
+                        (version == 1 ? "" : raw<uint32_t>({1, 0})));
 }
 
 inline const std::string done = message(4, "");

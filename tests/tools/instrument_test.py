@@ -2,8 +2,10 @@
 
 import fcntl
 import importlib.util
+import json
 import os
 import random
+import shlex
 import shutil
 import signal
 import socket
@@ -15,10 +17,10 @@ import time
 import unittest
 from pathlib import Path
 
-from program import PROGRAM, main, run
+from program import DATA, PROGRAM, main, run
 
 ROOT = Path(__file__).resolve().parents[2]
-VERSION = struct.pack("<I", 1)
+VERSION = struct.pack("<I", 2)
 PHASES, FIELDS, DONE, READINGS, FAILURE = range(2, 7)
 
 
@@ -91,7 +93,7 @@ class InstrumentTest(unittest.TestCase):
             for _ in range(2):
                 with Client(self.address) as client:
                     opening, kind, payload = client.greeting()
-                self.assertEqual((opening, kind, len(payload)), (b"optoinst" + VERSION, 1, 12 + 3 * 12))
+                self.assertEqual((opening, kind, len(payload)), (b"optoinst" + VERSION, 1, 12 + 3 * 12 + 8 + 3 * 8))
                 self.assertEqual(process.stdout.readline(), "connected\n")
                 self.assertTrue(process.stdout.readline().startswith("disconnected"))
             self.assertTrue(self.file.exists())
@@ -162,11 +164,8 @@ class InstrumentTest(unittest.TestCase):
                 self.assertEqual(process.returncode, 0)
 
     def connects(self):
-        try:
-            Client(self.address).socket.close()
-        except OSError:
-            return False
-        return True
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.file)) == 0
 
     def test_a_log_that_nobody_reads(self):
         # A pipe without a reader, and one that is full.
@@ -232,6 +231,50 @@ class InstrumentTest(unittest.TestCase):
                         self.assertAlmostEqual(value, expected, places=6)
                     heard, step = heard[:-8], step[:-8]
                 self.assertEqual(heard, step)
+
+    @unittest.skipUnless(importlib.util.find_spec("numpy"), "no numpy")
+    def test_the_program_trains_through_the_python_instrument(self):
+        # The commands of the README, on some of its images.
+        readme = (ROOT / "README.md").read_text().replace("\\\n", " ")
+        def command(begin, end):
+            (line,) = [line for line in readme.splitlines() if line.startswith(begin) and end in line]
+            return shlex.split(line.replace("unix:/tmp/instrument", self.address))
+        serve = command("python3 examples/instrument.py", "")
+        self.start(sys.executable, ROOT / serve[1], *serve[2:])
+        self.wait_for(self.connects)
+        train = command("build/bin/optotorch train", "--instrument")[1:]
+        self.assertEqual(train[train.index("--data-root") + 1], "data")
+        train[train.index("--data-root") + 1] = DATA
+        out = self.folder / "run"
+        train[train.index("--out") + 1] = out
+        result = run(*train, "--samples", 200, "--epochs", 2, "--quiet")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        # Perfect chips here learn the same.
+        place = train.index("--instrument")
+        del train[place : place + 2]
+        train[train.index("--out") + 1] = self.folder / "here"
+        self.assertEqual(run(*train, "--samples", 200, "--epochs", 2, "--quiet").returncode, 0)
+        logs = [[json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+                for folder in (out, self.folder / "here")]
+        self.assertEqual([len(log) for log in logs], [2, 2])
+        for there, here in zip(*logs):
+            self.assertAlmostEqual(there["train_loss"], here["train_loss"], places=3)
+            self.assertAlmostEqual(there["measures"]["similarity_loss"], here["measures"]["similarity_loss"], places=3)
+
+    @unittest.skipUnless(importlib.util.find_spec("numpy"), "no numpy")
+    def test_another_nonlinearity_than_the_model_s_is_refused(self):
+        text = (ROOT / "examples/instrument.py").read_text()
+        other = self.folder / "other.py"
+        other.write_text(text.replace("0.05 * np.pi, np.pi", "0.07 * np.pi, np.pi"))
+        self.start(sys.executable, other, "--listen", self.address, "--idle-ports", "bar")
+        self.wait_for(self.connects)
+        result = run("train", "--data-root", DATA, "--model", "mpnn-in-situ", "--rule", "dat-unitary", "--samples", 100,
+                     "--instrument", self.address, "--out", self.folder / "run")
+        self.assertEqual(result.returncode, 2)
+        for word in ("PhysicalNetwork: activation", "gain 0.219911", "got electro-optic", "gain 0.15708"):
+            self.assertIn(word, result.stderr)
+        self.assertEqual(len(result.stderr.splitlines()), 1)
+        self.assertFalse((self.folder / "run").exists())
 
     @unittest.skipUnless(importlib.util.find_spec("numpy"), "no numpy")
     def test_the_python_instrument_reads_what_the_program_reads(self):

@@ -122,7 +122,7 @@ class LaboratoryInterruptionTest(InterruptionTest):
         self.finish(local, *self.IN_SITU, *self.CHIPS, "--chip-seed", 3, epochs=epochs)
         checkpoint = out / "checkpoint.safetensors"
         with Instrument(self.folder / "instrument", *self.INSTRUMENT) as instrument:
-            arguments = (*self.IN_SITU, "--instrument", instrument.address)
+            arguments = (*self.IN_SITU, "--instrument", instrument.address, "--reconnect", 0)
             process = self.start(out, *arguments, epochs=epochs)
             while not (out / "metrics.jsonl").exists():
                 self.assertIsNone(process.poll(), "ended before its first epoch")

@@ -111,7 +111,9 @@ class LaboratoryTest(ProgramTest):
                                    ("--relative-noise", "nan", "--relative-noise"), ("--chip-seed", -2, "--chip-seed"),
                                    ("--correction-lr", 0, "--correction-lr"), ("--correction-lr", "nan", "--correction-lr"),
                                    ("--calibration", -1, "--calibration"), ("--identify", 10**7, "--identify"),
-                                   ("--similarity-to-phases", "nan", "--similarity-to-phases")):
+                                   ("--similarity-to-phases", "nan", "--similarity-to-phases"),
+                                   ("--retries", 1001, "--retries"), ("--retries", -1, "--retries"),
+                                   ("--reconnect", "nan", "--reconnect"), ("--reconnect", 1e7, "--reconnect")):
             self.nothing_of(option, value, say=[say])
         for option in ("--correction-lr", "--similarity-to-phases"):
             self.nothing_of(option, "nan", "--identify", 2, rule="in-silico", say=[option])
@@ -127,7 +129,8 @@ class LaboratoryTest(ProgramTest):
             self.rejected(*self.train(out, "--rule", rule), say=["--rule", rule, "mpnn-in-situ"])
             self.assertFalse(out.exists())
         for option, value in (("--splitter", 0.1), ("--correction", "linear"), ("--calibration", 1),
-                              ("--instrument", "unix:x"), ("--errors", "x"), ("--chip-seed", 1), ("--identify", 1)):
+                              ("--instrument", "unix:x"), ("--errors", "x"), ("--chip-seed", 1), ("--identify", 1),
+                              ("--retries", 1), ("--reconnect", 1)):
             self.rejected(*self.train(out, option, value), say=[option, "mnist-hybrid", "mpnn-in-situ"])
             self.assertFalse(out.exists())
 

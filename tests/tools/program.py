@@ -1,6 +1,7 @@
 """The program under test, small data for it, and what its tests have in common.
 Usage of a test: X_test.py PROGRAM DATA_ROOT [unittest arguments]"""
 
+import ast
 import gzip
 import json
 import random
@@ -37,6 +38,15 @@ def npy(path, shape, values):
     head += " " * (-(len(head) + 11) % 64) + "\n"
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() +
                      struct.pack(f"<{len(values)}d", *values))
+
+
+def npy_values(path):
+    """Shape and values of a NumPy file of float64."""
+    data = path.read_bytes()
+    (length,) = struct.unpack("<H", data[8:10])
+    head = ast.literal_eval(data[10 : 10 + length].decode())
+    assert head["descr"] == "<f8" and not head["fortran_order"], head
+    return head["shape"], [value for (value,) in struct.iter_unpack("<d", data[10 + length :])]
 
 
 def tensors(path):

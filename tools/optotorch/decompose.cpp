@@ -22,10 +22,10 @@ struct Settings {
   bool nearest = false;
 };
 
-/// A mesh that is found, before anything is written.
+/// The meshes that are found, before anything is written.
 struct Found {
-  MeshLayout layout;
-  MeshPhases phases;
+  std::vector<MeshLayout> layouts;
+  std::vector<MeshPhases> phases;
 };
 
 at::Tensor load_matrix(const std::string& file) {
@@ -47,10 +47,9 @@ at::Tensor nearest_unitary(const std::string& file, const at::Tensor& matrix) {
   return at::matmul(w, vh);
 }
 
-Found find(const Settings& settings, const std::string& file) {
+void find(const Settings& settings, const std::string& file, Found& found) {
   const auto given = load_matrix(file);
-  Found found;
-  auto& layout = found.layout;
+  auto& layout = found.layouts.emplace_back();
   layout.grid = mesh_grid(settings.grid);
   layout.ports = given.size(0);
   layout.columns = MeshLayout::universal_columns(layout.grid, layout.ports);
@@ -64,13 +63,12 @@ Found find(const Settings& settings, const std::string& file) {
                   .expected = "a unitary matrix, max |U U^H - 1| <= 1e-06",
                   .got = c10::str("max |U U^H - 1| = ", deviation),
                   .remedy = "--nearest takes the nearest unitary one");
-  found.phases = decompose(unitary, layout);
-  const auto realised = reconstruct(found.phases, layout);
+  const auto& phases = found.phases.emplace_back(decompose(unitary, layout));
+  const auto realised = reconstruct(phases, layout);
   std::printf("%s: %lld ports, %lld columns, %lld MZIs, fidelity %.12f, largest difference %.1e\n",
               file.c_str(), static_cast<long long>(layout.ports), static_cast<long long>(layout.columns),
               static_cast<long long>(layout.mzis()), fidelity(given, realised),
               (realised - given).abs().max().item<double>());
-  return found;
 }
 
 void run(const Settings& settings) {
@@ -78,16 +76,13 @@ void run(const Settings& settings) {
   OPTOTORCH_CHECK(!fs::exists(settings.out, error) || fs::is_empty(settings.out, error), .where = "optotorch",
                   .argument = "--out", .expected = "a new or empty folder", .got = "'" + settings.out + "'",
                   .remedy = "Choose another folder");
-  std::vector<Found> meshes;
+  Found found;
   for (const auto& file : settings.files) {
-    meshes.push_back(find(settings, file));
+    find(settings, file, found);
   }
-  fs::create_directories(settings.out, error);  // if it fails, writing below says why
-  for (size_t k = 0; k < meshes.size(); ++k) {
-    export_phases(settings.out, meshes[k].layout, static_cast<int64_t>(k), meshes[k].phases);
-  }
-  std::printf("wrote %s: theta, phi and gamma of %zu mesh%s\n", settings.out.c_str(), meshes.size(),
-              meshes.size() == 1 ? "" : "es");
+  export_phases(settings.out, found.layouts, found.phases);
+  std::printf("wrote %s: theta, phi and gamma of %zu mesh%s\n", settings.out.c_str(), found.phases.size(),
+              found.phases.size() == 1 ? "" : "es");
 }
 
 }  // namespace

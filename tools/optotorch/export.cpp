@@ -1,4 +1,5 @@
 #include <ATen/Parallel.h>
+#include <optotorch/core/check.h>
 #include <optotorch/core/safetensors.h>
 #include <optotorch/modules/export/torchscript.h>
 
@@ -6,6 +7,7 @@
 #include <memory>
 
 #include "optotorch/command.h"
+#include "optotorch/presets.h"
 #include "optotorch/run_config.h"
 #include "optotorch/run_network.h"
 
@@ -13,7 +15,7 @@ namespace optotorch::tools {
 namespace {
 
 struct ExportOptions {
-  std::string folder, path, examples;
+  std::string folder, path, examples, phases;
   bool best = false, float64 = false, trainable = false;
 };
 
@@ -23,9 +25,24 @@ torch::Tensor in_precision(const torch::Tensor& input, torch::ScalarType type) {
 }
 
 void export_run(const ExportOptions& options) {
+  OPTOTORCH_CHECK(!options.path.empty() || !options.phases.empty(), .where = "optotorch", .argument = "--out",
+                  .expected = "a file to write, or --phases with a folder", .got = "neither", .remedy = "");
+  OPTOTORCH_CHECK(options.examples.empty() || !options.path.empty(), .where = "optotorch",
+                  .argument = "--examples", .expected = "--out beside it", .got = "none", .remedy = "");
   const auto config = load_config(options.folder);
+  OPTOTORCH_CHECK(options.path.empty() || find_preset(config.model).deployable, .where = "optotorch",
+                  .argument = "--out", .expected = "a network that is made of tensors",
+                  .got = config.model + ", with a physical system in it",
+                  .remedy = "--phases DIR writes the phases of its meshes");
   at::set_num_threads(static_cast<int>(config.threads));
-  auto model = load_model(config, options.folder, options.best);
+  auto model = load_model_on_paper(config, options.folder, options.best);
+  if (!options.phases.empty()) {
+    std::printf("wrote %s: phases of %lld meshes\n", options.phases.c_str(),
+                static_cast<long long>(export_phases_of(*model, options.phases)));
+  }
+  if (options.path.empty()) {
+    return;
+  }
   const auto type = options.float64 ? torch::kFloat64 : torch::kFloat32;
   model->to(type);
   model->eval();
@@ -50,11 +67,13 @@ void export_run(const ExportOptions& options) {
 }  // namespace
 
 void add_export(CLI::App& app) {
-  auto* command =
-      app.add_subcommand("export", "Write a RUN's network as TorchScript, which needs no OptoTorch");
+  auto* command = app.add_subcommand(
+      "export", "Write a RUN's network as TorchScript, which needs no OptoTorch, or its meshes' phases");
   auto options = std::make_shared<ExportOptions>();
   command->add_option("RUN", options->folder, "Folder that train wrote")->required();
-  command->add_option("--out", options->path, "File to write, e.g. model.pt")->required();
+  command->add_option("--out", options->path, "File to write, e.g. model.pt");
+  command->add_option("--phases", options->phases,
+                      "New folder for the phases of the meshes as .npy: mesh0_theta.npy, ...");
   command->add_option("--examples", options->examples,
                       "Also write inputs and outputs here, to check the export with");
   command->add_flag("--best", options->best,

@@ -78,7 +78,7 @@ std::string shape_of(const torch::Tensor& tensor) {
 
 void print_run(const std::string& folder) {
   const auto config = load_config(folder);
-  auto model = load_model(config, folder);
+  auto model = load_model_on_paper(config, folder);
   std::printf("model      %s, %s on %s, seed %lld\n\n", config.model.c_str(), config.rule.c_str(),
               config.dataset.c_str(), static_cast<long long>(config.seed));
   std::printf("%-5s %-24s %-18s %12s %8s %6s\n", "layer", "kind", "output", "parameters", "MZIs", "block");

@@ -9,6 +9,7 @@
 #include <optotorch/modules/simulated_system.h>
 #include <optotorch/modules/white_box_correction.h>
 #include <optotorch/trainers/identify.h>
+#include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/rules/laboratory.h>
 
 #include <cmath>
@@ -85,6 +86,10 @@ class Light : public BatchSource {
   const BatchSource& images_;
 };
 
+void tell(const std::string& line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
 }  // namespace
 
 std::vector<std::string> correction_names() {
@@ -106,6 +111,12 @@ double usual_phase_rate(const std::string& correction, double rate) {
 void check(const Laboratory& laboratory) {
   require_word("optotorch", "--correction", laboratory.correction, correction_names());
   require_word("optotorch", "--fusion", laboratory.fusion, {"propagate", "in-place"});
+  OPTOTORCH_CHECK(laboratory.retries >= 0 && laboratory.retries <= 1000, .where = "optotorch",
+                  .argument = "--retries", .expected = "0 to 1000", .got = std::to_string(laboratory.retries),
+                  .remedy = "");
+  OPTOTORCH_CHECK(laboratory.reconnect >= 0 && laboratory.reconnect <= 1e6, .where = "optotorch",
+                  .argument = "--reconnect", .expected = "0 to 1e6 seconds",
+                  .got = c10::str(laboratory.reconnect), .remedy = "");
   OPTOTORCH_CHECK(laboratory.instrument.empty() || laboratory.errors.empty(), .where = "optotorch",
                   .argument = "--errors", .expected = "none beside --instrument", .got = laboratory.errors,
                   .remedy = "Errors are those of simulated chips");
@@ -134,6 +145,21 @@ void check(const Laboratory& laboratory) {
   OPTOTORCH_CHECK(std::isfinite(laboratory.similarity_to_phases) && laboratory.similarity_to_phases >= 0,
                   .where = "optotorch", .argument = "--similarity-to-phases", .expected = "at least 0",
                   .got = c10::str(laboratory.similarity_to_phases), .remedy = "");
+}
+
+Laboratory on_paper(Laboratory laboratory) {
+  const Laboratory perfect;
+  laboratory.instrument = perfect.instrument;
+  laboratory.errors = perfect.errors;
+  laboratory.splitter = perfect.splitter;
+  laboratory.phase = perfect.phase;
+  laboratory.loss_db = perfect.loss_db;
+  laboratory.crosstalk = perfect.crosstalk;
+  laboratory.phase_bits = perfect.phase_bits;
+  laboratory.relative_noise = perfect.relative_noise;
+  laboratory.additive_noise = perfect.additive_noise;
+  laboratory.drift = perfect.drift;
+  return laboratory;
 }
 
 std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& layout, int64_t meshes,
@@ -169,7 +195,11 @@ std::shared_ptr<PhysicalSystem> make_system(const Laboratory& laboratory, const 
                                             int64_t meshes, const std::shared_ptr<Layer>& activation,
                                             int64_t seed) {
   if (!laboratory.instrument.empty()) {
-    return RemoteSystem::connect(laboratory.instrument);
+    return RemoteSystem::connect(laboratory.instrument, RemoteSystemOptions()
+                                                            .retries(laboratory.retries)
+                                                            .reconnect_s(laboratory.reconnect)
+                                                            .stopped(InterruptGuard::requested)
+                                                            .log(tell));
   }
   return std::make_shared<SimulatedSystem>(make_chips(laboratory, layout, meshes, seed),
                                            SimulatedSystemOptions().activation(activation).taps(true));
@@ -199,9 +229,12 @@ void correct(PhysicalNetworkImpl& network, const Laboratory& laboratory, int64_t
 void identify_errors(HybridImpl& model, const BatchSource& images, const Laboratory& laboratory,
                      int64_t seed) {
   auto [network, index] = laboratory_network("optotorch", model);
-  const auto losses =
-      identify(*network, Light(model, index, images),
-               IdentifyOptions().batches(laboratory.identify).rate(laboratory.correction_rate).seed(seed));
+  const auto losses = identify(*network, Light(model, index, images),
+                               IdentifyOptions()
+                                   .batches(laboratory.identify)
+                                   .rate(laboratory.correction_rate)
+                                   .seed(seed)
+                                   .stopped(InterruptGuard::requested));
   std::fprintf(stderr, "identified from %lld samples: similarity loss %.3g, then %.3g\n",
                static_cast<long long>(network->system()->measurements()), losses.front(), losses.back());
 }

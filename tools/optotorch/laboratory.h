@@ -15,6 +15,8 @@ namespace optotorch::tools {
 struct Laboratory {
   // The system: an instrument elsewhere, or simulated chips.
   std::string instrument;  ///< address of a running instrument (remote_system.h)
+  int64_t retries = 3;     ///< of a measurement that failed or has a NaN in it
+  double reconnect = 60;   ///< seconds in which a lost connection is tried again
   std::string errors;      ///< folders of .npy with known errors, separated by commas
   double splitter = 0, phase = 0, loss_db = 0, crosstalk = 0;  ///< see modules/imperfections.h
   int64_t phase_bits = 0;
@@ -47,7 +49,12 @@ double usual_phase_rate(const std::string& correction, double rate);
 /// Throws c10::ValueError for unknown names and for values out of their ranges.
 void check(const Laboratory& laboratory);
 
-/// What is measured: `meshes` meshes of one layout, the activation between them. `seed` is the run's.
+/// The same with perfect chips in place of what is measured: for whoever looks at weights and measures
+/// nothing. Neither an instrument nor files of errors need be there.
+Laboratory on_paper(Laboratory laboratory);
+
+/// What is measured: `meshes` meshes of one layout, the activation between them. `seed` is the run's. Waits
+/// for an instrument end when an InterruptGuard was asked for an end.
 std::shared_ptr<PhysicalSystem> make_system(const Laboratory& laboratory, const MeshLayout& layout,
                                             int64_t meshes, const std::shared_ptr<Layer>& activation,
                                             int64_t seed);

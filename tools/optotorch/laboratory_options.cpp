@@ -31,6 +31,21 @@ void add_chip_options(CLI::App& command, Laboratory& laboratory, const std::stri
   sigma("--additive-noise", laboratory.additive_noise, "Noise of a reading, as intensity");
 }
 
+void add_patience_options(CLI::App& command, Laboratory& laboratory, const std::string& group) {
+  command
+      .add_option("--retries", laboratory.retries,
+                  "How often a measurement of the instrument that failed, or has a NaN in it, is repeated")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+  command
+      .add_option("--reconnect", laboratory.reconnect,
+                  "For how many seconds a lost connection to the instrument is tried again")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->group(group);
+}
+
 void add_model_options(CLI::App& command, Laboratory& laboratory, const std::string& group) {
   command
       .add_option("--correction", laboratory.correction,

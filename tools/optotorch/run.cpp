@@ -6,12 +6,14 @@
 #include <optotorch/core/input_file.h>
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/export/torchscript.h>
+#include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/rules/in_silico.h>
 #include <optotorch/trainers/rules/laboratory.h>
 #include <torch/optim/adam.h>
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -69,7 +71,7 @@ class Beginning {
   Beginning& operator=(const Beginning&) = delete;
   ~Beginning() {
     std::error_code ignored;
-    if (written_ && !fs::exists(folder_ + "/" + checkpoint_name, ignored)) {
+    if (written_ && !kept_ && !fs::exists(folder_ + "/" + checkpoint_name, ignored)) {
       fs::remove(folder_ + "/" + config_name, ignored);
       fs::remove(folder_ + "/" + vocabulary_name, ignored);
     }
@@ -83,9 +85,12 @@ class Beginning {
     save_config(config, folder_);
   }
 
+  /// It stays in any case: nothing was wrong.
+  void keep() { kept_ = true; }
+
  private:
   const std::string& folder_;
-  bool written_ = false;
+  bool written_ = false, kept_ = false;
 };
 
 /// What knows the errors of simulated chips.
@@ -122,6 +127,19 @@ std::shared_ptr<torch::optim::Optimizer> make_optimizer(const HybridImpl& model,
   groups.emplace_back(electronic,
                       std::make_unique<torch::optim::AdamOptions>(options(rate * preset.electronic_rate)));
   return std::make_shared<torch::optim::Adam>(groups, options(rate));
+}
+
+/// Whether `work` came to its end. It need not, and may throw, when a signal has told it to end.
+bool done_unless_interrupted(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (...) {
+    if (!InterruptGuard::requested()) {
+      throw;
+    }
+    return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -163,8 +181,16 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
   if (!is_new && !is_same(config, load_config(options.folder))) {
     save_config(config, options.folder);
   }
+  FitResult interrupted;
+  interrupted.interrupted = true;
   if (identifies) {
-    identify_errors(*model, train, config.laboratory, config.seed);
+    const InterruptGuard guard;
+    const bool done =
+        done_unless_interrupted([&] { identify_errors(*model, train, config.laboratory, config.seed); });
+    if (!done || InterruptGuard::requested()) {
+      beginning.keep();
+      return interrupted;
+    }
   }
   const auto optimizer = make_optimizer(*model, config.learning_rate, preset);
   Trainer trainer(model, rule, optimizer, loss_of(config),
@@ -179,7 +205,16 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
                       .progress(options.progress)
                       .alignment(options.alignment)
                       .truth(options.alignment ? true_gradient(config) : std::nullopt));
-  auto result = trainer.fit(train, data.validation.get(), data.test.get());
+  std::error_code ignored;
+  interrupted.resumed = options.resume && fs::exists(options.folder + "/" + checkpoint_name, ignored);
+  FitResult result;
+  if (!done_unless_interrupted(
+          [&] { result = trainer.fit(train, data.validation.get(), data.test.get()); })) {
+    result = interrupted;  // in the midst of a measurement
+  }
+  if (result.interrupted) {
+    beginning.keep();
+  }
   if (!result.interrupted && preset.deployable) {
     export_torchscript(model, example_input(config, 2), options.folder + "/" + export_name);
   }

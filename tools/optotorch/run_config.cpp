@@ -52,6 +52,8 @@ void each_setting(Config& config, Visit visit) {
   visit("start", "--start", config.start);
   auto& laboratory = config.laboratory;
   visit("instrument", "--instrument", laboratory.instrument);
+  visit("retries", "--retries", laboratory.retries);
+  visit("reconnect", "--reconnect", laboratory.reconnect);
   visit("errors", "--errors", laboratory.errors);
   visit("splitter", "--splitter", laboratory.splitter);
   visit("phase", "--phase", laboratory.phase);
@@ -284,7 +286,11 @@ RunConfig continued(RunConfig said, const std::set<std::string>& given, const st
   said = with_absolute_paths(std::move(said), find_preset(said.model));
   const json before = settings(config);
   each_setting(said, [&](const std::string& name, const char* option, const auto& value) {
-    const bool may_change = name == "epochs" || name == "data_root";
+    // Where it is measured, and how patiently, decides nothing; whether it is measured does.
+    const bool may_change = name == "epochs" || name == "data_root" || name == "retries" ||
+                            name == "reconnect" ||
+                            (name == "instrument" && !config.laboratory.instrument.empty() &&
+                             !said.laboratory.instrument.empty());
     OPTOTORCH_CHECK(
         option == nullptr || !given.contains(option) || may_change || before.at(name) == json(value),
         .where = "optotorch", .argument = option,
@@ -300,6 +306,15 @@ RunConfig continued(RunConfig said, const std::set<std::string>& given, const st
   }
   if (given.contains("--data-root")) {
     config.data_root = said.data_root;
+  }
+  if (given.contains("--instrument")) {
+    config.laboratory.instrument = said.laboratory.instrument;
+  }
+  if (given.contains("--retries")) {
+    config.laboratory.retries = said.laboratory.retries;
+  }
+  if (given.contains("--reconnect")) {
+    config.laboratory.reconnect = said.laboratory.reconnect;
   }
   return resolve(config);
 }

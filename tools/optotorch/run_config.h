@@ -42,8 +42,9 @@ RunConfig load_config(const std::string& folder);
 bool holds_config(const std::string& folder);
 
 /// The settings with which the run in `folder` goes on: its own. Of what is `said`, only the options that
-/// were `given` ("--lr") count: more epochs make the run longer, another data root says where the data lie
-/// now. Throws c10::ValueError if anything else contradicts the run.
+/// were `given` ("--lr") count: more epochs make the run longer, another data root or instrument says where
+/// they are now, and how patiently an instrument is asked may change. Throws c10::ValueError if anything else
+/// contradicts the run.
 RunConfig continued(RunConfig said, const std::set<std::string>& given, const std::string& folder);
 
 /// Whether all settings agree.

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "optotorch/networks.h"
@@ -57,17 +58,47 @@ void copy(const std::string& where, const char* name, const torch::Tensor& from,
   }
 }
 
+/// One by one, where it is a stack.
+std::vector<MeshPhases> phases_of(const MziMeshImpl& mesh) {
+  const int64_t count = mesh.options.meshes();
+  std::vector<MeshPhases> phases;
+  for (int64_t k = 0; k < count; ++k) {
+    const auto one = [&](const torch::Tensor& all) { return count > 1 && all.defined() ? all[k] : all; };
+    phases.push_back({one(mesh.theta), one(mesh.phi), one(mesh.gamma)});
+  }
+  return phases;
+}
+
 std::string checkpoint_path(const std::string& folder) {
   return folder + "/checkpoint.safetensors";
 }
 
 /// The phases of mesh number k of so many, from files. What is wrong with them is said with mesh and file.
-MeshPhases phases_from(const std::string& folder, const MeshLayout& layout, size_t k, size_t meshes) {
+MeshPhases phases_from(const std::string& folder, const MeshLayout& layout, int64_t k, int64_t meshes) {
   try {
-    return import_phases(folder, layout, static_cast<int64_t>(k));
+    return import_phases(folder, layout, k);
   } catch (const c10::ValueError& error) {
     C10_THROW_ERROR(ValueError, c10::str("optotorch: --start: mesh ", k, " of ", meshes, ": ", error.msg()));
   }
+}
+
+/// The phases of one mesh, or of all in a stack, from the files of mesh `number` on, which is advanced; of
+/// `meshes` in all.
+MeshPhases import_stack(const std::string& folder, const MziMeshImpl& mesh, int64_t& number, int64_t meshes) {
+  const int64_t count = mesh.options.meshes();
+  std::vector<torch::Tensor> theta, phi, gamma;
+  for (int64_t k = 0; k < count; ++k) {
+    const auto phases = phases_from(folder, mesh.layout(), number++, meshes);
+    theta.push_back(phases.theta);
+    phi.push_back(phases.phi);
+    gamma.push_back(phases.gamma);
+  }
+  if (count == 1) {
+    return {theta[0], phi[0], gamma[0]};
+  }
+  const bool screen =
+      std::all_of(gamma.begin(), gamma.end(), [](const auto& each) { return each.defined(); });
+  return {torch::stack(theta), torch::stack(phi), screen ? torch::stack(gamma) : torch::Tensor()};
 }
 
 bool holds_corrections(const std::map<std::string, torch::Tensor>& rule_state) {
@@ -111,6 +142,27 @@ Hybrid load_model(const RunConfig& config, const std::string& folder, bool best)
   return model;
 }
 
+Hybrid load_model_on_paper(RunConfig config, const std::string& folder, bool best) {
+  config.laboratory = on_paper(config.laboratory);
+  return load_model(config, folder, best);
+}
+
+int64_t export_phases_of(HybridImpl& model, const std::string& folder) {
+  const torch::NoGradGuard no_grad;
+  std::vector<MeshLayout> layouts;
+  std::vector<MeshPhases> phases;
+  for (const auto* mesh : meshes_of(model)) {
+    for (auto& each : phases_of(*mesh)) {
+      layouts.push_back(mesh->layout());
+      phases.push_back(std::move(each));
+    }
+  }
+  OPTOTORCH_CHECK(!phases.empty(), .where = "optotorch", .argument = "--phases",
+                  .expected = "a network with meshes", .got = "one without", .remedy = "");
+  export_phases(folder, layouts, phases);
+  return static_cast<int64_t>(phases.size());
+}
+
 bool keeps_corrections(const std::string& folder) {
   const auto checkpoint = checkpoint_path(folder);
   return std::filesystem::exists(checkpoint) && holds_corrections(load_checkpoint_rule(checkpoint));
@@ -123,9 +175,13 @@ void start_from(HybridImpl& model, const std::string& start) {
                   .expected = "the folder of a run or of .npy files", .got = "'" + start + "'",
                   .remedy = "Check the path");
   if (!std::filesystem::exists(start + "/config.json")) {
+    int64_t number = 0, meshes = 0;
+    for (const auto* mesh : to) {
+      meshes += mesh->options.meshes();
+    }
     for (size_t k = 0; k < to.size(); ++k) {
-      const auto where = c10::str("mesh ", k, " of ", to.size(), ", from ", start, "/mesh", k, "_");
-      const auto phases = phases_from(start, to[k]->layout(), k, to.size());
+      const auto where = c10::str("mesh ", number, " of ", meshes, ", from ", start, "/mesh", number, "_");
+      const auto phases = import_stack(start, *to[k], number, meshes);
       copy(where + "theta.npy", "theta", phases.theta, to[k]->theta);
       copy(where + "phi.npy", "phi", phases.phi, to[k]->phi);
       copy(where + "gamma.npy", "gamma", to[k]->gamma.defined() ? phases.gamma : torch::Tensor(),
@@ -133,7 +189,7 @@ void start_from(HybridImpl& model, const std::string& start) {
     }
     return;
   }
-  auto run = load_model(load_config(start), start);
+  auto run = load_model_on_paper(load_config(start), start);
   const auto from = meshes_of(*run);
   OPTOTORCH_CHECK(from.size() == to.size(), .where = "optotorch", .argument = "--start",
                   .expected = c10::str(to.size(), " meshes"), .got = c10::str(from.size(), " in ", start),

@@ -18,6 +18,15 @@ Hybrid make_network(const RunConfig& config);
 /// The network of a run, with the weights of its last step (or of its best epoch on the validation set).
 Hybrid load_model(const RunConfig& config, const std::string& folder, bool best = false);
 
+/// Likewise, where nothing is measured: neither an instrument nor files of errors need be there. A network in
+/// a laboratory then measures perfect chips.
+Hybrid load_model_on_paper(RunConfig config, const std::string& folder, bool best = false);
+
+/// Writes the phases of every mesh in a model as .npy into a folder that is new or empty: what `start_from`
+/// and import_phases (mesh_import.h) read. The meshes of a stack follow one another. Returns how many there
+/// are. Throws c10::ValueError, with nothing written, if there are none and if the folder holds something.
+int64_t export_phases_of(HybridImpl& model, const std::string& folder);
+
 /// Whether the checkpoint in a run's folder, if there is one yet, holds what the run's corrections learnt.
 /// Physics-aware training has none.
 bool keeps_corrections(const std::string& folder);

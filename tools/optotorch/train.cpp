@@ -141,6 +141,7 @@ void add_train(CLI::App& app) {
       ->add_option("--instrument", config->laboratory.instrument,
                    "Measure this running instrument, unix:PATH or tcp:HOST:PORT, instead of simulated chips")
       ->group(system);
+  add_patience_options(*command, config->laboratory, system);
   add_chip_options(*command, config->laboratory, system);
   command->add_option("--chip-seed", config->laboratory.chip_seed, "Of the drawn errors (default: --seed)")
       ->check(not_negative())
