@@ -65,6 +65,24 @@ void check_weights(const torch::nn::Module& model, const Tensors& weights) {
   }
 }
 
+/// What the file says is frozen; what is frozen now, if it says nothing.
+std::vector<std::string> frozen_in(const SafeTensors& file, const torch::nn::Module& model) {
+  const auto found = file.metadata.find("frozen");
+  if (found == file.metadata.end()) {
+    return frozen_parameters(model);
+  }
+  const auto own = model.named_parameters();
+  std::vector<std::string> names;
+  std::istringstream lines(found->second);
+  for (std::string name; std::getline(lines, name);) {
+    OPTOTORCH_CHECK(own.contains(name), .where = "load_checkpoint", .argument = "frozen",
+                    .expected = "names of parameters", .got = "'" + name + "'",
+                    .remedy = "The weights are another network's");
+    names.push_back(name);
+  }
+  return names;
+}
+
 /// Whatever `look` finds wrong is told with the file's name.
 template <typename Look>
 void in_file(const std::string& path, Look&& look) {
@@ -158,6 +176,7 @@ void save_checkpoint(const std::string& path, const HybridImpl& model,
   file.metadata = {{"format", format},
                    {"rule", rule.name()},
                    {"network", description_of(model)},
+                   {"frozen", c10::Join("\n", frozen_parameters(model))},
                    {"optimizer", optimizer_now.tree},
                    {"optimizer_class", class_of(optimizer)}};
   for (const auto& [name, text] : checkpoint.progress) {
@@ -196,8 +215,10 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
       checkpoint.progress[name.substr(prefix.size())] = value;
     }
   }
+  std::vector<std::string> frozen;
   in_file(path, [&] {
     check_weights(model, weights);
+    frozen = frozen_in(file, model);
     if (!checkpoint.best_weights.empty()) {
       check_weights(model, checkpoint.best_weights);
     }
@@ -218,6 +239,7 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
     }
   });
   load_weights(model, weights);
+  set_frozen(model, frozen);
   own_generator.set_state(generator->second);
   return checkpoint;
 }

@@ -24,9 +24,9 @@ std::map<std::string, torch::Tensor> weights_of(const torch::nn::Module& model);
 /// or if a value is NaN or infinite.
 void load_weights(torch::nn::Module& model, const std::map<std::string, torch::Tensor>& weights);
 
-/// Writes model, optimiser, rule, LibTorch's random state and `checkpoint` into one safetensors file,
-/// atomically, with what the network prints of itself and the optimiser's class: weights of the same shapes
-/// mean something else in another network, and Adam's moments in AdamW.
+/// Writes model, what of it is frozen, optimiser, rule, LibTorch's random state and `checkpoint` into one
+/// safetensors file, atomically, with what the network prints of itself and the optimiser's class: weights of
+/// the same shapes mean something else in another network, and Adam's moments in AdamW.
 void save_checkpoint(const std::string& path, const HybridImpl& model,
                      const torch::optim::Optimizer& optimizer, const Rule& rule,
                      const Checkpoint& checkpoint);

@@ -2,6 +2,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/core/printable.h>
 #include <optotorch/modules/export/torchscript_archive.h>
+#include <optotorch/modules/power.h>
 #include <optotorch/trainers/checkpoint.h>
 
 #include <cstdio>
@@ -81,7 +82,9 @@ void print_run(const std::string& folder) {
   auto model = load_model_on_paper(config, folder);
   std::printf("model      %s, %s on %s, seed %lld\n\n", config.model.c_str(), config.rule.c_str(),
               config.dataset.c_str(), static_cast<long long>(config.seed));
-  std::printf("%-5s %-24s %-18s %12s %8s %6s\n", "layer", "kind", "output", "parameters", "MZIs", "block");
+  // Where light gets lost nothing before learns: the power behind every layer, of an example.
+  std::printf("%-5s %-24s %-18s %12s %8s %6s %10s\n", "layer", "kind", "output", "parameters", "MZIs",
+              "block", "mean |y|^2");
   const auto passes = model->propagate(example_input(config, 1));
   int64_t parameters = 0, mzis = 0;
   for (size_t index = 0; index < model->size(); ++index) {
@@ -92,9 +95,9 @@ void print_run(const std::string& folder) {
     }
     parameters += count(layer.parameters());
     mzis += layer.mzi_count();
-    std::printf("%-5zu %-24s %-18s %12lld %8lld %6zu\n", index, layer.name().c_str(),
+    std::printf("%-5zu %-24s %-18s %12lld %8lld %6zu %10.2g\n", index, layer.name().c_str(),
                 shape_of(passes[index].output).c_str(), static_cast<long long>(count(layer.parameters())),
-                static_cast<long long>(layer.mzi_count()), block);
+                static_cast<long long>(layer.mzi_count()), block, mean_power(passes[index].output));
   }
   std::printf("%-5s %-24s %-18s %12lld %8lld\n\nsha256     %s\n", "", "all", "",
               static_cast<long long>(parameters), static_cast<long long>(mzis),

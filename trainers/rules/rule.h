@@ -33,6 +33,8 @@ struct Lesson {
   std::function<torch::Tensor(const torch::Tensor& output)> gradient_at;
 };
 
+struct TrueGradient;
+
 /// The interface of every update rule. A new rule implements `name` and `teach`.
 class Rule {
  public:
@@ -42,8 +44,12 @@ class Rule {
   virtual std::string name() const = 0;
 
   /// One step: a forward pass, the loss and its gradient at the output, then `teach`. Adds to the `.grad` of
-  /// the parameters that the rule trains; the caller zeroes them before and steps the optimiser after. Throws
-  /// c10::ValueError if the network has no parameters or the loss is not a finite real scalar.
+  /// the parameters that the rule trains and that are not frozen (freeze.h); the caller zeroes them before
+  /// and steps the optimiser after. Throws c10::ValueError if nothing in the network learns, if the loss is
+  /// not a finite real scalar, and in c10::InferenceMode, for its tensors too.
+  ///
+  /// Warns once if a block gets a gradient of exactly zero in the rule's first steps, and where the light
+  /// goes.
   StepResult step(HybridImpl& model, const torch::Tensor& input, const torch::Tensor& target,
                   const Loss& loss);
 
@@ -70,8 +76,8 @@ class Rule {
   /// Sends a signal into every block that is to learn.
   virtual void teach(HybridImpl& model, const Lesson& lesson) = 0;
 
-  /// Trains the head (the last block with parameters) by the exact local gradient, which needs no transport.
-  /// Returns the gradient at its input if `to_input`.
+  /// Trains the head (the last block with parameters) by the exact gradient at these passes, which needs no
+  /// transport. Returns the gradient at its input if `to_input`.
   static torch::Tensor teach_head(HybridImpl& model, const std::vector<Pass>& passes,
                                   const torch::Tensor& dL_dy, bool to_input = false);
 
@@ -79,6 +85,14 @@ class Rule {
   /// signal enters by `hook`.
   static void teach_backwards(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy,
                               Hook hook = &Layer::pullback);
+
+ private:
+  friend std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,
+                                       const torch::Tensor& target, const Loss& loss,
+                                       const std::optional<TrueGradient>& truth);
+  void watch(HybridImpl& model, const std::vector<Pass>& passes);
+  int watched_ = 0;                 ///< steps whose gradients were looked at
+  std::vector<int> without_slope_;  ///< of each block, how many of them in a row gave it exactly zero
 };
 
 /// Where the true gradient comes from if not from back-propagation through the network itself: a rule and a

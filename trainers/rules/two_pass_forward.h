@@ -16,7 +16,7 @@ enum class Signal {
   sloped,      ///< u (h - h') / s: for comparison. It has the detector's slope twice, a wrong direction, too
 };
 
-/// The presynaptic activity that enters a hidden component's update.
+/// The presynaptic activity that enters an update, of a hidden component and of the head.
 enum class Presynaptic {
   modulated,  ///< of the second pass, as in PEPITA and arXiv 2408.08337
   clean,      ///< of the first pass
@@ -52,7 +52,7 @@ struct TwoPassForwardOptions {
 ///
 ///     pass 1: x -> h_1 .. h_L = y, error e = dL/dy of each sample       pass 2: x - s F e -> h'_1 .. h'_L
 ///     hidden block l: signal S_l = (h_l - h'_l) / s at the linear component's output (see Signal)
-///     head: its exact local gradient
+///     head: its pull-back of e at the presynaptic activity; exactly its gradient with `clean`
 ///
 /// h_l is what the block's detector or nonlinearity delivers: the difference already carries its slope, so
 /// the signal enters behind it (Layer::tpfp_update hands it on). The modulation enters where a component
