@@ -72,7 +72,7 @@ TEST_F(RuleStepTest, LightThatGetsLostIsWarnedOfOnce) {
   char first[32];
   std::snprintf(first, sizeof first, "layers: %.2g, ", x.square().mean().item<double>());
   EXPECT_NE(text.find(first), std::string::npos) << text;
-  EXPECT_NE(text.find("e-2"), std::string::npos) << text;
+  EXPECT_NE(text.find(", 0, 0, "), std::string::npos) << text;
   for (int i = 0; i < 5; ++i) {
     step(rule, net);
   }
@@ -102,7 +102,7 @@ TEST_F(RuleStepTest, BrightNetworksAreNotWarnedOf) {
 TEST_F(RuleStepTest, AReadOutThatBeginsAtZeroIsWarnedOfIfItStays) {
   const Warnings warnings;
   auto net = deep(1, ElectroOpticActivationOptions().bias(0));
-  const auto& head = net->named_parameters()[std::to_string(net->children().size() - 1) + ".weight"];
+  auto head = net->named_parameters()[std::to_string(net->children().size() - 1) + ".weight"];
   head.detach().zero_();
   BackPropagation rule;
   step(rule, net);
