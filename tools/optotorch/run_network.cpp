@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <utility>
 #include <vector>
 
 #include "optotorch/networks.h"
@@ -25,11 +24,20 @@
 namespace optotorch::tools {
 namespace {
 
-std::vector<MziMeshImpl*> meshes_of(HybridImpl& model) {
-  std::vector<MziMeshImpl*> meshes;
+/// One mesh, by itself or in a stack. Its tensors are views of the network's.
+struct Mesh {
+  MeshLayout layout;
+  torch::Tensor theta, phi, gamma;
+};
+
+std::vector<Mesh> meshes_of(HybridImpl& model) {
+  std::vector<Mesh> meshes;
   for (const auto& module : model.modules(/*include_self=*/false)) {
-    if (auto* mesh = module->as<MziMeshImpl>()) {
-      meshes.push_back(mesh);
+    const auto* mesh = module->as<MziMeshImpl>();
+    const int64_t count = mesh == nullptr ? 0 : mesh->options.meshes();
+    for (int64_t k = 0; k < count; ++k) {
+      const auto one = [&](const torch::Tensor& all) { return all.defined() && count > 1 ? all[k] : all; };
+      meshes.push_back({mesh->layout(), one(mesh->theta), one(mesh->phi), one(mesh->gamma)});
     }
   }
   return meshes;
@@ -58,47 +66,17 @@ void copy(const std::string& where, const char* name, const torch::Tensor& from,
   }
 }
 
-/// One by one, where it is a stack.
-std::vector<MeshPhases> phases_of(const MziMeshImpl& mesh) {
-  const int64_t count = mesh.options.meshes();
-  std::vector<MeshPhases> phases;
-  for (int64_t k = 0; k < count; ++k) {
-    const auto one = [&](const torch::Tensor& all) { return count > 1 && all.defined() ? all[k] : all; };
-    phases.push_back({one(mesh.theta), one(mesh.phi), one(mesh.gamma)});
-  }
-  return phases;
-}
-
 std::string checkpoint_path(const std::string& folder) {
   return folder + "/checkpoint.safetensors";
 }
 
 /// The phases of mesh number k of so many, from files. What is wrong with them is said with mesh and file.
-MeshPhases phases_from(const std::string& folder, const MeshLayout& layout, int64_t k, int64_t meshes) {
+MeshPhases phases_from(const std::string& folder, const MeshLayout& layout, size_t k, size_t meshes) {
   try {
-    return import_phases(folder, layout, k);
+    return import_phases(folder, layout, static_cast<int64_t>(k));
   } catch (const c10::ValueError& error) {
     C10_THROW_ERROR(ValueError, c10::str("optotorch: --start: mesh ", k, " of ", meshes, ": ", error.msg()));
   }
-}
-
-/// The phases of one mesh, or of all in a stack, from the files of mesh `number` on, which is advanced; of
-/// `meshes` in all.
-MeshPhases import_stack(const std::string& folder, const MziMeshImpl& mesh, int64_t& number, int64_t meshes) {
-  const int64_t count = mesh.options.meshes();
-  std::vector<torch::Tensor> theta, phi, gamma;
-  for (int64_t k = 0; k < count; ++k) {
-    const auto phases = phases_from(folder, mesh.layout(), number++, meshes);
-    theta.push_back(phases.theta);
-    phi.push_back(phases.phi);
-    gamma.push_back(phases.gamma);
-  }
-  if (count == 1) {
-    return {theta[0], phi[0], gamma[0]};
-  }
-  const bool screen =
-      std::all_of(gamma.begin(), gamma.end(), [](const auto& each) { return each.defined(); });
-  return {torch::stack(theta), torch::stack(phi), screen ? torch::stack(gamma) : torch::Tensor()};
 }
 
 bool holds_corrections(const std::map<std::string, torch::Tensor>& rule_state) {
@@ -151,11 +129,9 @@ int64_t export_phases_of(HybridImpl& model, const std::string& folder) {
   const torch::NoGradGuard no_grad;
   std::vector<MeshLayout> layouts;
   std::vector<MeshPhases> phases;
-  for (const auto* mesh : meshes_of(model)) {
-    for (auto& each : phases_of(*mesh)) {
-      layouts.push_back(mesh->layout());
-      phases.push_back(std::move(each));
-    }
+  for (const auto& mesh : meshes_of(model)) {
+    layouts.push_back(mesh.layout);
+    phases.push_back({mesh.theta, mesh.phi, mesh.gamma});
   }
   OPTOTORCH_CHECK(!phases.empty(), .where = "optotorch", .argument = "--phases",
                   .expected = "a network with meshes", .got = "one without", .remedy = "");
@@ -170,22 +146,17 @@ bool keeps_corrections(const std::string& folder) {
 
 void start_from(HybridImpl& model, const std::string& start) {
   const torch::NoGradGuard no_grad;
-  const auto to = meshes_of(model);
+  auto to = meshes_of(model);
   OPTOTORCH_CHECK(std::filesystem::is_directory(start), .where = "optotorch", .argument = "--start",
                   .expected = "the folder of a run or of .npy files", .got = "'" + start + "'",
                   .remedy = "Check the path");
   if (!std::filesystem::exists(start + "/config.json")) {
-    int64_t number = 0, meshes = 0;
-    for (const auto* mesh : to) {
-      meshes += mesh->options.meshes();
-    }
     for (size_t k = 0; k < to.size(); ++k) {
-      const auto where = c10::str("mesh ", number, " of ", meshes, ", from ", start, "/mesh", number, "_");
-      const auto phases = import_stack(start, *to[k], number, meshes);
-      copy(where + "theta.npy", "theta", phases.theta, to[k]->theta);
-      copy(where + "phi.npy", "phi", phases.phi, to[k]->phi);
-      copy(where + "gamma.npy", "gamma", to[k]->gamma.defined() ? phases.gamma : torch::Tensor(),
-           to[k]->gamma);
+      const auto where = c10::str("mesh ", k, " of ", to.size(), ", from ", start, "/mesh", k, "_");
+      const auto phases = phases_from(start, to[k].layout, k, to.size());
+      copy(where + "theta.npy", "theta", phases.theta, to[k].theta);
+      copy(where + "phi.npy", "phi", phases.phi, to[k].phi);
+      copy(where + "gamma.npy", "gamma", to[k].gamma.defined() ? phases.gamma : torch::Tensor(), to[k].gamma);
     }
     return;
   }
@@ -196,15 +167,15 @@ void start_from(HybridImpl& model, const std::string& start) {
                   .remedy = "Start from a run of the same network");
   for (size_t k = 0; k < to.size(); ++k) {
     const auto where = c10::str("mesh ", k, " of ", to.size(), ", from ", checkpoint_path(start));
-    const auto &had = from[k]->layout(), &has = to[k]->layout();
+    const auto &had = from[k].layout, &has = to[k].layout;
     OPTOTORCH_CHECK(
         had == has, .where = "optotorch", .argument = "--start",
         .expected = c10::str("a layout of ", has.ports, " ports in ", has.columns, " columns"),
         .got = c10::str(had.ports, " ports in ", had.columns, " columns, or another grid, for ", where),
         .remedy = "Start from a run of the same network");
-    copy(where, "theta", from[k]->theta, to[k]->theta);
-    copy(where, "phi", from[k]->phi, to[k]->phi);
-    copy(where, "gamma", from[k]->gamma, to[k]->gamma);
+    copy(where, "theta", from[k].theta, to[k].theta);
+    copy(where, "phi", from[k].phi, to[k].phi);
+    copy(where, "gamma", from[k].gamma, to[k].gamma);
   }
 }
 
