@@ -102,7 +102,8 @@ class Incoming {
   std::optional<Connection> connection_;
 };
 
-const Greeting greeting_of_two{.layouts = {layout_of(4), layout_of(4)}, .taps = true, .samples = 3};
+const Greeting greeting_of_two{
+    .layouts = {layout_of(4), layout_of(4)}, .taps = true, .samples = 3, .between = {}};
 
 /// What an instrument sends: its greeting, `done`, and readings of two fields.
 int from_instrument(const uint8_t* data, size_t size) {

@@ -38,7 +38,7 @@ TEST_F(FrozenTest, MeshesAndCorrectionsOfALaboratoryStay) {
     const auto rule = make();
     SCOPED_TRACE(rule->name());
     torch::optim::Adam adam(net->parameters(), torch::optim::AdamOptions(1e-2).weight_decay(.1));
-    const auto before = copies(testing::parameters_of(*network));
+    const auto before = testing::copies(testing::parameters_of(*network));
     for (int step = 0; step < 3; ++step) {
       adam.zero_grad();
       rule->step(*net, fields(), targets(), cross_entropy);
