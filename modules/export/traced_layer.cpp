@@ -27,10 +27,10 @@ bool is_real_or_complex(const torch::Tensor& tensor) {
   return tensor.is_floating_point() || tensor.is_complex();
 }
 
-/// As the file holds it.
+/// As the file holds it, in the order of its memory: products of a transposed matrix round in another way.
 torch::Tensor stored(const torch::Tensor& tensor) {
   const auto plain = tensor.detach().resolve_conj();
-  return (plain.is_complex() ? at::view_as_real(plain) : plain).clone(at::MemoryFormat::Contiguous);
+  return (plain.is_complex() ? at::view_as_real(plain) : plain).clone(at::MemoryFormat::Preserve);
 }
 
 std::vector<jit::Node*> nodes_of(jit::Block& block) {
