@@ -177,6 +177,31 @@ TEST(ActivationTest, ModReluBias) {
   expect_close(leaf.grad(), dL_dbias, 1e-15);
 }
 
+// |z|^2 has left its type long before |z| has: the field goes on to pass, and its gradient, b / |z| across
+// the field and 1 along it, is finite.
+TEST(ActivationTest, ModReluOfNearlyDarkPorts) {
+  for (const double size : {1e-8, 1e-13, 1e-19, 1e-22, 1e-30, 1e-37}) {
+    const auto z = at::full({1}, c10::complex<double>(0.6 * size, 0.8 * size), at::kComplexFloat);
+    const auto across = at::full({1}, c10::complex<double>(-0.8, 0.6), at::kComplexFloat);
+    const auto b = at::full({1}, 0.25);
+    expect_close(at::view_as_real(ops::mod_relu(z, b)), at::tensor({0.15, 0.2}, at::kFloat).view({1, 2}),
+                 1e-6);
+    const auto [dL_dz, dL_db] = ops::mod_relu_backward(across, z, b);
+    expect_close(at::view_as_real(dL_dz * size), at::tensor({-0.2, 0.15}, at::kFloat).view({1, 2}), 1e-5,
+                 std::to_string(size));
+    EXPECT_NEAR(dL_db.item<double>(), 0, 1e-6);
+    EXPECT_NEAR(std::get<1>(ops::mod_relu_backward(z / size, z, b)).item<double>(), 1, 1e-6);
+  }
+}
+
+TEST(ActivationTest, FieldsWithoutPorts) {
+  const auto z = at::empty({3, 0}, at::kComplexFloat), b = at::empty({0});
+  EXPECT_EQ(ops::mod_relu(z, b).sizes(), z.sizes());
+  const auto [dL_dz, dL_db] = ops::mod_relu_backward(z, z, b);
+  EXPECT_EQ(dL_dz.sizes(), z.sizes());
+  EXPECT_EQ(dL_db.sizes(), b.sizes());
+}
+
 TEST(ActivationTest, SaysWhatIsWrong) {
   const auto z = at::ones({2, 3}, at::kComplexFloat);
   for (const double tap : {-0.1, 1.0, std::nan("")}) {
