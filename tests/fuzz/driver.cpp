@@ -9,6 +9,7 @@
 #include <c10/util/Logging.h>
 #include <fcntl.h>
 #include <optotorch/core/printable.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,7 +46,7 @@ std::vector<Target>& targets() {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr unsigned longest_s = 30;  // of one input
+constexpr time_t longest_s = 30;    // of the processor, for one input
 constexpr size_t most_kept = 4096;  // inputs to breed from
 
 /// The input at work, for handlers of signals: no memory is taken there.
@@ -82,12 +83,18 @@ void on_signal(int signal) {
 void watch_signals() {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_set_death_callback(write_current);
-  for (const int signal : {SIGABRT, SIGALRM}) {
+  for (const int signal : {SIGABRT, SIGPROF}) {
 #else
-  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM}) {
+  for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGPROF}) {
 #endif
     std::signal(signal, on_signal);
   }
+}
+
+/// SIGPROF after so many seconds of work, however many others work on the machine; 0: never.
+void limit_time(time_t seconds) {
+  const itimerval timer{{0, 0}, {seconds, 0}};
+  ::setitimer(ITIMER_PROF, &timer, nullptr);
 }
 
 /// The words of an outcome without numbers and quotations, which would make each one a new one: what was
@@ -137,7 +144,7 @@ uint64_t breed(const Target& target, const Options& options) {
   constexpr uint64_t between_looks = 64;
   for (; options.runs == 0 || runs < options.runs; ++runs) {
     if (runs % between_looks == 0) {
-      ::alarm(longest_s);
+      limit_time(longest_s);
       if (options.seconds > 0 && seconds() > options.seconds) {
         break;
       }
@@ -156,7 +163,7 @@ uint64_t breed(const Target& target, const Options& options) {
       corpus.push_back(input);
     }
   }
-  ::alarm(0);
+  limit_time(0);
   std::printf("%-14s %10llu inputs, %llu accepted, %zu ways to end, %.1f s\n", target.name.c_str(),
               static_cast<unsigned long long>(runs), static_cast<unsigned long long>(accepted), kinds.size(),
               seconds());
