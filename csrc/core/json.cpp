@@ -99,7 +99,7 @@ json load_json(const std::string& path, const std::string& where, const std::str
   std::string text(size, '\0');
   file.read(text.data(), static_cast<std::streamsize>(size));
   text.resize(static_cast<size_t>(file.gcount()));
-  return parse_json(text, where, argument, expected, remedy);
+  return parse_json(text, where, argument, argument == path ? expected : expected + " in " + path, remedy);
 }
 
 std::string json_complaint(const std::exception& error) {

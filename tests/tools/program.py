@@ -135,7 +135,7 @@ class ProgramTest(unittest.TestCase):
         """Exit code 2, one error that says every word of `say`, no trace of an internal failure."""
         result = run(*arguments, **options)
         self.assertEqual(result.returncode, 2, f"{arguments}: {result.stdout}{result.stderr}")
-        self.assertTrue(result.stderr.startswith("optotorch: error: "), result.stderr)
+        self.assertRegex(result.stderr, r"(?m)^optotorch: error: ")
         for word in say:
             self.assertIn(word, result.stderr)
         self.assertNotIn("frame #", result.stderr)

@@ -102,8 +102,10 @@ TEST_F(RuleStepTest, BrightNetworksAreNotWarnedOf) {
 TEST_F(RuleStepTest, AReadOutThatBeginsAtZeroIsWarnedOfIfItStays) {
   const Warnings warnings;
   auto net = deep(1, ElectroOpticActivationOptions().bias(0));
-  auto head = net->named_parameters()[std::to_string(net->children().size() - 1) + ".weight"];
-  head.detach().zero_();
+  const auto head = std::to_string(net->children().size() - 1);
+  for (const auto* name : {".weight", ".bias"}) {  // its output is zero then, which is no lost light
+    net->named_parameters()[head + name].detach().zero_();
+  }
   BackPropagation rule;
   step(rule, net);
   step(rule, net);

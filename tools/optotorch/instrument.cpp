@@ -82,7 +82,7 @@ void add_instrument(CLI::App& app) {
   command
       ->add_option("--idle", config->idle,
                    "A client that says nothing for so many seconds makes way if another waits")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   command->callback([config] { serve(*config); });
 }

@@ -35,13 +35,13 @@ void add_patience_options(CLI::App& command, Laboratory& laboratory, const std::
   command
       .add_option("--retries", laboratory.retries,
                   "How often a measurement of the instrument that failed, or has a NaN in it, is repeated")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str()
       ->group(group);
   command
       .add_option("--reconnect", laboratory.reconnect,
                   "For how many seconds a lost connection to the instrument is tried again")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str()
       ->group(group);
 }

@@ -1,6 +1,7 @@
 #include "recipes/compare.h"
 
 #include <optotorch/core/check.h>
+#include <optotorch/core/printable.h>
 #include <optotorch/trainers/terminal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -88,8 +89,8 @@ Job job_of(const SeedRun& run, bool alignment) {
   return {{arguments, "", run.folder + "/log.txt"}, static_cast<int>(run.config.threads)};
 }
 
-/// The end of what a failed training said.
-std::string last_lines(const std::string& path) {
+/// The end of what a failed training said, on standard error.
+void show_last_lines(const std::string& path) {
   std::ifstream file(path);
   std::deque<std::string> lines;
   for (std::string line; std::getline(file, line);) {
@@ -98,11 +99,10 @@ std::string last_lines(const std::string& path) {
       lines.pop_front();
     }
   }
-  std::string text;
+  std::fprintf(stderr, "the end of %s:\n", printable(path).c_str());
   for (const auto& line : lines) {
-    text += (text.empty() ? "" : "\n") + line;
+    std::fprintf(stderr, "  %s\n", printable(line).c_str());
   }
-  return text;
 }
 
 /// Tells how far the trainings are: a line for each that ends, and a line on a terminal that redraws itself.
@@ -169,8 +169,8 @@ class Watcher : public JobWatcher {
   void failed(size_t job, const std::string& how) override {
     clear_line();
     const std::string log = open_[job].run->folder + "/log.txt";
-    failure_ = open_[job].title + ": the training ended with " + how + ". The end of " + log + ":\n" +
-               last_lines(log);
+    show_last_lines(log);
+    failure_ = open_[job].title + ": the training ended with " + how + ", as " + log + " tells";
   }
 
   void tick() override {

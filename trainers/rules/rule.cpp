@@ -137,9 +137,9 @@ void Rule::watch(HybridImpl& model, const std::vector<Pass>& passes) {
   }
   const auto along = powers(passes);
   double least = INFINITY, most = 0;
-  for (const double power : along) {
-    least = power >= 0 ? std::min(least, power) : least;
-    most = std::max(most, power);
+  for (size_t layer = 0; layer < std::min(along.size(), blocks.back().begin); ++layer) {
+    least = along[layer] >= 0 ? std::min(least, along[layer]) : least;
+    most = std::max(most, along[layer]);
   }
   constexpr double dark = 1e-12;  // of the brightest: in float32 a product of two such fields is near nothing
   if (least > dark * most && without_slope_[*first] < watched_steps) {
