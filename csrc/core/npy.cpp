@@ -67,10 +67,10 @@ class HeaderParser {
     Header header;
     expect('{');
     while (!take('}')) {
-      const std::string key = printable();
+      const std::string key = quoted();
       expect(':');
       if (key == "descr" && !header.type) {
-        header.type = printable();
+        header.type = quoted();
       } else if (key == "fortran_order" && !header.fortran_order) {
         header.fortran_order = boolean();
       } else if (key == "shape" && !header.shape) {
@@ -114,7 +114,7 @@ class HeaderParser {
     }
   }
 
-  std::string printable() {
+  std::string quoted() {
     const char quote = take('\'') ? '\'' : '"';
     if (quote == '"') {
       expect('"');
