@@ -18,6 +18,12 @@ torch::Tensor take_part(const torch::Tensor& x, const std::vector<int64_t>& samp
   return part;
 }
 
+/// The same without gaps in its memory: how LibTorch multiplies a part with gaps depends on whether the
+/// matrix requires grad, and with that the last bit. An exported one does not.
+torch::Tensor take_whole_part(const torch::Tensor& x, const std::vector<int64_t>& sample, int64_t& begin) {
+  return take_part(x, sample, begin).contiguous();
+}
+
 torch::Tensor joined(const std::vector<torch::Tensor>& parts) {
   return parts.size() == 1 ? parts.front() : at::cat(parts, 1);
 }
@@ -117,7 +123,7 @@ torch::Tensor BlockDiagonalImpl::evaluate(const torch::Tensor& x) {
   std::vector<torch::Tensor> outputs;
   int64_t begin = 0;
   for (const auto& [layer, sample] : blocks_) {
-    outputs.push_back(layer->forward(take_part(x, sample, begin)).flatten(1));
+    outputs.push_back(layer->forward(take_whole_part(x, sample, begin)).flatten(1));
   }
   return joined_outputs(outputs);
 }
@@ -214,7 +220,7 @@ Deployment BlockDiagonalImpl::deploy() {
     outputs.reserve(parts.size());
     int64_t begin = 0;
     for (const auto& part : parts) {
-      outputs.push_back(part.forward(take_part(x, part.sample, begin)).flatten(1));
+      outputs.push_back(part.forward(take_whole_part(x, part.sample, begin)).flatten(1));
     }
     return joined(outputs);
   };
