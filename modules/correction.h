@@ -21,8 +21,8 @@ struct Prediction {
 ///     S = correction(x, mesh; c),     S = U = W x at strength c = 0
 ///
 /// in all of dual adaptive training (trainers/rules/dual_adaptive.h). Its parameters are real leaves, which
-/// freeze() freezes as those of a layer, and zero or small in the beginning: S is near U. A pull-back goes to the phases of the
-/// mesh or to the correction, never to both: the two learn from different losses.
+/// freeze() freezes as those of a layer, and zero or small in the beginning: S is near U. A pull-back goes to
+/// the phases of the mesh or to the correction, never to both: the two learn from different losses.
 class Correction : public torch::nn::Module {
  public:
   using torch::nn::Module::Module;

@@ -4,6 +4,7 @@
 #include <optotorch/core/json.h>
 #include <optotorch/core/safetensors.h>
 
+#include <zlib.h>
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -11,7 +12,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <vector>
-#include <zlib.h>
 
 namespace optotorch {
 namespace {

@@ -18,8 +18,8 @@ struct SafeTensors {
 };
 
 /// Writes the file atomically, with a checksum among the metadata: `crc32`, the CRC-32 (of gzip and PNG) of
-/// the whole file with eight zeros in its place, in hexadecimal digits. Throws c10::ValueError for a type that
-/// the format does not know, for metadata of that name, and if writing fails.
+/// the whole file with eight zeros in its place, in hexadecimal digits. Throws c10::ValueError for a type
+/// that the format does not know, for metadata of that name, and if writing fails.
 void save_safetensors(const std::string& path, const SafeTensors& content);
 
 /// Reads the file. Header, types, shapes and offsets are checked against each other and against the file's
