@@ -66,8 +66,11 @@ function(optotorch_install_rpath target destination)
   if(libraries STREQUAL ".")
     set(rpath "$ORIGIN")
   endif()
+  # The same in the build folder, whose bin and lib lie as an installation's do. Otherwise CMake makes room for the
+  # change by an empty entry, which is the current folder: libraries that lie there would be loaded.
   set_target_properties(${target} PROPERTIES
-                        INSTALL_RPATH "${rpath};${LibTorch_ROOT_DIR}/lib;$ORIGIN/${beside_prefix}")
+                        INSTALL_RPATH "${rpath};${LibTorch_ROOT_DIR}/lib;$ORIGIN/${beside_prefix}"
+                        BUILD_WITH_INSTALL_RPATH ON)
 endfunction()
 
 # optotorch_library(NAME LAYERS ...): links the layers into the shared library NAME and makes it installable.

@@ -14,7 +14,8 @@ namespace optotorch {
 /// The layer's parameters are this module's parameters, and leaves of its graph as those of torch::nn::Linear
 /// are: `backward()` adds to their `.grad`, torch::autograd::grad() returns their gradients, frozen ones get
 /// none. Backward throws c10::ValueError if anything that the pull-back reads was changed in place since the
-/// forward pass, and with create_graph: there are no second derivatives.
+/// forward pass, and with create_graph: there are no second derivatives. As for LibTorch's own modules, what
+/// is written through `data()` leaves no trace, a step of torch::optim::SGD among it.
 class DifferentiableImpl : public torch::nn::Module {
  public:
   explicit DifferentiableImpl(std::shared_ptr<Layer> layer);

@@ -32,13 +32,24 @@ bool flush(const std::string& path) {
 
 }  // namespace
 
-void write_atomically(const std::string& path,
+void write_atomically(const std::string& asked,
                       const std::function<void(const std::string& temporary)>& write) {
+  std::error_code unresolved;
+  const bool is_link = std::filesystem::is_symlink(asked, unresolved);
+  const std::string path = is_link ? std::filesystem::weakly_canonical(asked, unresolved).string() : asked;
   const std::string temporary = path + ".part" + std::to_string(::getpid());
   std::error_code ignored;
   const auto folder = std::filesystem::path(path).parent_path();
   if (!folder.empty() && !std::filesystem::is_directory(folder, ignored)) {
     fail(path, "no folder " + folder.string());
+  }
+  // A rename would put a file in the place of a device or a pipe.
+  if (std::filesystem::exists(path, ignored) && !std::filesystem::is_regular_file(path, ignored)) {
+    reject({.where = "writing",
+            .argument = path,
+            .expected = "a new file or one that may be replaced",
+            .got = std::filesystem::is_directory(path, ignored) ? "a folder" : "a device, a pipe or a socket",
+            .remedy = "Choose another name"});
   }
   errno = 0;
   try {

@@ -14,10 +14,18 @@ std::string message(const WrongInput& wrong) {
   // Any part may quote what came from a file, a name or a peer.
   std::string text = printable(wrong.where) + ": " + printable(wrong.argument) + ": expected " +
                      printable(wrong.expected) + ", got " + printable(wrong.got);
+  const auto end = [&text] {  // one full stop, also behind a part that quotes another message
+    while (text.ends_with('.')) {
+      text.pop_back();
+    }
+    text += '.';
+  };
+  end();
   if (!wrong.remedy.empty()) {
-    text += ". " + printable(wrong.remedy);
+    text += " " + printable(wrong.remedy);
+    end();
   }
-  return text + ".";
+  return text;
 }
 
 void reject(const WrongInput& wrong) {

@@ -108,7 +108,9 @@ void add_decompose(CLI::App& app) {
   command->add_option("--zero-state", settings->zero_state, "State of an MZI at theta = 0")
       ->check(one_of({"cross", "bar"}))
       ->capture_default_str();
-  command->add_option("--idle-ports", settings->idle_ports, "The meshes' ports without an MZI in a column")
+  command
+      ->add_option("--idle-ports", settings->idle_ports,
+                   "The meshes' ports without an MZI in a column; the networks mpnn... have bar")
       ->check(one_of({"wire", "bar"}))
       ->capture_default_str();
   command->add_flag("--nearest", settings->nearest,

@@ -1,5 +1,7 @@
 #include <c10/util/StringUtil.h>
+#include <optotorch/core/check.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -169,6 +171,13 @@ void add_train(CLI::App& app) {
   hide_until_asked(*command, {system, model}, "--help-laboratory");
   command->callback([config, options, command] {
     options->given = given_options(*command);
+    // With settings a run may begin that had not come to its first checkpoint; without any it is a slip.
+    const bool says_more = std::any_of(options->given.begin(), options->given.end(), [](const auto& name) {
+      return name != "--out" && name != "--resume";
+    });
+    OPTOTORCH_CHECK(!options->resume || says_more || holds_config(options->folder), .where = "optotorch",
+                    .argument = "--out", .expected = "the folder of a run to go on with",
+                    .got = "'" + options->folder + "', which holds none", .remedy = "Check the path");
     const auto result = train_run(*config, *options);
     if (options->resume) {
       std::printf(result.resumed ? "continued from %s/checkpoint.safetensors\n"

@@ -13,11 +13,12 @@ constexpr auto name = "TextBatches";
 constexpr int64_t most = int64_t{1} << 30;
 
 void check_options(const Characters& text, const TextBatchesOptions& options) {
-  OPTOTORCH_CHECK(options.context() >= 1 && options.context() < text.count(), .where = name,
-                  .argument = "context",
-                  .expected = c10::str("1 to ", text.count() - 1, ": ", text.name(), " has ", text.count(),
-                                       " characters, and a window needs one more than the context"),
-                  .got = std::to_string(options.context()), .remedy = "");
+  OPTOTORCH_CHECK(
+      options.context() >= 1 && options.context() < text.count(), .where = name, .argument = "context",
+      .expected = c10::str("1 to ", text.count() - 1, ": a window needs one character more, and of ",
+                           text.name(), " there are ", text.count(), " here"),
+      .got = std::to_string(options.context()),
+      .remedy = "Take a longer text, or hold back less or more of it for validation");
   OPTOTORCH_CHECK(options.batch_size() >= 1 && options.batch_size() <= most / options.context(),
                   .where = name, .argument = "batch_size",
                   .expected = c10::str("1 to ", most / options.context(), " windows"),
