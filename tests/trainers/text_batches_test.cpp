@@ -210,7 +210,9 @@ TEST(TextBatchesTest, RejectsWhatCannotBe) {
   const auto text = ascending(20);
   const auto make = [&](const TextBatchesOptions& options) { return TextBatches(text, options); };
   EXPECT_NO_THROW(make({4, 19}));
-  EXPECT_SAYS(make({4, 20}), "TextBatches: context: expected 1 to 19: ascending has 20 characters");
+  EXPECT_SAYS(make({4, 20}),
+              "TextBatches: context: expected 1 to 19: a window needs one character more, and of "
+              "ascending there are 20 here");
   EXPECT_SAYS(make({4, 0}), "context");
   EXPECT_SAYS(make({4, -5}), "context");
   EXPECT_SAYS(make({0, 5}), "batch_size");

@@ -18,7 +18,7 @@ void check_options(const Characters& text, const TextBatchesOptions& options) {
       .expected = c10::str("1 to ", text.count() - 1, ": a window needs one character more, and of ",
                            text.name(), " there are ", text.count(), " here"),
       .got = std::to_string(options.context()),
-      .remedy = "Take a longer text, or hold back less or more of it for validation");
+      .remedy = "Take a longer text, or hold back less or more of it");
   OPTOTORCH_CHECK(options.batch_size() >= 1 && options.batch_size() <= most / options.context(),
                   .where = name, .argument = "batch_size",
                   .expected = c10::str("1 to ", most / options.context(), " windows"),
