@@ -16,7 +16,8 @@ namespace {
 
 using Tensors = std::map<std::string, torch::Tensor>;
 
-constexpr const char* format = "optotorch-checkpoint-1";
+constexpr const char* format = "optotorch-checkpoint-2";
+constexpr const char* older_format = "optotorch-checkpoint-1";  // not each of them says what it is of
 
 void put(Tensors& all, const std::string& prefix, const Tensors& some) {
   for (const auto& [name, tensor] : some) {
@@ -109,7 +110,7 @@ std::string description_of(const torch::nn::Module& model) {
   return stream.str();
 }
 
-/// Files of older versions don't say which network or optimiser they are of.
+/// Files of the older format may not say which network or optimiser they are of.
 void check_network(const std::string& path, const SafeTensors& file, const torch::nn::Module& model) {
   const auto found = file.metadata.find("network");
   if (found == file.metadata.end() || found->second == description_of(model)) {
@@ -138,10 +139,14 @@ void check_optimizer_class(const std::string& path, const SafeTensors& file,
 SafeTensors read(const std::string& path) {
   auto file = load_safetensors(path);
   const auto found = file.metadata.find("format");
-  OPTOTORCH_CHECK(found != file.metadata.end() && found->second == format, .where = "load_checkpoint",
-                  .argument = path, .expected = std::string("a file of format ") + format,
-                  .got = found == file.metadata.end() ? "a file without a format" : found->second,
-                  .remedy = "");
+  const auto said = found == file.metadata.end() ? "a file without a format" : found->second;
+  OPTOTORCH_CHECK(said == format || said == older_format, .where = "load_checkpoint", .argument = path,
+                  .expected = std::string("a file of format ") + format, .got = said, .remedy = "");
+  for (const char* name : {"network", "frozen", "optimizer_class"}) {
+    OPTOTORCH_CHECK(said == older_format || file.metadata.contains(name), .where = "load_checkpoint",
+                    .argument = path, .expected = c10::str("'", name, "' among the metadata"), .got = "none",
+                    .remedy = "The checkpoint is damaged");
+  }
   return file;
 }
 

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <sstream>
 #include <stdexcept>
 
@@ -55,7 +54,7 @@ int mesh_import(const uint8_t* data, size_t size) {
   auto left = text_of(data, size);
   for (const std::string what : {"theta", "phi", "gamma"}) {
     uint16_t length = 0;
-    std::memcpy(&length, left.data(), std::min(left.size(), sizeof length));
+    left.copy(reinterpret_cast<char*>(&length), sizeof length);
     left.remove_prefix(std::min(left.size(), sizeof length));
     folder.write("mesh0_" + what + ".npy", left.substr(0, length));
     left.remove_prefix(std::min<size_t>(left.size(), length));

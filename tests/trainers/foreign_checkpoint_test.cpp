@@ -111,10 +111,17 @@ TEST_F(ForeignCheckpointTest, FilesOfOlderVersionsAreRead) {
   auto model = Hybrid(MziMesh(4)), same = Hybrid(MziMesh(4));
   save(model);
   auto file = load_safetensors(path());
-  EXPECT_EQ(file.metadata.erase("network") + file.metadata.erase("optimizer_class"), 2U);
-  save_safetensors(path(), file);
   torch::optim::SGD sgd(same->parameters(), 0.1);
   BackPropagation rule;
+  for (const char* name : {"network", "frozen", "optimizer_class"}) {
+    auto without = file;
+    EXPECT_EQ(without.metadata.erase(name), 1U);
+    save_safetensors(path(), without);
+    EXPECT_SAYS(load_checkpoint(path(), *same, sgd, rule), c10::str(path(), ": expected '", name, "'"));
+    file.metadata.erase(name);
+  }
+  file.metadata["format"] = "optotorch-checkpoint-1";
+  save_safetensors(path(), file);
   load_checkpoint(path(), *same, sgd, rule);
   for (const auto& [name, tensor] : weights_of(*same)) {
     EXPECT_TRUE(tensor.equal(weights_of(*model).at(name))) << name;
