@@ -1,13 +1,16 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/util/ScopeExit.h>
+#include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <optotorch/core/json.h>
 #include <optotorch/core/npy.h>
 #include <optotorch/modules/mesh_import.h>
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <tuple>
 #include <utility>
 
@@ -49,6 +52,42 @@ at::Tensor read_slots(const char* where, const std::string& path, const MeshLayo
   auto values = in_mesh_order(slots, layout);
   check_numbers(where, path, values);
   return values;
+}
+
+nlohmann::ordered_json as_json(const MeshLayout& layout) {
+  return {{"grid", to_string(layout.grid)},
+          {"ports", layout.ports},
+          {"columns", layout.columns},
+          {"phi_arm", to_string(layout.phi_arm)},
+          {"zero_state", to_string(layout.zero_state)},
+          {"idle_port", to_string(layout.idle_port)}};
+}
+
+std::string layouts_of(const std::string& folder) {
+  return folder + "/layouts.json";
+}
+
+/// Phases fit every mesh of their shape and mean another matrix in each. Folders of others don't say.
+void check_layout(const char* where, const std::string& folder, const MeshLayout& layout, int64_t number) {
+  const auto path = layouts_of(folder);
+  if (!exists(path)) {
+    return;
+  }
+  const std::string damaged = "The file is damaged";
+  const auto all = load_json(path, where, path, "a list of layouts", damaged);
+  const auto known = all.is_array() && number < static_cast<int64_t>(all.size()) &&
+                     all[static_cast<size_t>(number)].is_object();
+  OPTOTORCH_CHECK(known, .where = where, .argument = path,
+                  .expected = c10::str("the layout of mesh ", number), .got = "none", .remedy = damaged);
+  const auto& said = all[static_cast<size_t>(number)];
+  const auto own = as_json(layout);
+  for (const auto& [name, value] : own.items()) {
+    const auto found = said.contains(name) ? said[name] : nlohmann::json();
+    OPTOTORCH_CHECK(nlohmann::json(value) == found, .where = where,
+                    .argument = c10::str(path, ", mesh ", number),
+                    .expected = c10::str(name, " ", value.dump(), ", as in the network"), .got = found.dump(),
+                    .remedy = "The phases were made for another layout: decompose the matrices for this one");
+  }
 }
 
 /// Whether the folder holds errors of this kind, of any of the meshes or of one more.
@@ -169,6 +208,11 @@ void export_phases(const std::string& folder, const std::vector<MeshLayout>& lay
     std::error_code ignored;
     fs::remove_all(part, ignored);
   });
+  auto written = nlohmann::ordered_json::array();
+  for (const auto& layout : layouts) {
+    written.push_back(as_json(layout));
+  }
+  write_text_atomically(layouts_of(part.string()), written.dump(2) + "\n");
   for (const auto& [name, values] : files) {
     save_npy(part.string() + name, values);
   }
@@ -181,6 +225,7 @@ void export_phases(const std::string& folder, const std::vector<MeshLayout>& lay
 MeshPhases import_phases(const std::string& folder, const MeshLayout& layout, int64_t number) {
   constexpr char where[] = "import_phases";
   layout.check(where);
+  check_layout(where, folder, layout, number);
   MeshPhases read{.theta = read_slots(where, file_name(folder, number, "theta"), layout),
                   .phi = read_slots(where, file_name(folder, number, "phi"), layout),
                   .gamma = {}};

@@ -22,13 +22,15 @@ at::Tensor in_slots(const at::Tensor& values, const MeshLayout& layout);
 
 /// The weights of mesh `number` in a folder: mesh{number}_theta.npy, mesh{number}_phi.npy, and
 /// mesh{number}_gamma.npy, [ports] or [1, ports], without which there is no screen. float64, radians. Throws
-/// c10::ValueError, naming the file, if it is absent, damaged, of another shape or not finite.
+/// c10::ValueError, naming the file, if it is absent, damaged, of another shape or not finite, or if the
+/// folder has a `layouts.json` which says that mesh `number` is of another layout.
 MeshPhases import_phases(const std::string& folder, const MeshLayout& layout, int64_t number);
 
 /// Writes the weights of meshes for import_phases, one for each layout, as float64: mesh0_theta.npy,
-/// mesh0_phi.npy, mesh0_gamma.npy [ports] where there is a screen, mesh1_theta.npy, ... The folder is new or
-/// empty before, and afterwards holds either all of them or nothing. Throws c10::ValueError for phases that
-/// do not fit the layouts, a folder that holds something, and if writing fails.
+/// mesh0_phi.npy, mesh0_gamma.npy [ports] where there is a screen, mesh1_theta.npy, ..., and the layouts as
+/// `layouts.json`. The folder is new or empty before, and afterwards holds either all of them or nothing.
+/// Throws c10::ValueError for phases that do not fit the layouts, a folder that holds something, and if
+/// writing fails.
 void export_phases(const std::string& folder, const std::vector<MeshLayout>& layouts,
                    const std::vector<MeshPhases>& phases);
 

@@ -1,8 +1,8 @@
 #include <optotorch/core/check.h>
+#include <optotorch/core/input_file.h>
 #include <optotorch/core/json.h>
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
@@ -83,22 +83,14 @@ json load_json(const std::string& path, const std::string& where, const std::str
                const std::string& expected, const std::string& remedy) {
   std::error_code error;
   constexpr JsonLimits limits;
-  const bool regular = std::filesystem::is_regular_file(path, error);
-  std::ifstream file;
-  if (regular) {
-    file.open(path, std::ios::binary);
-  }
-  OPTOTORCH_CHECK(regular && file.good(), .where = where, .argument = argument,
-                  .expected = expected + " in a readable file",
-                  .got = path + (std::filesystem::exists(path, error) ? ": none" : ": no such file"),
+  OPTOTORCH_CHECK(std::filesystem::exists(path, error), .where = where, .argument = argument,
+                  .expected = expected + " in a readable file", .got = path + ": no such file",
                   .remedy = "Check the path");
-  const auto size = std::filesystem::file_size(path, error);
-  OPTOTORCH_CHECK(!error && size <= limits.bytes, .where = where, .argument = argument,
+  auto file = open_regular_file(path, where);
+  OPTOTORCH_CHECK(file.size() <= limits.bytes, .where = where, .argument = argument,
                   .expected = c10::str(expected, " of at most ", limits.bytes, " bytes"),
-                  .got = c10::str(path, " of ", size, " bytes"), .remedy = "");
-  std::string text(size, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(size));
-  text.resize(static_cast<size_t>(file.gcount()));
+                  .got = c10::str(path, " of ", file.size(), " bytes"), .remedy = "");
+  const auto text = file.rest();
   return parse_json(text, where, argument, argument == path ? expected : expected + " in " + path, remedy);
 }
 

@@ -197,6 +197,11 @@ TEST_F(MeshImportTest, WhatIsExportedComesBack) {
       EXPECT_EQ(read.gamma.defined(), k > 0);
       EXPECT_TRUE(k == 0 || read.gamma.equal(phases[k].gamma));
     }
+    auto other = layouts[1];
+    other.idle_port = IdlePort::bar;
+    expect_complaint({"import_phases", "layouts.json, mesh 1", "idle_port \"bar\"", "got \"wire\""},
+                     [&] { import_phases(path, other, 1); });
+    expect_complaint({"layouts.json", "the layout of mesh 3"}, [&] { import_phases(path, layouts[0], 3); });
     expect_complaint({"export_phases", "empty", path}, [&] { export_phases(path, layouts, phases); });
   }
   const auto wrong = [&](const MeshPhases& mesh, const std::string& part) {

@@ -63,7 +63,7 @@ class DecomposeTest(ProgramTest):
             said = self.decompose(self.folder / "a.npy", self.folder / "b.npy", "--out", out, *options)
             self.assertEqual(said.count("fidelity 1.000000000000"), 2, said)
             self.assertEqual(sorted(path.name for path in out.iterdir()),
-                             [f"mesh{m}_{what}.npy" for m in (0, 1) for what in ("gamma", "phi", "theta")])
+                             ["layouts.json", *(f"mesh{m}_{what}.npy" for m in (0, 1) for what in ("gamma", "phi", "theta"))])
 
     def test_a_run_starts_from_it(self):
         # The layout of the networks mpnn: 64 ports, idle ones in the bar state.
@@ -83,6 +83,15 @@ class DecomposeTest(ProgramTest):
         for data in found:
             for value, right in zip(struct.unpack(f"<{len(thetas)}f", data), thetas, strict=True):
                 self.assertAlmostEqual(value, right, places=5)
+
+    def test_phases_of_another_layout_start_nothing(self):
+        for k in range(3):
+            complex_npy(self.folder / f"{k}.npy", fourier(64))
+        out, trained = self.folder / "phases", self.folder / "run"
+        self.decompose(*(self.folder / f"{k}.npy" for k in range(3)), "--out", out)
+        self.rejected("train", "--data-root", DATA, "--model", "mpnn", "--rule", "bp", "--start", out, "--out", trained,
+                      say=("layouts.json", "idle_port", '"bar"', '"wire"'))
+        self.assertFalse(trained.exists())
 
     def test_matrices_that_are_not_unitary(self):
         noisy = [[1, .01], [0, 1]]

@@ -34,7 +34,9 @@ at::Tensor load_matrix(const std::string& file) {
                   .where = "optotorch", .argument = file, .expected = "a square matrix, 2 x 2 or larger",
                   .got = describe(matrix),
                   .remedy = "A rectangular one is two unitaries and singular values: numpy.linalg.svd");
-  check_finite("optotorch", file, matrix);
+  OPTOTORCH_CHECK(matrix.isfinite().all().item<bool>(), .where = "optotorch", .argument = file,
+                  .expected = "finite numbers", .got = "NaN or infinity in it",
+                  .remedy = "What wrote the file has failed");
   return matrix.to(at::kComplexDouble);
 }
 
