@@ -1,48 +1,27 @@
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
-#include <optotorch/core/json.h>
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/interrupt.h>
-#include <optotorch/trainers/optimizer_state.h>
+#include <optotorch/trainers/moment.h>
 #include <optotorch/trainers/progress.h>
+#include <optotorch/trainers/run_position.h>
 #include <optotorch/trainers/trainer.h>
-#include <torch/optim/adagrad.h>
-#include <torch/optim/adam.h>
-#include <torch/optim/adamw.h>
-#include <torch/optim/rmsprop.h>
-#include <torch/optim/sgd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
-#include <typeinfo>
 #include <utility>
 
 namespace optotorch {
 namespace {
 
-using json = nlohmann::ordered_json;
-
 constexpr auto default_metric = "accuracy";  // goes without saying in metrics.jsonl
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-/// JSON has no NaN: null stands for it.
-double number_or_nan(const nlohmann::json& value) {
-  return value.is_null() ? std::nan("") : value.get<double>();
-}
-
-int64_t whole_number(const nlohmann::json& value) {
-  OPTOTORCH_CHECK(value.is_number_integer(), .where = "Trainer", .argument = "position",
-                  .expected = "a whole number", .got = value.dump(), .remedy = "The checkpoint is damaged");
-  return value.get<int64_t>();
 }
 
 /// For people: an accuracy in per cent, any other metric as it is.
@@ -58,14 +37,6 @@ std::string shown(const std::optional<double>& value, const Metric& metric) {
   return digits;
 }
 
-/// Whether the optimiser is one of LibTorch's that ask for the loss once a step.
-bool evaluates_once(const torch::optim::Optimizer& optimizer) {
-  using namespace torch::optim;
-  const auto& type = typeid(optimizer);
-  return type == typeid(Adam) || type == typeid(AdamW) || type == typeid(SGD) || type == typeid(RMSprop) ||
-         type == typeid(Adagrad);
-}
-
 /// Whether `value` is finite and better than those of all epochs before.
 bool is_best(double value, const std::vector<EpochReport>& before, const Metric& metric) {
   const auto is_beaten = [&](const EpochReport& report) {
@@ -76,28 +47,6 @@ bool is_best(double value, const std::vector<EpochReport>& before, const Metric&
 }
 
 }  // namespace
-
-/// Where a run stands: everything that is not in model, optimiser, rule or generator.
-struct Trainer::Position {
-  int64_t epoch = 0;  // running, counted from 0
-  int64_t batch = 0;  // next in that epoch
-  double loss_sum = 0, accuracy_sum = 0, seconds = 0;
-  int64_t samples = 0;
-  std::vector<double> alignment;
-  std::map<std::string, double> measure_sums;
-  FitResult result;
-};
-
-/// What a step changes, as it was before: an instant between two whole steps.
-struct Trainer::Moment {
-  std::vector<torch::Tensor> buffers;
-  torch::Tensor generator;
-  std::map<std::string, torch::Tensor> rule;
-  std::vector<double> rates;
-  // Where the optimiser moves the weights more than once in a step.
-  std::vector<torch::Tensor> weights;
-  std::optional<OptimizerState> optimizer;
-};
 
 Trainer::Trainer(Hybrid model, std::shared_ptr<Rule> rule, std::shared_ptr<torch::optim::Optimizer> optimizer,
                  Loss loss, TrainerOptions options)
@@ -122,7 +71,7 @@ FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, 
   OPTOTORCH_CHECK(train.size() > 0, .where = "Trainer", .argument = "train", .expected = "at least one batch",
                   .got = "none", .remedy = "Is the batch larger than the data set, with drop_last?");
   const InterruptGuard interrupt;
-  Position position;
+  RunPosition position;
   if (!options_.folder().empty()) {
     position.result.resumed = options_.resume() && load(train.size(), position);
   }
@@ -142,7 +91,7 @@ FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, 
   return position.result;
 }
 
-void Trainer::train_epoch(const BatchSource& train, Position& position) {
+void Trainer::train_epoch(const BatchSource& train, RunPosition& position) {
   const int64_t per_epoch = train.size();
   auto last_saved = std::chrono::steady_clock::now();
   Progress progress(c10::str("epoch ", position.epoch + 1, "/", options_.epochs()), per_epoch,
@@ -158,7 +107,7 @@ void Trainer::train_epoch(const BatchSource& train, Position& position) {
     ++position.batch;
     position.seconds += seconds_since(start);
     if (!options_.folder().empty()) {
-      unsaved_ = std::make_shared<Moment>(now());
+      unsaved_ = std::make_shared<Moment>(*model_, *optimizer_, *rule_);
     }
     const auto samples = static_cast<double>(position.samples);
     char metrics[96];
@@ -179,8 +128,8 @@ void Trainer::train_epoch(const BatchSource& train, Position& position) {
   }
 }
 
-void Trainer::finish_epoch(const BatchSource* validation, const BatchSource* test, Position& position) {
-  Position next;
+void Trainer::finish_epoch(const BatchSource* validation, const BatchSource* test, RunPosition& position) {
+  RunPosition next;
   next.epoch = position.epoch + 1;
   next.result = position.result;
   EpochReport report{position.epoch + 1,
@@ -217,11 +166,11 @@ void Trainer::finish_epoch(const BatchSource* validation, const BatchSource* tes
   position = std::move(next);
 }
 
-void Trainer::train_step(const Batch& batch, int64_t step, int64_t total, Position& position) {
+void Trainer::train_step(const Batch& batch, int64_t step, int64_t total, RunPosition& position) {
   std::optional<Moment> before;
   if (!evaluates_once_) {
     rule_->meet(*model_);  // a rule's state before that is none that it could go back to
-    before = now();
+    before.emplace(*model_, *optimizer_, *rule_);
   }
   auto& groups = optimizer_->param_groups();
   const double factor = options_.schedule()(step, total);
@@ -243,7 +192,7 @@ void Trainer::train_step(const Batch& batch, int64_t step, int64_t total, Positi
       return first.loss;
     }
     if (before) {
-      return_to(*before, /*weights_too=*/false);
+      before->rewind(*model_, *rule_);
     }
     return look().loss;
   });
@@ -255,57 +204,13 @@ void Trainer::train_step(const Batch& batch, int64_t step, int64_t total, Positi
   position.samples += samples;
 }
 
-Trainer::Moment Trainer::now() const {
-  const torch::NoGradGuard no_grad;
-  Moment moment;
-  for (const auto& buffer : model_->buffers()) {
-    moment.buffers.push_back(buffer.detach().clone());
-  }
-  moment.generator = at::detail::getDefaultCPUGenerator().get_state();
-  moment.rule = rule_->state();
-  for (const auto& group : optimizer_->param_groups()) {
-    moment.rates.push_back(group.options().get_lr());
-  }
-  if (!evaluates_once_) {
-    for (const auto& parameter : model_->parameters()) {
-      moment.weights.push_back(parameter.detach().clone());
-    }
-    moment.optimizer = optimizer_state(*optimizer_);
-  }
-  return moment;
-}
-
-void Trainer::return_to(const Moment& moment, bool weights_too) {
-  const torch::NoGradGuard no_grad;
-  const auto buffers = model_->buffers();
-  for (size_t i = 0; i < buffers.size(); ++i) {
-    torch::Tensor(buffers[i]).copy_(moment.buffers[i]);
-  }
-  auto generator = at::detail::getDefaultCPUGenerator();
-  generator.set_state(moment.generator);
-  rule_->load_state(moment.rule);
-  if (!weights_too) {
-    return;
-  }
-  const auto parameters = model_->parameters();
-  for (size_t i = 0; i < moment.weights.size(); ++i) {
-    torch::Tensor(parameters[i]).copy_(moment.weights[i]);
-  }
-  if (moment.optimizer) {
-    load_optimizer_state(*optimizer_, *moment.optimizer);
-  }
-  for (size_t i = 0; i < moment.rates.size(); ++i) {
-    optimizer_->param_groups()[i].options().set_lr(moment.rates[i]);
-  }
-}
-
-void Trainer::save_after_failure(const Position& position) {
+void Trainer::save_after_failure(const RunPosition& position) {
   const auto moment = std::exchange(unsaved_, nullptr);
   if (moment == nullptr) {
     return;  // the last whole step is on disk, or there has been none
   }
   try {
-    return_to(*moment, /*weights_too=*/true);
+    moment->restore(*model_, *optimizer_, *rule_);
     const auto parameters = model_->parameters();
     const bool usable = std::all_of(parameters.begin(), parameters.end(), [](const auto& parameter) {
       return at::isfinite(parameter.detach()).all().template item<bool>();
@@ -318,34 +223,18 @@ void Trainer::save_after_failure(const Position& position) {
   }
 }
 
-void Trainer::save(const Position& position) {
+void Trainer::save(const RunPosition& position) {
   if (options_.folder().empty()) {
     return;
   }
   std::error_code ignored;
   std::filesystem::create_directories(options_.folder(), ignored);  // if it fails, writing below says why
-  json epochs = json::array();
-  for (const auto& report : position.result.epochs) {
-    epochs.push_back(json::parse(report.to_json()));
-  }
-  json state{{"epoch", position.epoch},
-             {"batch", position.batch},
-             {"loss_sum", position.loss_sum},
-             {"accuracy_sum", position.accuracy_sum},
-             {"seconds", position.seconds},
-             {"samples", position.samples},
-             {"alignment", position.alignment},
-             {"measure_sums", position.measure_sums},
-             {"epochs", epochs}};
-  if (options_.metric().name != default_metric) {
-    state["metric"] = options_.metric().name;
-  }
   save_checkpoint(options_.folder() + "/checkpoint.safetensors", *model_, *optimizer_, *rule_,
-                  {{{"trainer", state.dump()}}, position.result.best_weights});
+                  {{{"trainer", position.to_json(options_.metric().name)}}, position.result.best_weights});
   unsaved_.reset();
 }
 
-bool Trainer::load(int64_t per_epoch, Position& position) {
+bool Trainer::load(int64_t per_epoch, RunPosition& position) {
   const std::string path = options_.folder() + "/checkpoint.safetensors";
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
@@ -355,69 +244,15 @@ bool Trainer::load(int64_t per_epoch, Position& position) {
     const auto text = found.progress.find("trainer");
     OPTOTORCH_CHECK(text != found.progress.end(), .where = "Trainer", .argument = path,
                     .expected = "a trainer's position", .got = "none", .remedy = "");
-    position = parse_position(path, text->second, per_epoch);
+    position =
+        RunPosition::from_json(text->second, path, options_.metric().name, options_.epochs(), per_epoch);
   });
   position.result.best_weights = checkpoint.best_weights;
   write_log(position);
   return true;
 }
 
-Trainer::Position Trainer::parse_position(const std::string& path, const std::string& text,
-                                          int64_t per_epoch) const {
-  const auto demand = [&](bool holds, const std::string& expected, const std::string& got) {
-    OPTOTORCH_CHECK(holds, .where = "Trainer", .argument = path, .expected = expected, .got = got,
-                    .remedy = "The checkpoint is damaged, or of another run");
-  };
-  const auto state = parse_json(text, "Trainer", path, "a trainer's position", "The checkpoint is damaged");
-  Position position;
-  std::string metric;
-  try {
-    metric = state.value("metric", default_metric);
-    position.epoch = whole_number(state.at("epoch"));
-    position.batch = whole_number(state.at("batch"));
-    position.loss_sum = number_or_nan(state.at("loss_sum"));
-    position.accuracy_sum = number_or_nan(state.at("accuracy_sum"));
-    position.seconds = state.at("seconds").get<double>();
-    position.samples = whole_number(state.at("samples"));
-    const auto& alignment = state.at("alignment");
-    const auto& epochs = state.at("epochs");
-    demand(alignment.is_array() && epochs.is_array(), "lists of cosines and of epochs", "others");
-    for (const auto& cosine : alignment) {
-      position.alignment.push_back(number_or_nan(cosine));
-    }
-    if (state.contains("measure_sums")) {  // older runs have none
-      for (const auto& [name, sum] : state["measure_sums"].items()) {
-        position.measure_sums[name] = number_or_nan(sum);
-      }
-    }
-    for (const auto& line : epochs) {
-      position.result.epochs.push_back(EpochReport::from_json(line.dump()));
-    }
-  } catch (const nlohmann::json::exception& error) {
-    demand(false, "a trainer's position", json_complaint(error));
-  }
-  OPTOTORCH_CHECK(metric == options_.metric().name, .where = "Trainer", .argument = "metric",
-                  .expected = "'" + metric + "', as in " + path, .got = "'" + options_.metric().name + "'",
-                  .remedy = "Resume with the options that the run began with");
-  const auto &epoch = position.epoch, &batch = position.batch;
-  OPTOTORCH_CHECK(epoch >= 0 && batch >= 0 && batch <= per_epoch && epoch <= options_.epochs(),
-                  .where = "Trainer", .argument = path,
-                  .expected = c10::str("a run of ", options_.epochs(), " epochs of ", per_epoch, " batches"),
-                  .got = c10::str("epoch ", epoch, ", batch ", batch),
-                  .remedy = "Resume with the options that the run began with, or with more epochs");
-  const auto& reports = position.result.epochs;
-  bool in_order = static_cast<int64_t>(reports.size()) == epoch;
-  for (size_t i = 0; in_order && i < reports.size(); ++i) {
-    in_order = reports[i].epoch == static_cast<int64_t>(i) + 1 && reports[i].metric == metric;
-  }
-  demand(in_order, c10::str("the reports of ", epoch, " epochs"),
-         c10::str(reports.size(), reports.size() == static_cast<size_t>(epoch) ? " others" : ""));
-  demand(position.samples >= batch && (batch > 0 || position.samples == 0) && position.seconds >= 0,
-         c10::str("what ", batch, " batches bring"), c10::str(position.samples, " samples"));
-  return position;
-}
-
-void Trainer::write_log(const Position& position) const {
+void Trainer::write_log(const RunPosition& position) const {
   if (options_.folder().empty()) {
     return;
   }

@@ -66,6 +66,9 @@ struct FitResult {
   std::map<std::string, torch::Tensor> best_weights;
 };
 
+class Moment;
+struct RunPosition;
+
 /// The training loop: a network, a rule, an optimiser and a loss, any of each.
 ///
 /// A run that is killed at any instant and resumed ends with the same bits as one that never stopped, given
@@ -92,18 +95,13 @@ class Trainer {
                 const BatchSource* test = nullptr);
 
  private:
-  struct Position;
-  struct Moment;
-  void train_epoch(const BatchSource& train, Position& position);
-  void finish_epoch(const BatchSource* validation, const BatchSource* test, Position& position);
-  void train_step(const Batch& batch, int64_t step, int64_t total, Position& position);
-  Moment now() const;
-  void return_to(const Moment& moment, bool weights_too);
-  void save(const Position& position);
-  void save_after_failure(const Position& position);
-  bool load(int64_t per_epoch, Position& position);
-  Position parse_position(const std::string& path, const std::string& text, int64_t per_epoch) const;
-  void write_log(const Position& position) const;
+  void train_epoch(const BatchSource& train, RunPosition& position);
+  void finish_epoch(const BatchSource* validation, const BatchSource* test, RunPosition& position);
+  void train_step(const Batch& batch, int64_t step, int64_t total, RunPosition& position);
+  void save(const RunPosition& position);
+  void save_after_failure(const RunPosition& position);
+  bool load(int64_t per_epoch, RunPosition& position);
+  void write_log(const RunPosition& position) const;
 
   Hybrid model_;
   std::shared_ptr<Rule> rule_;

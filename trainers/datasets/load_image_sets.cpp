@@ -63,7 +63,7 @@ ImageSet load_image_set(const std::string& name, const std::string& root, ImageS
           .argument = "name",
           .expected = "one of " + c10::Join(", ", names),
           .got = "'" + name + "'",
-          .remedy = nearest.empty() ? "" : "The nearest is '" + nearest + "'"});
+          .remedy = nearest.empty() ? "" : "Did you mean '" + nearest + "'?"});
 }
 
 ImageSetPair load_image_sets(const std::string& name, const std::string& root) {
