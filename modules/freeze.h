@@ -9,6 +9,7 @@
 // layer as before. clone(), torch::save and checkpoints keep it.
 
 #include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
 
 #include <string>
 #include <vector>
@@ -21,6 +22,16 @@ void freeze(torch::nn::Module& module);
 
 /// Gives it back to all of them.
 void unfreeze(torch::nn::Module& module);
+
+/// The same of what a holder holds, `freeze(mesh)`.
+template <typename Contained>
+void freeze(const torch::nn::ModuleHolder<Contained>& holder) {
+  freeze(*holder.ptr());
+}
+template <typename Contained>
+void unfreeze(const torch::nn::ModuleHolder<Contained>& holder) {
+  unfreeze(*holder.ptr());
+}
 
 /// Whether any parameter learns.
 bool is_trainable(const torch::nn::Module& module);

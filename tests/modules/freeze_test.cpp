@@ -124,6 +124,17 @@ TEST(FreezeTest, NamesOfAnotherNetworkChangeNothing) {
   EXPECT_TRUE(frozen_parameters(*linear).empty());
 }
 
+TEST(FreezeTest, AHolderIsItsModule) {
+  MziMesh mesh(4);
+  torch::nn::Linear linear(3, 2);
+  freeze(mesh);
+  freeze(linear);
+  EXPECT_FALSE(is_trainable(*mesh) || is_trainable(*linear));
+  unfreeze(mesh);
+  unfreeze(linear);
+  EXPECT_TRUE(is_trainable(*mesh) && is_trainable(*linear));
+}
+
 // Where signals enter is a matter of the network.
 TEST(FreezeTest, BlocksStayAsTheyAre) {
   Hybrid net(MziMesh(4), Photodetector(), torch::nn::Linear(4, 2));
