@@ -18,7 +18,7 @@ std::string message(const WrongInput& wrong) {
     while (text.ends_with('.')) {
       text.pop_back();
     }
-    text += '.';
+    text += text.ends_with('?') ? "" : ".";
   };
   end();
   if (!wrong.remedy.empty()) {

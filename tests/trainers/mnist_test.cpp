@@ -323,8 +323,8 @@ TEST(MnistTest, LoadsByName) {
   const auto sets = load_image_sets("mnist", OPTOTORCH_SOURCE_DIR "/data");
   EXPECT_EQ(sets.train.count(), 6000);
   EXPECT_EQ(sets.test.count(), 1000);
-  EXPECT_SAYS(load_image_sets("fashon-mnist", "data"), "The nearest is 'fashion-mnist'");
-  EXPECT_SAYS(load_image_sets("emnist-balance", "data"), "The nearest is 'emnist-balanced'");
+  EXPECT_SAYS(load_image_sets("fashon-mnist", "data"), "Did you mean 'fashion-mnist'?");
+  EXPECT_SAYS(load_image_sets("emnist-balance", "data"), "Did you mean 'emnist-balanced'?");
   EXPECT_SAYS(load_image_sets("", "data"), "expected one of mnist, ");
 }
 

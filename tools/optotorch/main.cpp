@@ -102,7 +102,10 @@ int run(int argc, char** argv) {
     if (!words.empty() && error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
       return unknown_word(words.front(), option_names(*used.front()), help);
     }
-    const std::string said = error.what();
+    std::string said = error.what();
+    if (const auto twice = said.find(": At Most 1 required"); twice != std::string::npos) {
+      said = said.substr(0, twice) + ": expected once, got more often";
+    }
     return fail(said + (said.ends_with('?') || said.ends_with('.') ? " " : ". ") + help + " explains it.");
   }
   return 0;

@@ -38,9 +38,11 @@ CLI::Validator whole_number(Integer least, Integer most) {
             if (is_whole && error == std::errc() && value >= least && value <= most) {
               return "";
             }
-            return "expected a whole number" +
-                   (is_whole ? " from " + std::to_string(least) + " to " + std::to_string(most) : "") +
-                   ", got " + text;
+            const auto range = least > std::numeric_limits<Integer>::min()
+                                   ? " from " + std::to_string(least) + " to " + std::to_string(most)
+                               : text.starts_with('-') ? " of at least " + std::to_string(least)
+                                                       : " of at most " + std::to_string(most);
+            return "expected a whole number" + (is_whole ? range : "") + ", got " + text;
           },
           ""};
 }

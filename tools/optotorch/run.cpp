@@ -208,9 +208,17 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
   std::error_code ignored;
   interrupted.resumed = options.resume && fs::exists(options.folder + "/" + checkpoint_name, ignored);
   FitResult result;
-  if (!done_unless_interrupted(
-          [&] { result = trainer.fit(train, data.validation.get(), data.test.get()); })) {
-    result = interrupted;  // in the midst of a measurement
+  try {
+    if (!done_unless_interrupted(
+            [&] { result = trainer.fit(train, data.validation.get(), data.test.get()); })) {
+      result = interrupted;  // in the midst of a measurement
+    }
+  } catch (const c10::Error& error) {
+    if (config.laboratory.instrument.empty() ||
+        !fs::exists(options.folder + "/" + checkpoint_name, ignored)) {
+      throw;
+    }
+    throw InstrumentLost{error.what_without_backtrace()};
   }
   if (result.interrupted) {
     beginning.keep();

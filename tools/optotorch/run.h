@@ -24,11 +24,16 @@ struct RunOptions {
   int64_t checkpoint_steps = 0;
 };
 
+/// What ended a training at an instrument whose last whole step is saved.
+struct InstrumentLost {
+  std::string why;
+};
+
 /// Trains what is said (see `resolve`) and writes config.json, metrics.jsonl, the checkpoint and model.pt to
 /// the folder; with `resume` it goes on with the run in it (see `continued`). One process at a time works in
 /// a folder. Throws c10::ValueError if the folder holds something (but log.txt) and `resume` is false, if it
 /// holds another run, or if another training is at work in it. What fails before the first checkpoint of a
-/// new run leaves nothing behind.
+/// new run leaves nothing behind. Throws InstrumentLost where measuring failed and the run can go on.
 FitResult train_run(const RunConfig& said, const RunOptions& options);
 
 /// The epochs of a run so far; none if it has no log. Throws c10::ValueError if the log is damaged.

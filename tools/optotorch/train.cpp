@@ -178,7 +178,13 @@ void add_train(CLI::App& app) {
     OPTOTORCH_CHECK(!options->resume || says_more || holds_config(options->folder), .where = "optotorch",
                     .argument = "--out", .expected = "the folder of a run to go on with",
                     .got = "'" + options->folder + "', which holds none", .remedy = "Check the path");
-    const auto result = train_run(*config, *options);
+    FitResult result;
+    try {
+      result = train_run(*config, *options);
+    } catch (const InstrumentLost& lost) {
+      C10_THROW_ERROR(ValueError,
+                      lost.why + " What was trained is saved; continue with: " + command_to_go_on(*options));
+    }
     if (options->resume) {
       std::printf(result.resumed ? "continued from %s/checkpoint.safetensors\n"
                                  : "no checkpoint in %s yet: began at the beginning\n",

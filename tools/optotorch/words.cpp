@@ -53,7 +53,7 @@ void reject_word(const char* where, const char* argument, const std::string& wor
           .argument = argument,
           .expected = "one of " + c10::Join(", ", known),
           .got = "'" + word + "'",
-          .remedy = nearest.empty() ? "" : "The nearest is '" + nearest + "'"});
+          .remedy = nearest.empty() ? "" : "Did you mean '" + nearest + "'?"});
 }
 
 void require_word(const char* where, const char* argument, const std::string& word,
