@@ -139,14 +139,15 @@ class GoldensTest(ProgramTest):
     def test_published_accuracies(self):
         right = [{"weights": "mnist_ideal", "accuracy": 0.9677},
                  {"weights": "mnist_ideal", "errors": ["bs0.06", "ps0.06"], "accuracy": 0.6656}]
-        wrong = [right[0], right[1] | {"accuracy": 0.6657}]
+        wrong = [right[1] | {"accuracy": 0.6657}]
         for cases, code in ((right, 0), (wrong, 1)):
             result = run(*self.goldens(cases, "--goldens", GOLDENS, data=FULL_DATA))
             self.assertEqual(result.returncode, code, result.stderr)
             self.assertEqual(result.stdout.count("differs"), code)
             rows = json.loads((self.out / "dat-goldens.json").read_text())["rows"]
-            self.assertEqual([row["agrees"] for row in rows], [True, code == 0])
-            self.assertAlmostEqual(rows[1]["measured"], 0.6656, places=9)
+            self.assertTrue(all(row["agrees"] for row in rows[:-1]))
+            self.assertEqual(rows[-1]["agrees"], code == 0)
+            self.assertAlmostEqual(rows[-1]["measured"], 0.6656, places=9)
             Checker((self.out / "index.html").read_text())
         self.rejected(*self.goldens([{"weights": "nobody", "accuracy": 0.5}], "--goldens", GOLDENS), say=["nobody"])
         self.rejected(*self.goldens([right[0] | {"errors": ["nothing"]}], "--goldens", GOLDENS), say=["nothing"])

@@ -59,12 +59,12 @@ class InterruptionTest(ProgramTest):
         return whole
 
     def test_kill_at_random_instants_then_resume(self):
-        self.kill_and_resume(20, "--rule", "tpfp", "--checkpoint-steps", 3)
+        self.kill_and_resume(8, "--rule", "tpfp", "--checkpoint-steps", 3)
 
     def test_kill_with_a_text(self):
         # The noise of the projection, too: no exposure may be met twice.
         text = small_text(self.folder / "text.txt")
-        whole = self.kill_and_resume(3, "--model", "charlm", "--rule", "odfa", "--dataset", text, "--samples", 12_000,
+        whole = self.kill_and_resume(3, "--model", "charlm", "--rule", "odfa", "--dataset", text, "--samples", 4_000,
                                      "--checkpoint-steps", 3)
         self.assertTrue(any("rule/" in name for name in tensors(whole / "checkpoint.safetensors")))
 
@@ -94,17 +94,17 @@ class LaboratoryInterruptionTest(InterruptionTest):
     test_interrupt_leaves_a_checkpoint = test_kill_with_a_text = None  # as they stand above
 
     def test_kill_at_random_instants_then_resume(self):
-        whole = self.kill_and_resume(6, *self.IN_SITU, *self.CHIPS, "--correction", "white-box")
+        whole = self.kill_and_resume(3, *self.IN_SITU, *self.CHIPS, "--correction", "white-box")
         held = tensors(whole / "checkpoint.safetensors")
         for n in range(3):  # or there was nothing to compare
             for name in ("theta_offset", "phi_offset", "splitter_error"):
                 self.assertTrue(any(held[f"rule/correction.{n}.{name}"][2]), (n, name))
 
     def test_kill_with_a_network_as_correction(self):
-        self.kill_and_resume(3, *self.IN_SITU, *self.CHIPS, "--correction", "unet-4k")
+        self.kill_and_resume(2, *self.IN_SITU, *self.CHIPS, "--correction", "unet-4k")
 
     def test_kill_after_identification(self):
-        whole = self.kill_and_resume(3, "--model", "mpnn-in-situ", "--rule", "in-silico", "--identify", 4,
+        whole = self.kill_and_resume(2, "--model", "mpnn-in-situ", "--rule", "in-silico", "--identify", 4,
                                      "--checkpoint-steps", 3, *self.CHIPS)
         held = tensors(whole / "checkpoint.safetensors")
         self.assertTrue(any(held["rule/correction.0.theta_offset"][2]))  # or there was nothing to lose
@@ -113,11 +113,11 @@ class LaboratoryInterruptionTest(InterruptionTest):
         local = self.folder / "local"
         self.finish(local, *self.IN_SITU, *self.CHIPS, "--chip-seed", 3)
         with Instrument(self.folder / "instrument", *self.INSTRUMENT) as instrument:
-            whole = self.kill_and_resume(4, *self.IN_SITU, "--instrument", instrument.address)
+            whole = self.kill_and_resume(2, *self.IN_SITU, "--instrument", instrument.address)
         self.assertTrue(self.ends_like(whole, local), "a remote chip is another than a local one of the same seed")
 
     def test_the_instrument_dies(self):
-        epochs, out = 20, self.folder / "run"
+        epochs, out = 8, self.folder / "run"
         local = self.folder / "local"
         self.finish(local, *self.IN_SITU, *self.CHIPS, "--chip-seed", 3, epochs=epochs)
         checkpoint = out / "checkpoint.safetensors"

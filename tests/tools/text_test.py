@@ -15,8 +15,8 @@ class TextTest(ProgramTest):
         cls.said = done.stdout
 
     @classmethod
-    def learn(cls, out, *arguments, text=None, model="charlm", rule="odfa"):
-        return ("train", "--model", model, "--rule", rule, "--dataset", text or cls.text, "--epochs", 2, "--samples",
+    def learn(cls, out, *arguments, text=None, model="charlm", rule="odfa", epochs=2):
+        return ("train", "--model", model, "--rule", rule, "--dataset", text or cls.text, "--epochs", epochs, "--samples",
                 6000, "--batch-size", 4, "--quiet", "--out", out, *arguments)
 
     def test_what_a_run_holds(self):
@@ -73,11 +73,10 @@ class TextTest(ProgramTest):
         self.assertEqual(run("info", model).stdout, run("info", self.spoken / "model.pt").stdout)
 
     def test_every_rule_and_network(self):
-        for model, rule in (("charlm", "bp"), ("charlm", "dfa"), ("charlm", "dfa-ternary"), ("charlm", "odfa"), ("charlm", "shallow"),
-                            ("charlm-micro", "dfa"), ("charlm-micro", "bp")):
+        for model, rule in (("charlm", "bp"), ("charlm", "dfa-ternary"), ("charlm", "shallow"), ("charlm-micro", "dfa")):
             with self.subTest(f"{model} {rule}"):
                 out = self.folder / f"{model}-{rule}"
-                result = run(*self.learn(out, "--alignment", model=model, rule=rule))
+                result = run(*self.learn(out, "--alignment", model=model, rule=rule, epochs=1))
                 self.assertEqual(result.returncode, 0, result.stderr)
         self.rejected(*self.learn(self.folder / "no", rule="tpfp"), say=["--rule", "'bp'"])
 
