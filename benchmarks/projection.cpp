@@ -3,7 +3,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <optotorch/modules/dense_projector.h>
+#include <optotorch/modules/projectors/dense_projector.h>
 #include <optotorch/ops/hadamard_projection.h>
 #include <optotorch/ops/random_projection.h>
 

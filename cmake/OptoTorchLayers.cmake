@@ -105,7 +105,8 @@ function(optotorch_library target)
             # Kernels are reached by the dispatcher, never by an include.
             PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN meta EXCLUDE PATTERN autograd EXCLUDE
             PATTERN reference EXCLUDE
-            PATTERN json.h EXCLUDE)  # for the library's own files: nlohmann_json is no dependency of its users
+            # The library's own affair: nothing public includes it, and users need none of its dependencies.
+            PATTERN detail EXCLUDE)
   endforeach()
   install(TARGETS ${target} EXPORT OptoTorchTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT OptoTorchTargets NAMESPACE OptoTorch:: DESTINATION ${package_dir})

@@ -3,7 +3,7 @@
 // outputs.
 
 #include <ATen/ATen.h>
-#include <optotorch/modules/mzi_linear.h>
+#include <optotorch/modules/optics/mzi_linear.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/utils.h>
 

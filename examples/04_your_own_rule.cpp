@@ -5,9 +5,9 @@
 //     example_04 [DATA]      DATA: the folder that holds MNIST/raw; by default "data"
 
 #include <ATen/ATen.h>
-#include <optotorch/modules/fourier_lens.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/optics/fourier_lens.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/mnist.h>
 #include <optotorch/trainers/metrics.h>

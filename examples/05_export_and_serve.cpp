@@ -7,9 +7,9 @@
 
 #include <ATen/ATen.h>
 #include <optotorch/modules/export/torchscript.h>
-#include <optotorch/modules/fourier_lens.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/optics/fourier_lens.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/mnist.h>
 #include <optotorch/trainers/rules/direct_feedback.h>

@@ -6,18 +6,18 @@
 //     example_07 [DATA]      DATA: the folder that holds MNIST/raw; by default "data"
 
 #include <ATen/ATen.h>
-#include <optotorch/modules/electro_optic_activation.h>
-#include <optotorch/modules/fourier_lens.h>
 #include <optotorch/modules/hybrid.h>
-#include <optotorch/modules/physical_network.h>
-#include <optotorch/modules/simulated_system.h>
-#include <optotorch/modules/white_box_correction.h>
+#include <optotorch/modules/laboratory/corrections/white_box_correction.h>
+#include <optotorch/modules/laboratory/physical_network.h>
+#include <optotorch/modules/laboratory/simulated_system.h>
+#include <optotorch/modules/optics/electro_optic_activation.h>
+#include <optotorch/modules/optics/fourier_lens.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/mnist.h>
 #include <optotorch/trainers/metrics.h>
-#include <optotorch/trainers/rules/dual_adaptive.h>
-#include <optotorch/trainers/rules/in_silico.h>
-#include <optotorch/trainers/rules/physics_aware.h>
+#include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
+#include <optotorch/trainers/rules/laboratory/in_silico.h>
+#include <optotorch/trainers/rules/laboratory/physics_aware.h>
 #include <optotorch/trainers/trainer.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/loss.h>

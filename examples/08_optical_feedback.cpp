@@ -5,7 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <optotorch/modules/hybrid.h>
-#include <optotorch/modules/opu.h>
+#include <optotorch/modules/projectors/opu.h>
 #include <optotorch/modules/tap.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/mnist.h>

@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/detail/gradient_sink.h>
 #include <optotorch/modules/differentiable.h>
-#include <optotorch/modules/gradient_sink.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
 

@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
-#include <optotorch/modules/gradient_sink.h>
+#include <optotorch/modules/detail/gradient_sink.h>
 #include <optotorch/modules/layer.h>
 #include <optotorch/modules/tap.h>
 

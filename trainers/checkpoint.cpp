@@ -4,7 +4,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/core/safetensors.h>
 #include <optotorch/trainers/checkpoint.h>
-#include <optotorch/trainers/optimizer_state.h>
+#include <optotorch/trainers/detail/optimizer_state.h>
 
 #include <iomanip>
 #include <limits>

@@ -1,5 +1,5 @@
 #include <optotorch/core/check.h>
-#include <optotorch/core/json.h>
+#include <optotorch/core/detail/json.h>
 #include <optotorch/trainers/trainer.h>
 
 #include <cmath>

@@ -2,10 +2,10 @@
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/checkpoint.h>
+#include <optotorch/trainers/detail/moment.h>
+#include <optotorch/trainers/detail/progress.h>
+#include <optotorch/trainers/detail/run_position.h>
 #include <optotorch/trainers/interrupt.h>
-#include <optotorch/trainers/moment.h>
-#include <optotorch/trainers/progress.h>
-#include <optotorch/trainers/run_position.h>
 #include <optotorch/trainers/trainer.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 #include <optotorch/core/check.h>
-#include <optotorch/core/printable.h>
+#include <optotorch/core/detail/printable.h>
 
 #include <algorithm>
 #include <cctype>

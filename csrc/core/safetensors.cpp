@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
-#include <optotorch/core/json.h>
+#include <optotorch/core/detail/json.h>
 #include <optotorch/core/safetensors.h>
 
 #include <zlib.h>

@@ -1,6 +1,6 @@
 #include <optotorch/core/check.h>
 #include <optotorch/ops/activation.h>
-#include <optotorch/ops/argument_checks.h>
+#include <optotorch/ops/detail/argument_checks.h>
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>

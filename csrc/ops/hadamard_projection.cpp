@@ -1,6 +1,6 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <optotorch/core/check.h>
-#include <optotorch/ops/argument_checks.h>
+#include <optotorch/ops/detail/argument_checks.h>
 #include <optotorch/ops/hadamard_projection.h>
 #include <optotorch/ops/random_projection.h>
 #include <torch/library.h>

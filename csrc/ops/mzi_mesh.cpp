@@ -1,9 +1,9 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <optotorch/core/check.h>
-#include <optotorch/ops/argument_checks.h>
+#include <optotorch/ops/detail/argument_checks.h>
+#include <optotorch/ops/detail/mzi_mesh_schema.h>
 #include <optotorch/ops/mzi_mesh.h>
-#include <optotorch/ops/mzi_mesh_schema.h>
 #include <torch/library.h>
 
 namespace optotorch::ops {

@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <optotorch/core/check.h>
-#include <optotorch/ops/argument_checks.h>
+#include <optotorch/ops/detail/argument_checks.h>
 #include <optotorch/ops/photodetect.h>
 #include <torch/library.h>
 

@@ -6,9 +6,9 @@
 
 #include <ATen/ATen.h>
 #include <optotorch/modules/hybrid.h>
-#include <optotorch/modules/modulator.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/optics/modulator.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/linear.h>

@@ -1,8 +1,8 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/export/detail/traced_sizes.h>
 #include <optotorch/modules/export/torchscript.h>
-#include <optotorch/modules/export/traced_sizes.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 #include <optotorch/core/check.h>
-#include <optotorch/core/json.h>
-#include <optotorch/core/printable.h>
+#include <optotorch/core/detail/json.h>
+#include <optotorch/core/detail/printable.h>
 #include <optotorch/core/safetensors.h>
 #include <support/errors.h>
 #include <support/temporary_folder.h>

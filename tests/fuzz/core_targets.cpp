@@ -1,7 +1,7 @@
 // Readers of csrc/core.
 
 #include <ATen/ATen.h>
-#include <optotorch/core/json.h>
+#include <optotorch/core/detail/json.h>
 #include <optotorch/core/npy.h>
 #include <optotorch/core/safetensors.h>
 

@@ -1,10 +1,10 @@
 // Readers of trainers/datasets.
 
 #include <ATen/ATen.h>
-#include <optotorch/trainers/datasets/byte_source.h>
-#include <optotorch/trainers/datasets/characters.h>
+#include <optotorch/trainers/datasets/detail/byte_source.h>
 #include <optotorch/trainers/datasets/idx.h>
-#include <optotorch/trainers/datasets/utf8.h>
+#include <optotorch/trainers/datasets/text/characters.h>
+#include <optotorch/trainers/datasets/text/utf8.h>
 #include <support/idx_files.h>
 
 #include <algorithm>

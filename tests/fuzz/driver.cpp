@@ -8,7 +8,7 @@
 
 #include <c10/util/Logging.h>
 #include <fcntl.h>
-#include <optotorch/core/printable.h>
+#include <optotorch/core/detail/printable.h>
 #include <sys/time.h>
 #include <unistd.h>
 

@@ -2,11 +2,11 @@
 
 #include <ATen/ATen.h>
 #include <optotorch/core/npy.h>
-#include <optotorch/modules/chip_file.h>
-#include <optotorch/modules/export/pickle.h>
-#include <optotorch/modules/export/torchscript_archive.h>
-#include <optotorch/modules/instrument_messages.h>
-#include <optotorch/modules/mesh_import.h>
+#include <optotorch/modules/export/detail/pickle.h>
+#include <optotorch/modules/export/detail/torchscript_archive.h>
+#include <optotorch/modules/laboratory/chips/chip_file.h>
+#include <optotorch/modules/laboratory/chips/mesh_import.h>
+#include <optotorch/modules/laboratory/instrument/detail/instrument_messages.h>
 #include <sys/socket.h>
 #include <torch/csrc/jit/api/module.h>
 #include <unistd.h>

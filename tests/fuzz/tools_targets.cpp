@@ -1,6 +1,6 @@
 // Readers of the program: a run's configuration.
 
-#include <optotorch/run_config.h>
+#include <runs/run_config.h>
 
 #include "fuzz/fuzz.h"
 #include "fuzz/memory_files.h"

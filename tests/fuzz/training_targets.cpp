@@ -1,9 +1,9 @@
 // Readers of trainers: checkpoints, an optimiser's state, the log of a run.
 
 #include <ATen/ATen.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
-#include <optotorch/trainers/optimizer_state.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
+#include <optotorch/trainers/detail/optimizer_state.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 #include <optotorch/trainers/trainer.h>
 #include <torch/nn/functional/loss.h>

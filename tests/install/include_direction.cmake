@@ -1,9 +1,10 @@
 # A layer sees its own headers and those below it; an include that points upward finds no file.
 include(${CMAKE_CURRENT_LIST_DIR}/support.cmake)
 
-set(layers core ops modules trainers)
+set(layers core ops mesh modules trainers)
 set(core_HEADER optotorch/core/check.h)
 set(ops_HEADER optotorch/ops/mzi_mesh.h)
+set(mesh_HEADER optotorch/mesh/haar.h)
 set(modules_HEADER optotorch/modules/layer.h)
 set(trainers_HEADER optotorch/trainers/rules/rule.h)
 

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 #include <optotorch/modules/hybrid.h>
-#include <optotorch/modules/modulator.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/optics/modulator.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
 #include <support/errors.h>
 #include <torch/nn/modules/linear.h>
 

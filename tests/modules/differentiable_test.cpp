@@ -6,9 +6,9 @@
 #include <optotorch/modules/differentiable.h>
 #include <optotorch/modules/export/torchscript.h>
 #include <optotorch/modules/hybrid.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
-#include <optotorch/modules/weight_bank.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
+#include <optotorch/modules/optics/weight_bank.h>
 #include <support/differences.h>
 #include <support/temporary_folder.h>
 #include <torch/csrc/jit/api/module.h>

@@ -3,11 +3,11 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <optotorch/modules/differentiable.h>
-#include <optotorch/modules/electro_optic_activation.h>
-#include <optotorch/modules/fourier_lens.h>
 #include <optotorch/modules/hybrid.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/optics/electro_optic_activation.h>
+#include <optotorch/modules/optics/fourier_lens.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
 #include <support/differences.h>
 #include <support/errors.h>
 #include <support/parameters.h>

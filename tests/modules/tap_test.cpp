@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <optotorch/modules/hybrid.h>
-#include <optotorch/modules/mzi_mesh.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
 #include <optotorch/modules/tap.h>
 #include <support/differences.h>
 #include <support/errors.h>

@@ -4,9 +4,9 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <optotorch/modules/modulator.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/optics/modulator.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/trainers/rules/direct_feedback.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/linear.h>

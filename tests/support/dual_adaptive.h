@@ -2,7 +2,7 @@
 
 // What tests of dual adaptive training share beyond the laboratory: its networks, a rate, names.
 
-#include <optotorch/trainers/rules/similarity_learner.h>
+#include <optotorch/trainers/rules/laboratory/similarity_learner.h>
 #include <support/laboratories.h>
 #include <support/slow_network.h>
 

@@ -3,10 +3,10 @@
 // Physical systems lent over a socket, by a thread or by another process, and what a client asks of them.
 
 #include <ATen/ATen.h>
-#include <optotorch/modules/electro_optic_activation.h>
-#include <optotorch/modules/instrument_server.h>
-#include <optotorch/modules/remote_system.h>
-#include <optotorch/modules/simulated_system.h>
+#include <optotorch/modules/laboratory/instrument/instrument_server.h>
+#include <optotorch/modules/laboratory/instrument/remote_system.h>
+#include <optotorch/modules/laboratory/simulated_system.h>
+#include <optotorch/modules/optics/electro_optic_activation.h>
 #include <support/mesh_cases.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>

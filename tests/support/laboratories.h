@@ -5,11 +5,11 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <optotorch/modules/electro_optic_activation.h>
 #include <optotorch/modules/hybrid.h>
-#include <optotorch/modules/physical_network.h>
-#include <optotorch/modules/simulated_system.h>
-#include <optotorch/modules/white_box_correction.h>
+#include <optotorch/modules/laboratory/corrections/white_box_correction.h>
+#include <optotorch/modules/laboratory/physical_network.h>
+#include <optotorch/modules/laboratory/simulated_system.h>
+#include <optotorch/modules/optics/electro_optic_activation.h>
 #include <support/parameters.h>
 #include <torch/nn/functional/loss.h>
 

@@ -4,11 +4,11 @@
 // sharing nothing with the layer but the reference faces of the operators.
 
 #include <ATen/ATen.h>
-#include <optotorch/modules/electro_optic_activation.h>
-#include <optotorch/modules/linear_correction.h>
-#include <optotorch/modules/physical_network.h>
-#include <optotorch/modules/sepn.h>
-#include <optotorch/modules/white_box_correction.h>
+#include <optotorch/modules/laboratory/corrections/linear_correction.h>
+#include <optotorch/modules/laboratory/corrections/sepn.h>
+#include <optotorch/modules/laboratory/corrections/white_box_correction.h>
+#include <optotorch/modules/laboratory/physical_network.h>
+#include <optotorch/modules/optics/electro_optic_activation.h>
 #include <support/parameters.h>
 #include <torch/csrc/autograd/autograd.h>
 

@@ -3,8 +3,8 @@
 // Texts of the tests: characters by number, and where the real one lies.
 
 #include <ATen/ATen.h>
-#include <optotorch/trainers/datasets/characters.h>
-#include <optotorch/trainers/datasets/utf8.h>
+#include <optotorch/trainers/datasets/text/characters.h>
+#include <optotorch/trainers/datasets/text/utf8.h>
 #include <support/idx_files.h>
 
 #include <string>

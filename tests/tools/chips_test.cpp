@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include "optotorch/laboratory.h"
+#include "runs/laboratory.h"
 
 namespace optotorch::tools {
 namespace {

@@ -9,9 +9,9 @@
 
 #include <algorithm>
 
-#include "optotorch/presets.h"
-#include "optotorch/run_data.h"
-#include "optotorch/run_network.h"
+#include "runs/presets.h"
+#include "runs/run_data.h"
+#include "runs/run_network.h"
 
 namespace optotorch::tools {
 namespace {

@@ -1,4 +1,4 @@
-#include "optotorch/numbers.h"
+#include "runs/numbers.h"
 
 #include <gtest/gtest.h>
 

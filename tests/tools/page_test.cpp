@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <optotorch/modules/mzi_mesh.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
 #include <support/errors.h>
 #include <support/temporary_folder.h>
 
@@ -10,7 +10,7 @@
 #include <numbers>
 #include <sstream>
 
-#include "recipes/page.h"
+#include "reproduce/page.h"
 
 namespace optotorch::tools {
 namespace {

@@ -13,10 +13,10 @@
 #include <algorithm>
 #include <set>
 
-#include "optotorch/presets.h"
-#include "optotorch/rules.h"
-#include "optotorch/run_data.h"
-#include "optotorch/run_network.h"
+#include "runs/presets.h"
+#include "runs/rules.h"
+#include "runs/run_data.h"
+#include "runs/run_network.h"
 
 namespace optotorch::tools {
 namespace {

@@ -3,10 +3,10 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 #include <optotorch/core/safetensors.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/trainers/checkpoint.h>
-#include <optotorch/trainers/optimizer_state.h>
+#include <optotorch/trainers/detail/optimizer_state.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 #include <support/errors.h>
 #include <support/temporary_folder.h>

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 #include <optotorch/core/safetensors.h>
-#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/rules/back_propagation.h>
-#include <optotorch/trainers/rules/dual_adaptive.h>
+#include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
 #include <optotorch/trainers/schedule.h>
 #include <optotorch/trainers/trainer.h>
 #include <support/errors.h>

@@ -2,16 +2,16 @@
 
 #include <gtest/gtest.h>
 #include <optotorch/core/safetensors.h>
-#include <optotorch/modules/electro_optic_activation.h>
-#include <optotorch/modules/image_slices.h>
-#include <optotorch/modules/modulator.h>
-#include <optotorch/modules/mzi_linear.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
-#include <optotorch/modules/physical_network.h>
-#include <optotorch/modules/saturable_absorber.h>
-#include <optotorch/modules/simulated_system.h>
-#include <optotorch/modules/weight_bank.h>
+#include <optotorch/modules/laboratory/physical_network.h>
+#include <optotorch/modules/laboratory/simulated_system.h>
+#include <optotorch/modules/optics/electro_optic_activation.h>
+#include <optotorch/modules/optics/image_slices.h>
+#include <optotorch/modules/optics/modulator.h>
+#include <optotorch/modules/optics/mzi_linear.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
+#include <optotorch/modules/optics/saturable_absorber.h>
+#include <optotorch/modules/optics/weight_bank.h>
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <support/errors.h>

@@ -2,11 +2,11 @@
 
 #include <optotorch/core/safetensors.h>
 #include <optotorch/trainers/checkpoint.h>
-#include <optotorch/trainers/rules/adaptive_training.h>
 #include <optotorch/trainers/rules/back_propagation.h>
-#include <optotorch/trainers/rules/dual_adaptive.h>
-#include <optotorch/trainers/rules/in_silico.h>
-#include <optotorch/trainers/rules/physics_aware.h>
+#include <optotorch/trainers/rules/laboratory/adaptive_training.h>
+#include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
+#include <optotorch/trainers/rules/laboratory/in_silico.h>
+#include <optotorch/trainers/rules/laboratory/physics_aware.h>
 #include <support/errors.h>
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>

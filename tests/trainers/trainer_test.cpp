@@ -1,7 +1,7 @@
 // What the loop logs of a rule, and that a run which was stopped has the log of one that was not.
 
-#include <optotorch/trainers/rules/dual_adaptive.h>
-#include <optotorch/trainers/rules/in_silico.h>
+#include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
+#include <optotorch/trainers/rules/laboratory/in_silico.h>
 #include <optotorch/trainers/trainer.h>
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>

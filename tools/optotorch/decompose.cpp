@@ -1,9 +1,9 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/npy.h>
-#include <optotorch/modules/decomposition.h>
-#include <optotorch/modules/fidelity.h>
-#include <optotorch/modules/mesh_import.h>
+#include <optotorch/mesh/decomposition.h>
+#include <optotorch/mesh/fidelity.h>
+#include <optotorch/modules/laboratory/chips/mesh_import.h>
 
 #include <cstdio>
 #include <filesystem>

@@ -11,11 +11,11 @@
 #include <string>
 
 #include "optotorch/command.h"
-#include "optotorch/presets.h"
-#include "optotorch/run_config.h"
-#include "optotorch/run_data.h"
-#include "optotorch/run_network.h"
-#include "optotorch/versions.h"
+#include "runs/presets.h"
+#include "runs/run_config.h"
+#include "runs/run_data.h"
+#include "runs/run_network.h"
+#include "runs/versions.h"
 
 namespace optotorch::tools {
 namespace {

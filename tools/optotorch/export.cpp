@@ -7,9 +7,9 @@
 #include <memory>
 
 #include "optotorch/command.h"
-#include "optotorch/presets.h"
-#include "optotorch/run_config.h"
-#include "optotorch/run_network.h"
+#include "runs/presets.h"
+#include "runs/run_config.h"
+#include "runs/run_network.h"
 
 namespace optotorch::tools {
 namespace {

@@ -1,8 +1,8 @@
 #include <openssl/evp.h>
 #include <optotorch/core/check.h>
-#include <optotorch/core/printable.h>
-#include <optotorch/modules/export/torchscript_archive.h>
-#include <optotorch/modules/power.h>
+#include <optotorch/core/detail/printable.h>
+#include <optotorch/modules/export/detail/torchscript_archive.h>
+#include <optotorch/modules/optics/detail/power.h>
 #include <optotorch/trainers/checkpoint.h>
 
 #include <cstdio>
@@ -12,9 +12,9 @@
 #include <sstream>
 
 #include "optotorch/command.h"
-#include "optotorch/run_config.h"
-#include "optotorch/run_network.h"
-#include "optotorch/versions.h"
+#include "runs/run_config.h"
+#include "runs/run_network.h"
+#include "runs/versions.h"
 
 namespace optotorch::tools {
 namespace {

@@ -1,6 +1,6 @@
-#include <optotorch/modules/electro_optic_activation.h>
-#include <optotorch/modules/instrument_server.h>
-#include <optotorch/modules/simulated_system.h>
+#include <optotorch/modules/laboratory/instrument/instrument_server.h>
+#include <optotorch/modules/laboratory/simulated_system.h>
+#include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/trainers/interrupt.h>
 #include <unistd.h>
 
@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "optotorch/command.h"
-#include "optotorch/laboratory_options.h"
-#include "optotorch/numbers.h"
-#include "optotorch/standard_streams.h"
+#include "runs/laboratory_options.h"
+#include "runs/numbers.h"
+#include "runs/standard_streams.h"
 
 namespace optotorch::tools {
 namespace {

@@ -12,8 +12,8 @@
 #include <new>
 
 #include "optotorch/command.h"
-#include "optotorch/numbers.h"
-#include "optotorch/standard_streams.h"
+#include "runs/numbers.h"
+#include "runs/standard_streams.h"
 
 namespace optotorch::tools {
 

@@ -11,12 +11,12 @@
 #include <nlohmann/json.hpp>
 
 #include "optotorch/command.h"
-#include "optotorch/folder_lock.h"
-#include "optotorch/numbers.h"
-#include "optotorch/versions.h"
-#include "optotorch/words.h"
-#include "recipes/page.h"
-#include "recipes/recipe.h"
+#include "reproduce/page.h"
+#include "reproduce/recipe.h"
+#include "runs/folder_lock.h"
+#include "runs/numbers.h"
+#include "runs/versions.h"
+#include "runs/words.h"
 
 namespace optotorch::tools {
 namespace {

@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
-#include <optotorch/trainers/sample.h>
+#include <optotorch/trainers/datasets/text/sample.h>
 
 #include <cstdio>
 #include <memory>
@@ -8,10 +8,10 @@
 #include <string>
 
 #include "optotorch/command.h"
-#include "optotorch/numbers.h"
-#include "optotorch/presets.h"
-#include "optotorch/run_config.h"
-#include "optotorch/run_network.h"
+#include "runs/numbers.h"
+#include "runs/presets.h"
+#include "runs/run_config.h"
+#include "runs/run_network.h"
 
 namespace optotorch::tools {
 namespace {

@@ -8,13 +8,13 @@
 #include <nlohmann/json.hpp>
 
 #include "optotorch/command.h"
-#include "optotorch/laboratory_options.h"
-#include "optotorch/numbers.h"
-#include "optotorch/presets.h"
-#include "optotorch/rules.h"
-#include "optotorch/run.h"
-#include "optotorch/run_data.h"
-#include "optotorch/words.h"
+#include "runs/laboratory_options.h"
+#include "runs/numbers.h"
+#include "runs/presets.h"
+#include "runs/rules.h"
+#include "runs/run.h"
+#include "runs/run_data.h"
+#include "runs/words.h"
 
 namespace optotorch::tools {
 namespace {

@@ -1,18 +1,18 @@
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
-#include <optotorch/trainers/rules/laboratory.h>
+#include <optotorch/trainers/rules/laboratory/laboratory.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 
-#include "optotorch/networks.h"
-#include "optotorch/run_network.h"
-#include "optotorch/words.h"
 #include "recipes/dat_systems.h"
-#include "recipes/details.h"
+#include "reproduce/details.h"
+#include "runs/networks.h"
+#include "runs/run_network.h"
+#include "runs/words.h"
 
 namespace optotorch::tools {
 namespace {

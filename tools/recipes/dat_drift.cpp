@@ -1,22 +1,22 @@
 // A chip that drifts: what it costs to do nothing, and what to train again now and then.
 
 #include <optotorch/core/check.h>
-#include <optotorch/modules/simulated_system.h>
+#include <optotorch/modules/laboratory/simulated_system.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/datasets/split.h>
 #include <optotorch/trainers/metrics.h>
-#include <optotorch/trainers/rules/dual_adaptive.h>
-#include <optotorch/trainers/rules/laboratory.h>
-#include <optotorch/trainers/rules/physics_aware.h>
+#include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
+#include <optotorch/trainers/rules/laboratory/laboratory.h>
+#include <optotorch/trainers/rules/laboratory/physics_aware.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/optim/adam.h>
 
 #include <cstdio>
 
-#include "optotorch/run_network.h"
 #include "recipes/dat_systems.h"
-#include "recipes/details.h"
+#include "reproduce/details.h"
+#include "runs/run_network.h"
 
 namespace optotorch::tools {
 namespace {

@@ -5,8 +5,8 @@
 #include <map>
 
 #include "recipes/dat_systems.h"
-#include "recipes/details.h"
-#include "recipes/page.h"
+#include "reproduce/details.h"
+#include "reproduce/page.h"
 
 namespace optotorch::tools {
 namespace {

@@ -1,8 +1,8 @@
 #include <ATen/Parallel.h>
 #include <optotorch/core/check.h>
-#include <optotorch/core/json.h>
-#include <optotorch/modules/electro_optic_activation.h>
-#include <optotorch/modules/simulated_system.h>
+#include <optotorch/core/detail/json.h>
+#include <optotorch/modules/laboratory/simulated_system.h>
+#include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 
 #include <cmath>
@@ -11,11 +11,11 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "optotorch/laboratory.h"
-#include "optotorch/networks.h"
-#include "optotorch/run_network.h"
-#include "recipes/page.h"
-#include "recipes/recipe.h"
+#include "reproduce/page.h"
+#include "reproduce/recipe.h"
+#include "runs/laboratory.h"
+#include "runs/networks.h"
+#include "runs/run_network.h"
 
 namespace optotorch::tools {
 namespace {

@@ -3,8 +3,8 @@
 #include <cstdio>
 
 #include "recipes/dat_systems.h"
-#include "recipes/details.h"
-#include "recipes/page.h"
+#include "reproduce/details.h"
+#include "reproduce/page.h"
 
 namespace optotorch::tools {
 namespace {

@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "optotorch/run_network.h"
-#include "optotorch/words.h"
+#include "runs/run_network.h"
+#include "runs/words.h"
 
 namespace optotorch::tools {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "recipes/compare.h"
 #include "recipes/dat_published.h"
+#include "reproduce/compare.h"
 
 namespace optotorch::tools {
 

@@ -1,6 +1,6 @@
 #include <optotorch/trainers/datasets/load_image_sets.h>
 
-#include "recipes/compare.h"
+#include "reproduce/compare.h"
 
 namespace optotorch::tools {
 

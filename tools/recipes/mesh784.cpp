@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-#include "recipes/compare.h"
+#include "reproduce/compare.h"
 
 namespace optotorch::tools {
 std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page) {

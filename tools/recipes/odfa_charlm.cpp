@@ -1,13 +1,13 @@
-#include <optotorch/trainers/datasets/ngrams.h>
-#include <optotorch/trainers/sample.h>
+#include <optotorch/trainers/datasets/text/ngrams.h>
+#include <optotorch/trainers/datasets/text/sample.h>
 
 #include <cstdio>
 
-#include "optotorch/networks.h"
-#include "optotorch/presets.h"
-#include "optotorch/run_data.h"
-#include "optotorch/run_network.h"
-#include "recipes/feedback_columns.h"
+#include "reproduce/feedback_columns.h"
+#include "runs/networks.h"
+#include "runs/presets.h"
+#include "runs/run_data.h"
+#include "runs/run_network.h"
 
 namespace optotorch::tools {
 namespace {

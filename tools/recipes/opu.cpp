@@ -2,14 +2,14 @@
 // as noise of the training model, and the statistics of its speckle.
 
 #include <ATen/ATen.h>
-#include <optotorch/modules/opu.h>
-#include <optotorch/modules/ternary_frames.h>
+#include <optotorch/modules/projectors/opu.h>
+#include <optotorch/modules/projectors/ternary_frames.h>
 
 #include <cmath>
 #include <cstdio>
 
-#include "recipes/page.h"
-#include "recipes/recipe.h"
+#include "reproduce/page.h"
+#include "reproduce/recipe.h"
 
 namespace optotorch::tools {
 namespace {

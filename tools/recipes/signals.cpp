@@ -1,4 +1,4 @@
-#include "recipes/compare.h"
+#include "reproduce/compare.h"
 
 namespace optotorch::tools {
 

@@ -1,6 +1,6 @@
 #include <limits>
 
-#include "recipes/compare.h"
+#include "reproduce/compare.h"
 
 namespace optotorch::tools {
 

@@ -1,5 +1,5 @@
 #include <optotorch/core/check.h>
-#include <optotorch/modules/physical_network.h>
+#include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/metrics.h>
@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "optotorch/presets.h"
-#include "optotorch/run_network.h"
-#include "recipes/compare.h"
+#include "reproduce/compare.h"
+#include "runs/presets.h"
+#include "runs/run_network.h"
 
 namespace optotorch::tools {
 namespace {

@@ -3,9 +3,9 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <optotorch/modules/hybrid.h>
-#include <optotorch/modules/modulator.h>
-#include <optotorch/modules/mzi_mesh.h>
-#include <optotorch/modules/photodetector.h>
+#include <optotorch/modules/optics/modulator.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 #include <torch/nn/modules/linear.h>
@@ -23,8 +23,8 @@
 #include <numbers>
 #include <thread>
 
-#include "recipes/page.h"
-#include "recipes/recipe.h"
+#include "reproduce/page.h"
+#include "reproduce/recipe.h"
 
 namespace optotorch::tools {
 namespace {

@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/safe_numerics.h>
 #include <optotorch/core/check.h>
-#include <optotorch/trainers/datasets/byte_source.h>
+#include <optotorch/trainers/datasets/detail/byte_source.h>
 #include <optotorch/trainers/datasets/idx.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
-#include <optotorch/trainers/datasets/data_files.h>
+#include <optotorch/trainers/datasets/detail/data_files.h>
 #include <optotorch/trainers/datasets/idx.h>
 #include <optotorch/trainers/datasets/idx_image_set.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <optotorch/trainers/datasets/characters.h>
 #include <optotorch/trainers/datasets/image_set.h>
+#include <optotorch/trainers/datasets/text/characters.h>
 
 #include <cstdint>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <optotorch/modules/projector.h>
-#include <optotorch/modules/ternary_frames.h>
+#include <optotorch/modules/projectors/projector.h>
+#include <optotorch/modules/projectors/ternary_frames.h>
 #include <torch/arg.h>
 
 #include <functional>

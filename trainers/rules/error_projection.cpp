@@ -1,6 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
-#include <optotorch/modules/dense_projector.h>
+#include <optotorch/modules/projectors/dense_projector.h>
 #include <optotorch/trainers/rules/error_projection.h>
 
 #include <algorithm>

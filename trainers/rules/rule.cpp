@@ -1,10 +1,10 @@
 #include <ATen/ATen.h>
 #include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
-#include <optotorch/modules/power.h>
+#include <optotorch/modules/optics/detail/power.h>
 #include <optotorch/trainers/rules/back_propagation.h>
-#include <optotorch/trainers/rules/kept_buffers.h>
-#include <optotorch/trainers/rules/not_finite.h>
+#include <optotorch/trainers/rules/detail/kept_buffers.h>
+#include <optotorch/trainers/rules/detail/not_finite.h>
 #include <optotorch/trainers/rules/rule.h>
 #include <torch/csrc/autograd/autograd.h>
 

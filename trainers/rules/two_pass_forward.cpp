@@ -2,7 +2,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
-#include <optotorch/trainers/rules/kept_buffers.h>
+#include <optotorch/trainers/rules/detail/kept_buffers.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 
 #include <algorithm>

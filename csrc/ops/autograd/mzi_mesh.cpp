@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <optotorch/ops/autograd/derivatives.h>
-#include <optotorch/ops/mzi_mesh_schema.h>
+#include <optotorch/ops/detail/mzi_mesh_schema.h>
 #include <torch/library.h>
 
 #include <array>

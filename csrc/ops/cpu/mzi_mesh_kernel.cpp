@@ -5,7 +5,7 @@
 #include <ATen/Parallel.h>
 #include <optotorch/core/check.h>
 #include <optotorch/ops/cpu/mesh_kernels.h>
-#include <optotorch/ops/mzi_mesh_schema.h>
+#include <optotorch/ops/detail/mzi_mesh_schema.h>
 #include <torch/library.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 #include <ATen/ATen.h>
-#include <optotorch/ops/mzi_mesh_schema.h>
+#include <optotorch/ops/detail/mzi_mesh_schema.h>
 #include <torch/library.h>
 
 namespace optotorch::ops {

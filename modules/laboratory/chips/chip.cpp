@@ -1,0 +1,116 @@
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/core/random_pairs.h>
+#include <optotorch/modules/laboratory/chips/chip.h>
+#include <optotorch/modules/laboratory/chips/drift.h>
+#include <optotorch/modules/laboratory/chips/heaters.h>
+
+#include <cmath>
+
+namespace optotorch {
+namespace {
+
+constexpr char where[] = "Chip";
+
+/// Streams of the seed; the counter is the number of the MZI, or of the reading.
+enum Stream : uint64_t { splitters, phases, readings, drift };
+
+void check(const char* argument, const at::Tensor& tensor, at::IntArrayRef shape) {
+  OPTOTORCH_CHECK(tensor.defined() && tensor.scalar_type() == at::kDouble && tensor.sizes() == shape,
+                  .where = where, .argument = argument, .expected = c10::str("float64 ", shape),
+                  .got = describe(tensor), .remedy = "");
+  check_finite(where, argument, tensor);
+}
+
+void check_within(const char* argument, const at::Tensor& tensor, bool within, const char* range) {
+  OPTOTORCH_CHECK(within, .where = where, .argument = argument, .expected = std::string("values in ") + range,
+                  .got = c10::str(tensor.min().item<double>(), " to ", tensor.max().item<double>()),
+                  .remedy = "");
+}
+
+ChipTensors copy(const ChipTensors& tensors) {
+  const auto each = [](const at::Tensor& tensor) { return tensor.detach().to(at::kCPU).clone(); };
+  return {each(tensors.theta_offset), each(tensors.phi_offset), each(tensors.splitter_error),
+          each(tensors.transmission)};
+}
+
+}  // namespace
+
+Chip::Chip(const MeshLayout& layout, const Imperfections& imperfections, int64_t seed)
+    : layout_(layout), imperfections_(imperfections), seed_(seed) {
+  layout.check(where);
+  check_imperfections(where, imperfections);
+  const int64_t mzis = layout.mzis();
+  const auto offsets = normal_pairs(seed, Stream::phases, 0, mzis) * imperfections.phase_error();
+  tensors_.theta_offset = offsets.select(1, 0).contiguous();
+  tensors_.phi_offset = offsets.select(1, 1).contiguous();
+  tensors_.splitter_error =
+      (normal_pairs(seed, Stream::splitters, 0, mzis) * imperfections.splitter_error()).clamp_(-1, 1);
+  tensors_.transmission = at::full({mzis, 2}, std::pow(10.0, -imperfections.loss_db() / 20), at::kDouble);
+}
+
+Chip::Chip(const MeshLayout& layout, const ChipTensors& tensors, const Imperfections& imperfections,
+           int64_t seed)
+    : layout_(layout), imperfections_(imperfections), seed_(seed) {
+  layout.check(where);
+  check_imperfections(where, imperfections);
+  const int64_t mzis = layout.mzis();
+  check("theta_offset", tensors.theta_offset, {mzis});
+  check("phi_offset", tensors.phi_offset, {mzis});
+  check("splitter_error", tensors.splitter_error, {mzis, 2});
+  check("transmission", tensors.transmission, {mzis, 2});
+  check_within("splitter_error", tensors.splitter_error,
+               tensors.splitter_error.abs().le(1).all().item<bool>(), "[-1, 1]");
+  check_within("transmission", tensors.transmission,
+               (tensors.transmission.gt(0) & tensors.transmission.le(1)).all().item<bool>(), "(0, 1]");
+  tensors_ = copy(tensors);
+}
+
+Chip Chip::at(double hours) const {
+  OPTOTORCH_CHECK(hours >= 0 && hours <= longest_drift_hours, .where = "Chip::at", .argument = "hours",
+                  .expected = c10::str("0 to ", longest_drift_hours), .got = c10::str(hours), .remedy = "");
+  Chip later = *this;
+  later.hours_ = hours;
+  later.drift_ = at::Tensor();
+  if (hours > 0 && imperfections_.drift() > 0) {
+    later.drift_ = wiener_pairs(seed_, Stream::drift, hours, layout_.mzis()).mul_(imperfections_.drift());
+  }
+  return later;
+}
+
+ChipTensors Chip::tensors() const {
+  return copy(tensors_);
+}
+
+ops::MeshTensors Chip::realise(const ops::MeshTensors& commanded) const {
+  const auto options = commanded.theta.options();
+  // Without errors an ideal mesh: the same bits as the model's, and the faster kernel.
+  const auto unless = [&options](const at::Tensor& tensor, double ideal) {
+    return tensor.eq(ideal).all().item<bool>() ? std::nullopt : std::optional<at::Tensor>(tensor.to(options));
+  };
+  const auto delivered = [&](const at::Tensor& phases, const at::Tensor& offset, int64_t which,
+                             double period) {
+    auto sum = heater_phases(phases, layout_, imperfections_, period) + offset.to(phases.device());
+    if (drift_.defined()) {
+      sum = sum + drift_.select(1, which).to(phases.device());
+    }
+    return sum.to(options);
+  };
+  return {delivered(commanded.theta, tensors_.theta_offset, 0, theta_period),
+          delivered(commanded.phi, tensors_.phi_offset, 1, phi_period), commanded.screen,
+          unless(tensors_.splitter_error, 0), unless(tensors_.transmission, 1)};
+}
+
+at::Tensor Chip::read_out(const at::Tensor& intensity, int64_t first_sample) const {
+  const double relative = imperfections_.relative_noise(), additive = imperfections_.additive_noise();
+  if (relative == 0 && additive == 0) {
+    return intensity;
+  }
+  const int64_t ports = intensity.size(1);
+  const auto xi = normal_pairs(seed_, Stream::readings, first_sample * ports, intensity.numel())
+                      .view({-1, ports, 2})
+                      .to(intensity.options());
+  return intensity * (1 + relative * xi.select(2, 0)) + additive * xi.select(2, 1);
+}
+
+}  // namespace optotorch

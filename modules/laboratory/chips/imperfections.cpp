@@ -1,0 +1,30 @@
+#include <optotorch/core/check.h>
+#include <optotorch/modules/laboratory/chips/imperfections.h>
+
+namespace optotorch {
+
+const std::vector<ImperfectionField>& imperfection_fields() {
+  static const std::vector<ImperfectionField> fields = {
+      {"splitter_error", &Imperfections::splitter_error, 1},
+      {"phase_error", &Imperfections::phase_error, 100},
+      {"loss_db", &Imperfections::loss_db, 100},
+      {"crosstalk", &Imperfections::crosstalk, 0.5},
+      {"drift", &Imperfections::drift, 100},
+      {"relative_noise", &Imperfections::relative_noise, 1e6},
+      {"additive_noise", &Imperfections::additive_noise, 1e6},
+  };
+  return fields;
+}
+
+void check_imperfections(const std::string& where, Imperfections imperfections) {
+  for (const auto& field : imperfection_fields()) {
+    const double value = (imperfections.*field.value)();
+    OPTOTORCH_CHECK(value >= 0 && value <= field.most, .where = where, .argument = field.name,
+                    .expected = c10::str("0 to ", field.most), .got = c10::str(value), .remedy = "");
+  }
+  const int64_t bits = imperfections.phase_bits();
+  OPTOTORCH_CHECK(bits >= 0 && bits <= 24, .where = where, .argument = "phase_bits",
+                  .expected = "0 (any phase) to 24", .got = c10::str(bits), .remedy = "");
+}
+
+}  // namespace optotorch

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optotorch/modules/laboratory/corrections/correction.h>
+#include <optotorch/ops/sepn.h>
+#include <torch/arg.h>
+
+namespace optotorch {
+
+/// Options for Sepn: SepnOptions(64).features({4, 6, 8}).
+struct SepnOptions {
+  using Features = std::array<int64_t, 3>;
+
+  SepnOptions(int64_t ports) : ports_(ports) {}  // NOLINT(google-explicit-constructor): Sepn(64)
+
+  TORCH_ARG(int64_t, ports);
+  /// (4, 8, 16): the published 9,757 complex parameters; (4, 6, 8): 4,035.
+  TORCH_ARG(Features, features) = {4, 8, 16};
+};
+
+/// S = U + c SEPN(U), the systematic-error prediction network of Zheng et al., arXiv 2212.06141: the complex
+/// U-Net of ops/sepn.h. Parameter `parameters` [complex parameters, 2], initially uniform in +-1/sqrt(9 in),
+/// as torch::nn::Conv2d draws them, in real and imaginary part.
+class Sepn : public CorrectionBehind {
+ public:
+  explicit Sepn(const SepnOptions& options);
+
+  const ops::SepnLayout& layout() const { return layout_; }
+
+  torch::Tensor numbers;
+
+ protected:
+  torch::Tensor difference(const torch::Tensor& u) override;
+  torch::Tensor pull_difference(const torch::Tensor& u, const torch::Tensor& dL_dd, bool learns,
+                                bool to_u) override;
+
+ private:
+  ops::SepnLayout layout_;
+};
+
+}  // namespace optotorch

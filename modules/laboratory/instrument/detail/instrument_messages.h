@@ -1,0 +1,62 @@
+#pragma once
+
+// The payloads of an instrument's messages (docs/instrument.md). Decoding throws c10::ValueError, in the name
+// of `where`, for anything but what was agreed by the greeting.
+
+#include <optotorch/modules/laboratory/instrument/detail/wire.h>
+#include <optotorch/modules/laboratory/physical_system.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace optotorch {
+
+/// What an instrument says of itself.
+struct Greeting {
+  std::vector<MeshLayout> layouts;
+  bool taps = false;
+  int64_t samples = 1;    ///< the most in one message: 1 to 2^32 - 1
+  BetweenMeshes between;  ///< untold by an instrument of version 1
+
+  bool operator==(const Greeting&) const = default;
+  int64_t ports() const { return layouts.front().ports; }
+  size_t readings() const { return taps ? layouts.size() : 1; }
+};
+
+void send_greeting(Connection& connection, const Greeting& greeting, Deadline deadline);
+/// The other side of the same.
+Greeting receive_greeting(Connection& connection, Deadline deadline);
+
+std::string encode_phases(const std::vector<MeshPhases>& phases);
+std::vector<MeshPhases> decode_phases(const std::string& where, const at::Tensor& payload,
+                                      const std::vector<MeshLayout>& layouts);
+int64_t longest_phases(const std::vector<MeshLayout>& layouts);
+
+/// In front of fields and readings.
+struct DataHead {
+  uint32_t value_size;  ///< bytes: 8 or 16 of a complex number, 4 or 8 of a real one
+  uint32_t meshes;      ///< 1 with fields; with readings those that are read
+  uint32_t samples, ports;
+};
+
+/// Bytes of an error's text.
+inline constexpr int64_t longest_failure = 1 << 16;
+
+inline constexpr int64_t data_head_size = sizeof(DataHead);
+
+/// The bytes of a tensor on the CPU, contiguous.
+std::string_view bytes_of(const at::Tensor& tensor);
+std::string_view bytes_of(const DataHead& head);
+
+/// Complex [samples, ports].
+at::Tensor decode_fields(const std::string& where, const at::Tensor& payload, const Greeting& greeting);
+int64_t longest_fields(const Greeting& greeting);
+
+/// Real [samples, ports] each, the answer to fields like `x`.
+std::vector<at::Tensor> decode_readings(const std::string& where, const at::Tensor& payload,
+                                        const Greeting& greeting, const at::Tensor& x);
+int64_t length_of_readings(const Greeting& greeting, const at::Tensor& x);
+
+}  // namespace optotorch

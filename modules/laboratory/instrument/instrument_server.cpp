@@ -1,0 +1,126 @@
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/modules/laboratory/instrument/instrument_server.h>
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <limits>
+#include <utility>
+
+namespace optotorch {
+namespace {
+
+constexpr char where[] = "InstrumentServer";
+
+Greeting greeting_of(const PhysicalSystem& system, const InstrumentServerOptions& options) {
+  constexpr int64_t most_bytes = 64 << 20, most_samples = std::numeric_limits<int32_t>::max();
+  OPTOTORCH_CHECK(options.samples() >= 0 && options.samples() <= most_samples, .where = where,
+                  .argument = "samples", .expected = c10::str("0 to ", most_samples),
+                  .got = std::to_string(options.samples()), .remedy = "");
+  const int64_t that_fit = std::max<int64_t>(1, most_bytes / (16 * system.ports()));
+  return {system.layouts(), system.has_taps(), options.samples() == 0 ? that_fit : options.samples(),
+          system.between()};
+}
+
+std::string text_of(const std::exception& error) {
+  const auto* own = dynamic_cast<const c10::Error*>(&error);
+  return own != nullptr ? own->what_without_backtrace() : error.what();
+}
+
+}  // namespace
+
+/// What goes back, and the memory that the pieces of the message lie in.
+struct InstrumentServer::Answer {
+  MessageKind kind;
+  std::string text;
+  DataHead head = {};
+  std::vector<at::Tensor> tensors;
+
+  void send(Connection& connection, Deadline deadline) const {
+    std::vector<std::string_view> pieces{text};
+    if (kind == MessageKind::readings) {
+      pieces.push_back(bytes_of(head));
+    }
+    std::transform(tensors.begin(), tensors.end(), std::back_inserter(pieces),
+                   [](const at::Tensor& tensor) { return bytes_of(tensor); });
+    connection.send(kind, pieces, deadline);
+  }
+};
+
+InstrumentServer::InstrumentServer(PhysicalSystem& system, const std::string& address,
+                                   const InstrumentServerOptions& options)
+    : system_(system), options_(options), greeting_(greeting_of(system, options)), listener_(where, address) {
+  check_seconds(where, "timeout_s", options.timeout_s());
+  check_seconds(where, "idle_s", options.idle_s());
+}
+
+void InstrumentServer::say(const std::string& line) const {
+  if (options_.log()) {
+    options_.log()(line);
+  }
+}
+
+InstrumentServer::Answer InstrumentServer::answer(const Message& message, bool& phases_are_set) {
+  const bool were_set = std::exchange(phases_are_set, false);  // unknown again after any error
+  if (message.kind == MessageKind::phases) {
+    system_.set_phases(decode_phases(where, message.payload, greeting_.layouts));
+    phases_are_set = true;
+    return {.kind = MessageKind::done, .text = {}, .tensors = {}};
+  }
+  OPTOTORCH_CHECK(were_set, .where = where, .argument = "phases", .expected = "phases before fields",
+                  .got = "none", .remedy = "Those of another client, or before an error, may be anything");
+  const auto x = decode_fields(where, message.payload, greeting_);
+  Answer answer{.kind = MessageKind::readings, .text = {}, .tensors = {}};
+  for (const auto& reading : system_.measure(x).behind) {
+    if (reading.defined()) {
+      answer.tensors.push_back(reading.contiguous());
+    }
+  }
+  answer.head = {static_cast<uint32_t>(x.element_size() / 2), static_cast<uint32_t>(answer.tensors.size()),
+                 static_cast<uint32_t>(x.size(0)), static_cast<uint32_t>(x.size(1))};
+  phases_are_set = true;
+  return answer;
+}
+
+void InstrumentServer::attend(Connection& connection) {
+  const auto deadline = [this] { return deadline_after(options_.timeout_s()); };
+  send_greeting(connection, greeting_, deadline());
+  const auto longest = [this](MessageKind kind) {
+    return kind == MessageKind::phases   ? longest_phases(greeting_.layouts)
+           : kind == MessageKind::fields ? longest_fields(greeting_)
+                                         : -1;
+  };
+  bool phases_are_set = false;
+  const auto has_next = [&] {
+    return connection.has_next([this, patience = deadline_after(options_.idle_s())] {
+      return std::chrono::steady_clock::now() > patience && listener_.has_waiting();
+    });
+  };
+  while (has_next()) {
+    const auto message = connection.receive(longest, deadline());
+    Answer reply{.kind = MessageKind::failure, .text = {}, .tensors = {}};
+    try {
+      reply = answer(message, phases_are_set);
+    } catch (const std::exception& error) {
+      reply.text = text_of(error).substr(0, longest_failure);
+    }
+    reply.send(connection, deadline());
+  }
+}
+
+void InstrumentServer::serve(const Stopped& stopped) {
+  while (auto client = listener_.accept(stopped)) {
+    say("connected");
+    std::string why;
+    try {
+      Connection connection(std::move(*client), where, "client", stopped);
+      attend(connection);
+    } catch (const std::exception& error) {
+      why = ": " + text_of(error);
+    }
+    say("disconnected" + why);
+  }
+}
+
+}  // namespace optotorch

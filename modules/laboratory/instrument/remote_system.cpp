@@ -1,0 +1,178 @@
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/modules/laboratory/instrument/remote_system.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <thread>
+#include <utility>
+
+namespace optotorch {
+namespace {
+
+constexpr char where[] = "RemoteSystem";
+constexpr int64_t most_retries = 1000;
+
+Connection connect_to(const std::string& address, Deadline deadline, const Stopped& stopped) {
+  return {connect_socket(where, address, deadline, stopped), where, address, stopped};
+}
+
+/// A text from elsewhere: nothing in it moves a terminal's cursor.
+std::string printable(std::string_view bytes) {
+  std::string text(bytes);
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\x7f' || (c >= 0 && c < ' '); }, ' ');
+  return text;
+}
+
+}  // namespace
+
+std::shared_ptr<RemoteSystem> RemoteSystem::connect(const std::string& address,
+                                                    const RemoteSystemOptions& options) {
+  check_seconds(where, "timeout_s", options.timeout_s());
+  OPTOTORCH_CHECK(options.retries() >= 0 && options.retries() <= most_retries, .where = where,
+                  .argument = "retries", .expected = c10::str("0 to ", most_retries),
+                  .got = std::to_string(options.retries()), .remedy = "");
+  if (options.reconnect_s() != 0) {
+    check_seconds(where, "reconnect_s", options.reconnect_s());
+  }
+  const auto deadline = deadline_after(options.timeout_s());
+  auto connection = connect_to(address, deadline, options.stopped());
+  const auto greeting = receive_greeting(connection, deadline);
+  return std::shared_ptr<RemoteSystem>(new RemoteSystem(std::move(connection), greeting, options));
+}
+
+RemoteSystem::RemoteSystem(Connection connection, const Greeting& greeting,
+                           const RemoteSystemOptions& options)
+    : PhysicalSystem(greeting.layouts, greeting.taps),
+      address_(connection.address()),
+      options_(options),
+      greeting_(greeting),
+      connection_(std::move(connection)) {}
+
+void RemoteSystem::say(const std::string& line) const {
+  if (options_.log()) {
+    options_.log()(line);
+  }
+}
+
+void RemoteSystem::connect_if_lost(Deadline deadline) {
+  if (connection_) {
+    return;
+  }
+  has_phases_ = false;
+  auto connection = connect_to(address_, deadline, options_.stopped());
+  OPTOTORCH_CHECK(receive_greeting(connection, deadline) == greeting_, .where = where, .argument = address_,
+                  .expected = "the meshes that were there before", .got = "an instrument with others",
+                  .remedy = "Make a new RemoteSystem");
+  connection_ = std::move(connection);
+}
+
+at::Tensor RemoteSystem::ask(MessageKind kind, const std::vector<std::string_view>& pieces,
+                             MessageKind answer, int64_t longest) {
+  const auto deadline = deadline_after(options_.timeout_s());
+  // Given up until the answer is whole: an error leaves it in the middle of something.
+  auto connection = std::exchange(connection_, std::nullopt);
+  const bool had_phases = std::exchange(has_phases_, false);
+  connection->send(kind, pieces, deadline);
+  const auto message = connection->receive(
+      [&](MessageKind got) {
+        return got == answer ? longest : got == MessageKind::failure ? longest_failure : -1;
+      },
+      deadline);
+  connection_ = std::move(connection);
+  OPTOTORCH_CHECK(message.kind == answer, .where = where, .argument = address_, .expected = "success",
+                  .got = c10::str("the instrument's error '", printable(bytes_of(message.payload)), "'"),
+                  .remedy = "");
+  has_phases_ = had_phases || kind == MessageKind::phases;
+  return message.payload;
+}
+
+void RemoteSystem::persist(const std::function<void()>& work) {
+  constexpr auto pause = std::chrono::milliseconds(100);
+  int64_t failures = 0;
+  std::optional<Deadline> give_up;  // while the connection is lost
+  for (;;) {
+    try {
+      connect_if_lost(give_up.value_or(deadline_after(options_.timeout_s())));
+      try {
+        if (!has_phases_) {
+          ask(MessageKind::phases, {phases_}, MessageKind::done, 0);
+        }
+        work();
+        if (give_up) {
+          say(address_ + ": it is there again");
+        }
+        return;
+      } catch (const LostConnection&) {
+        throw;
+      } catch (const c10::ValueError& error) {
+        if (is_stopped() || ++failures > options_.retries()) {
+          throw;
+        }
+        say(c10::str(error.what_without_backtrace(), " Tried again, ", failures, " of ", options_.retries(),
+                     " times."));
+      }
+    } catch (const LostConnection& error) {
+      if (!give_up) {
+        give_up = deadline_after(options_.reconnect_s());
+        if (options_.reconnect_s() > 0 && !is_stopped()) {
+          say(c10::str(error.what_without_backtrace(), " Tried again for ", options_.reconnect_s(), " s."));
+        }
+      }
+      if (is_stopped() || std::chrono::steady_clock::now() >= *give_up) {
+        throw;
+      }
+    }
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+void RemoteSystem::command(const std::vector<MeshPhases>& phases) {
+  phases_ = encode_phases(phases);
+  has_phases_ = false;
+  persist([] {});
+}
+
+std::vector<at::Tensor> RemoteSystem::read_part(const at::Tensor& x, int64_t first) {
+  const DataHead head{static_cast<uint32_t>(x.element_size()), 1, static_cast<uint32_t>(x.size(0)),
+                      static_cast<uint32_t>(x.size(1))};
+  std::vector<at::Tensor> readings;
+  persist([&] {
+    const auto payload = ask(MessageKind::fields, {bytes_of(head), bytes_of(x)}, MessageKind::readings,
+                             length_of_readings(greeting_, x));
+    try {
+      readings = decode_readings(where, payload, greeting_, x);
+    } catch (...) {
+      connection_.reset();  // an instrument that is confused may be so about the next message too
+      throw;
+    }
+    for (size_t i = 0; i < readings.size(); ++i) {
+      check_reading(i, readings[i], first);
+    }
+  });
+  return readings;
+}
+
+std::vector<at::Tensor> RemoteSystem::read(const at::Tensor& x) {
+  const auto fields = x.to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+  if (fields.size(0) <= greeting_.samples) {
+    return read_part(fields, 0);
+  }
+  std::vector<std::vector<at::Tensor>> parts(greeting_.readings());
+  int64_t first = 0;
+  for (const auto& part : fields.split(greeting_.samples)) {
+    const auto readings = read_part(part, first);
+    first += part.size(0);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      parts[i].push_back(readings[i]);
+    }
+  }
+  std::vector<at::Tensor> readings;
+  std::transform(parts.begin(), parts.end(), std::back_inserter(readings),
+                 [](const std::vector<at::Tensor>& part) { return at::cat(part); });
+  return readings;
+}
+
+}  // namespace optotorch

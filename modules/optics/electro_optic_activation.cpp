@@ -1,0 +1,39 @@
+#include <optotorch/core/check.h>
+#include <optotorch/modules/optics/electro_optic_activation.h>
+#include <optotorch/ops/activation.h>
+
+#include <ostream>
+
+namespace optotorch {
+
+ElectroOpticActivationImpl::ElectroOpticActivationImpl(ElectroOpticActivationOptions options_)
+    : CloneableLayer("ElectroOpticActivation"), options(options_) {
+  OPTOTORCH_CHECK(options.tap() >= 0 && options.tap() < 1, .where = name(), .argument = "tap",
+                  .expected = "a fraction in [0, 1)", .got = std::to_string(options.tap()), .remedy = "");
+}
+
+void ElectroOpticActivationImpl::check_input(const torch::Tensor& x) const {
+  check_field(*this, x);
+}
+
+torch::Tensor ElectroOpticActivationImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+  return ops::electro_optic(x, options.tap(), options.gain(), options.bias());
+}
+
+torch::Tensor ElectroOpticActivationImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy,
+                                                           bool to_input) {
+  return ops::electro_optic_backward(dL_dy, pass.input, options.tap(), options.gain(), options.bias());
+}
+
+Deployment ElectroOpticActivationImpl::deploy() {
+  return {{}, [o = options](const torch::Tensor& z) {
+            return ops::electro_optic_reference(z, o.tap(), o.gain(), o.bias());
+          }};
+}
+
+void ElectroOpticActivationImpl::pretty_print(std::ostream& stream) const {
+  stream << "optotorch::ElectroOpticActivation(tap=" << options.tap() << ", gain=" << options.gain()
+         << ", bias=" << options.bias() << ")";
+}
+
+}  // namespace optotorch

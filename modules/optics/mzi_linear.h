@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optotorch/modules/optics/mzi_mesh.h>
+
+namespace optotorch {
+
+/// Options for MziLinear: MziLinearOptions(in, out).
+struct MziLinearOptions {
+  MziLinearOptions(int64_t in_ports, int64_t out_ports) : in_ports_(in_ports), out_ports_(out_ports) {}
+
+  /// Numbers of guided modes, at least 1.
+  TORCH_ARG(int64_t, in_ports);
+  TORCH_ARG(int64_t, out_ports);
+  TORCH_ARG(MeshGrid, grid) = MeshGrid::rectangular;
+  TORCH_ARG(PhiArm, phi_arm) = PhiArm::output;
+  TORCH_ARG(ZeroState, zero_state) = ZeroState::cross;
+};
+
+/// Any complex matrix in optics, y = U Sigma V x: field [batch, in_ports] -> field [batch, out_ports].
+///
+/// V and U are meshes (children `v` and `u`), Sigma a row of amplitude controls: the real parameter `sigma`
+/// [min(in, out)]. |sigma| <= 1 is an attenuator, more needs gain; initially 1. A side of one port uses a
+/// two-port mesh whose second port stays dark. Source: Miller 2013 (singular value decomposition).
+class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
+ public:
+  MziLinearImpl(int64_t in_ports, int64_t out_ports) : MziLinearImpl(MziLinearOptions(in_ports, out_ports)) {}
+  explicit MziLinearImpl(MziLinearOptions options);
+
+  Role role() const override { return Role::component; }
+  Deployment deploy() override;
+  int64_t mzi_count() const override { return u->mzi_count() + v->mzi_count(); }
+  void pretty_print(std::ostream& stream) const override;
+
+  /// The matrix that the layer realises, [out_ports, in_ports].
+  torch::Tensor matrix();
+
+  /// Sets all phases and amplitudes so that the layer realises `weight` [out_ports, in_ports], any real
+  /// or complex matrix. Throws c10::ValueError, with nothing changed, for another shape, values that are not
+  /// finite, and singular values beyond the range of the layer's type.
+  void set_matrix(const torch::Tensor& weight);
+
+  MziLinearOptions options;
+  MziMesh v{nullptr}, u{nullptr};
+  torch::Tensor sigma;
+
+ protected:
+  void check_input(const torch::Tensor& x) const override;
+  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+
+ private:
+  torch::Tensor scale(const torch::Tensor& field, int64_t ports) const;
+};
+
+TORCH_MODULE(MziLinear);
+
+}  // namespace optotorch

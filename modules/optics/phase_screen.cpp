@@ -1,0 +1,47 @@
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/modules/optics/phase_screen.h>
+
+#include <numbers>
+#include <ostream>
+
+namespace optotorch {
+
+PhaseScreenImpl::PhaseScreenImpl(PhaseScreenOptions options_)
+    : CloneableLayer("PhaseScreen"), options(options_) {
+  OPTOTORCH_CHECK(options.ports() >= 1, .where = "PhaseScreen", .argument = "ports", .expected = "at least 1",
+                  .got = std::to_string(options.ports()), .remedy = "");
+  gamma = register_phases("gamma", torch::empty({options.ports()}).uniform_(0, 2 * std::numbers::pi));
+}
+
+void PhaseScreenImpl::check_input(const torch::Tensor& x) const {
+  check_field(*this, x, options.ports());
+  check_precision(*this, x, gamma);
+}
+
+torch::Tensor PhaseScreenImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+  check_finite("PhaseScreen", "gamma", gamma);
+  return x * at::complex(gamma.cos(), gamma.sin());
+}
+
+std::vector<torch::Tensor> PhaseScreenImpl::read_by_pullback(const Pass& pass) const {
+  return {pass.output, gamma};
+}
+
+torch::Tensor PhaseScreenImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
+  // dL_dgamma = Re(conj(dL_dy) i y) = Im(dL_dy conj(y))
+  accumulate(gamma, at::imag(dL_dy * pass.output.conj()).sum(0));
+  return to_input ? dL_dy * at::complex(gamma.cos(), -gamma.sin()) : torch::Tensor();
+}
+
+Deployment PhaseScreenImpl::deploy() {
+  const torch::NoGradGuard no_grad;  // what is deployed learns no more
+  const auto factor = at::complex(gamma.cos(), gamma.sin());
+  return {{{"factor", factor}}, [factor](const torch::Tensor& x) { return x * factor; }};
+}
+
+void PhaseScreenImpl::pretty_print(std::ostream& stream) const {
+  stream << "optotorch::PhaseScreen(ports=" << options.ports() << ")";
+}
+
+}  // namespace optotorch

@@ -1,0 +1,71 @@
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+
+#include "reproduce/recipe.h"
+
+namespace optotorch::tools {
+
+const std::vector<Recipe>& recipes() {
+  static const std::vector<Recipe> all = {
+      {"four-rules",
+       "the default hybrid network on MNIST by BP, TPFP, DFA and with only its read-out trained", four_rules},
+      {"signals", "what differences teach a mesh, right and wrong ones: the default hybrid network on MNIST",
+       signals},
+      {"slice-network", "28-port meshes on slices of Fashion-MNIST: the published shape and a better one",
+       slice_network},
+      {"tpfp-mnist", "784-1024-10 on weight banks, MNIST: BP, DFA, TPFP, multi-point, the authors' code",
+       tpfp_mnist},
+      {"mesh784", "one mesh of 306,936 MZIs as first layer, MNIST", mesh784},
+      {"tpfp-in-situ", "TPFP on a chip with errors that nobody knows, against BP in silico then transferred",
+       tpfp_in_situ},
+      {"dat", "training a chip whose errors nobody knows: physics-aware, adaptive and dual adaptive training",
+       dat, 1, dat_options()},
+      {"dat-errors", "accuracy against the size of a chip's errors, the published table and beyond it",
+       dat_errors},
+      {"dat-mismatch", "a chip with loss, crosstalk, phase levels or noise, which no correction knows",
+       dat_mismatch},
+      {"dat-choices", "dual adaptive training with one choice changed at a time", dat_choices},
+      {"dat-drift", "a chip that drifts for ten hours, with and without training again", dat_drift},
+      {"dat-goldens",
+       "published weights on published errors, to the digit",
+       dat_goldens,
+       1,
+       {{"goldens", "Folder with weights/NAME and errors/NAME, .npy files", ""},
+        {"cases", "JSON list of weights, errors, dataset and accuracy (default: the published ones)", ""}}},
+      {"odfa-mnist", "784-1024-1024-10 taught through an optical processing unit, MNIST", odfa_mnist, 3},
+      {"odfa-vit", "a vision transformer taught through an optical processing unit, MNIST and Fashion-MNIST",
+       odfa_vit, 2},
+      {"odfa-charlm", "a character model taught through an optical processing unit, Shakespeare", odfa_charlm,
+       2},
+      {"opu", "an optical processing unit: signal against photons, speckle against theory", opu},
+      {"projection-scale", "random projections that no memory holds: seconds and entries a second",
+       projection_scale},
+      {"xor", "an XOR gate of six interferometers learns from what its detectors read", xor_gate, 100},
+      {"tpfp-memory", "the memory of one training step against the depth: BP, DFA and TPFP", tpfp_memory},
+  };
+  return all;
+}
+
+void log_line(const RecipeOptions& options, const std::string& line) {
+  std::FILE* file = std::fopen((options.out + "/log.txt").c_str(), "ae");
+  if (file == nullptr) {
+    return;  // it could be written when the recipe began; nobody wants hours of work to end for this
+  }
+  using Clock = std::chrono::steady_clock;  // the date may be set while this runs
+  static const auto start = Clock::now();
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  char when[32];
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  std::strftime(when, sizeof when, "%F %T", ::localtime_r(&now, &local));
+  std::fprintf(file, "%s  %9.1f s  %s\n", when, seconds, line.c_str());
+  std::fclose(file);
+}
+
+void tell(const RecipeOptions& options, const std::string& line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
+  log_line(options, line);
+}
+
+}  // namespace optotorch::tools

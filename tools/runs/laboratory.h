@@ -1,0 +1,75 @@
+#pragma once
+
+// What stands on the table of a laboratory: the system that is measured, and what corrects its model.
+
+#include <optotorch/modules/hybrid.h>
+#include <optotorch/modules/laboratory/chips/chip.h>
+#include <optotorch/modules/laboratory/physical_network.h>
+#include <optotorch/trainers/batch_source.h>
+
+#include <string>
+
+namespace optotorch::tools {
+
+/// Settings of a run in a laboratory. Numbers below zero and empty texts: the preset's.
+struct Laboratory {
+  // The system: an instrument elsewhere, or simulated chips.
+  std::string instrument;  ///< address of a running instrument (remote_system.h)
+  int64_t retries = 3;     ///< of a measurement that failed or has a NaN in it
+  double reconnect = 60;   ///< seconds in which a lost connection is tried again
+  std::string errors;      ///< folders of .npy with known errors, separated by commas
+  double splitter = 0, phase = 0, loss_db = 0, crosstalk = 0;  ///< see imperfections.h
+  int64_t phase_bits = 0;
+  double relative_noise = 0, additive_noise = 0;
+  double drift = 0;        ///< of recipes that let time pass: no option, a run takes none
+  int64_t chip_seed = -1;  ///< below zero: the run's
+
+  // The numerical model.
+  std::string correction;       ///< one of correction_names()
+  double correction_rate = -1;  ///< Adam's; below zero: the correction's usual one
+  int64_t calibration = -1;     ///< epochs in which the corrections learn alone
+  int64_t warm_up = -1;         ///< epochs, after those, with uncorrected models
+  int64_t compared_ports = -1;  ///< behind the last mesh; 0: all
+  std::string fusion;           ///< propagate, in-place
+  double similarity_to_phases = 0;
+  int64_t identify = 0;  ///< batches that are measured before training, and none after (rule in-silico)
+};
+
+/// none, unet-10k, unet-4k, linear, white-box, white-box-phases, exact.
+std::vector<std::string> correction_names();
+
+/// The learning rate that suits a correction. Throws c10::ValueError for an unknown name.
+double usual_rate(const std::string& correction);
+/// Likewise Adam's second beta.
+double usual_beta2(const std::string& correction);
+
+/// The learning rate of the phases that suits it, if `rate` is the network's. Throws likewise.
+double usual_phase_rate(const std::string& correction, double rate);
+
+/// Throws c10::ValueError for unknown names and for values out of their ranges.
+void check(const Laboratory& laboratory);
+
+/// The same with perfect chips in place of what is measured: for whoever looks at weights and measures
+/// nothing. Neither an instrument nor files of errors need be there.
+Laboratory on_paper(Laboratory laboratory);
+
+/// What is measured: `meshes` meshes of one layout, the activation between them. `seed` is the run's. Waits
+/// for an instrument end when an InterruptGuard was asked for an end.
+std::shared_ptr<PhysicalSystem> make_system(const Laboratory& laboratory, const MeshLayout& layout,
+                                            int64_t meshes, const std::shared_ptr<Layer>& activation,
+                                            int64_t seed);
+
+/// The simulated chips by themselves. Throws c10::ValueError for an instrument elsewhere: nobody knows its
+/// errors.
+std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& layout, int64_t meshes,
+                             int64_t seed);
+
+/// Gives the network of a laboratory its corrections, by name; "none" takes them away. "exact" knows the
+/// errors of the simulated chips: an oracle.
+void correct(PhysicalNetworkImpl& network, const Laboratory& laboratory, int64_t seed);
+
+/// Fits the corrections of the laboratory in `model` to `images` before training (identify.h), as its settings ask for, and tells on standard error how well. `seed` is the run's.
+void identify_errors(HybridImpl& model, const BatchSource& images, const Laboratory& laboratory,
+                     int64_t seed);
+
+}  // namespace optotorch::tools

@@ -1,0 +1,245 @@
+#include "runs/run.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <optotorch/core/atomic_file.h>
+#include <optotorch/core/check.h>
+#include <optotorch/core/input_file.h>
+#include <optotorch/modules/electronic_block.h>
+#include <optotorch/modules/export/torchscript.h>
+#include <optotorch/trainers/interrupt.h>
+#include <optotorch/trainers/rules/laboratory/in_silico.h>
+#include <optotorch/trainers/rules/laboratory/laboratory.h>
+#include <torch/optim/adam.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "runs/folder_lock.h"
+#include "runs/presets.h"
+#include "runs/rules.h"
+#include "runs/run_data.h"
+#include "runs/run_network.h"
+
+namespace optotorch::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto config_name = "config.json", vocabulary_name = "vocabulary.txt",
+               checkpoint_name = "checkpoint.safetensors", metrics_name = "metrics.jsonl",
+               export_name = "model.pt";
+
+/// What a run writes.
+std::vector<std::string> run_files() {
+  return {config_name, vocabulary_name, checkpoint_name, metrics_name, export_name};
+}
+
+/// The settings of the run that is to be trained in a locked folder: it is new, empty, or holds that run and
+/// may be continued.
+RunConfig settle(const RunConfig& said, const RunOptions& options, const FolderLock& lock) {
+  const std::string& folder = options.folder;
+  if (!holds_config(folder) && lock.is_empty_but_for({"log.txt"}, run_files())) {
+    return resolve(said);
+  }
+  OPTOTORCH_CHECK(options.resume, .where = "optotorch", .argument = "--out",
+                  .expected = "a new or empty folder", .got = folder,
+                  .remedy = "Continue the run in it with --resume, or choose another folder");
+  return continued(said, options.given, folder);
+}
+
+/// What the first measurement would complain of when the folder is made already.
+void require_taps(const HybridImpl& model, const RunConfig& config, bool identifies) {
+  if (tap_use_of(config.rule) != TapUse::needed && !identifies) {
+    return;
+  }
+  OPTOTORCH_CHECK(laboratory_network("optotorch", model).first->system()->has_taps(), .where = "optotorch",
+                  .argument = "--instrument",
+                  .expected = "one with taps behind every mesh, for " +
+                              (identifies ? std::string("--identify") : "--rule " + config.rule),
+                  .got = config.laboratory.instrument + ", without taps",
+                  .remedy = "Without taps there are the rules 'dat-output' and 'pat-output'");
+}
+
+/// What a new run begins with. If the run ends before its first checkpoint, by an error, it goes again.
+class Beginning {
+ public:
+  explicit Beginning(const std::string& folder) : folder_(folder) {}
+  Beginning(const Beginning&) = delete;
+  Beginning& operator=(const Beginning&) = delete;
+  ~Beginning() {
+    std::error_code ignored;
+    if (written_ && !kept_ && !fs::exists(folder_ + "/" + checkpoint_name, ignored)) {
+      fs::remove(folder_ + "/" + config_name, ignored);
+      fs::remove(folder_ + "/" + vocabulary_name, ignored);
+    }
+  }
+
+  void write(const RunConfig& config, const std::string& vocabulary) {
+    written_ = true;
+    if (!vocabulary.empty()) {
+      write_text_atomically(folder_ + "/" + vocabulary_name, vocabulary);
+    }
+    save_config(config, folder_);
+  }
+
+  /// It stays in any case: nothing was wrong.
+  void keep() { kept_ = true; }
+
+ private:
+  const std::string& folder_;
+  bool written_ = false, kept_ = false;
+};
+
+/// What knows the errors of simulated chips.
+std::optional<TrueGradient> true_gradient(RunConfig config) {
+  if (find_preset(config.model).make_in == nullptr || !config.laboratory.instrument.empty()) {
+    return std::nullopt;
+  }
+  config.laboratory.correction = "exact";
+  auto generator = at::detail::getDefaultCPUGenerator();
+  const auto before = generator.get_state();  // to look at a run does not change it
+  TrueGradient truth{make_network(config).ptr(), std::make_shared<InSilico>()};
+  generator.set_state(before);
+  return truth;
+}
+
+/// Adam, with a learning rate of their own for the parameters of torch::nn modules.
+std::shared_ptr<torch::optim::Optimizer> make_optimizer(const HybridImpl& model, double rate,
+                                                        const Preset& preset) {
+  const auto options = [&preset](double value) {
+    return torch::optim::AdamOptions(value).betas({0.9, preset.beta2});
+  };
+  if (preset.electronic_rate == 1) {
+    return std::make_shared<torch::optim::Adam>(model.parameters(), options(rate));
+  }
+  std::vector<torch::Tensor> optical, electronic;
+  for (size_t i = 0; i < model.size(); ++i) {
+    const bool is_electronic = dynamic_cast<const ElectronicBlock*>(&model.layer(i)) != nullptr;
+    const auto parameters = model.layer(i).parameters();
+    auto& group = is_electronic ? electronic : optical;
+    group.insert(group.end(), parameters.begin(), parameters.end());
+  }
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  groups.emplace_back(optical, std::make_unique<torch::optim::AdamOptions>(options(rate)));
+  groups.emplace_back(electronic,
+                      std::make_unique<torch::optim::AdamOptions>(options(rate * preset.electronic_rate)));
+  return std::make_shared<torch::optim::Adam>(groups, options(rate));
+}
+
+/// Whether `work` came to its end. It need not, and may throw, when a signal has told it to end.
+bool done_unless_interrupted(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (...) {
+    if (!InterruptGuard::requested()) {
+      throw;
+    }
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+FitResult train_run(const RunConfig& said, const RunOptions& options) {
+  const FolderLock lock(options.folder, "another training");
+  RunConfig config = settle(said, options, lock);
+  const bool is_new = !holds_config(options.folder);
+  lock.remove_parts(run_files());
+  use_settings(config);
+  const auto& preset = find_preset(config.model);
+  const auto data = load_data(config);
+  const auto& train = *data.train;
+  OPTOTORCH_CHECK(is_new || config.classes == data.classes, .where = "optotorch", .argument = "--data-root",
+                  .expected = c10::str("data of ", config.classes, " classes, as the run began with"),
+                  .got = c10::str(data.classes, " in ", config.data_root), .remedy = "");
+  config.classes = data.classes;
+
+  auto model = make_network(config);
+  if (!config.start.empty()) {
+    start_from(*model, config.start);
+  }
+  const auto rule = make_rule(config.rule, preset,
+                              {.seed = config.seed,
+                               .epochs = config.epochs,
+                               .steps_per_epoch = train.size(),
+                               .laboratory = config.laboratory});
+  // A run that is continued has what was identified in its checkpoint.
+  const bool identifies =
+      config.laboratory.identify > 0 && !(options.resume && keeps_corrections(options.folder));
+  require_taps(*model, config, identifies);
+  Beginning beginning(options.folder);
+  if (is_new) {
+    beginning.write(config, data.vocabulary);
+  }
+  if (!data.vocabulary.empty()) {
+    require_vocabulary(options.folder, data.vocabulary);
+  }
+  if (!is_new && !is_same(config, load_config(options.folder))) {
+    save_config(config, options.folder);
+  }
+  FitResult interrupted;
+  interrupted.interrupted = true;
+  if (identifies) {
+    const InterruptGuard guard;
+    const bool done =
+        done_unless_interrupted([&] { identify_errors(*model, train, config.laboratory, config.seed); });
+    if (!done || InterruptGuard::requested()) {
+      beginning.keep();
+      return interrupted;
+    }
+  }
+  const auto optimizer = make_optimizer(*model, config.learning_rate, preset);
+  Trainer trainer(model, rule, optimizer, loss_of(config),
+                  TrainerOptions()
+                      .epochs(config.epochs)
+                      .metric(metric_of(config))
+                      .schedule(preset.schedule(config.epochs, config.epochs * train.size()))
+                      .folder(options.folder)
+                      .resume(options.resume)
+                      .checkpoint_seconds(options.checkpoint_seconds)
+                      .checkpoint_steps(options.checkpoint_steps)
+                      .progress(options.progress)
+                      .alignment(options.alignment)
+                      .truth(options.alignment ? true_gradient(config) : std::nullopt));
+  std::error_code ignored;
+  interrupted.resumed = options.resume && fs::exists(options.folder + "/" + checkpoint_name, ignored);
+  FitResult result;
+  try {
+    if (!done_unless_interrupted(
+            [&] { result = trainer.fit(train, data.validation.get(), data.test.get()); })) {
+      result = interrupted;  // in the midst of a measurement
+    }
+  } catch (const c10::Error& error) {
+    if (config.laboratory.instrument.empty() ||
+        !fs::exists(options.folder + "/" + checkpoint_name, ignored)) {
+      throw;
+    }
+    throw InstrumentLost{error.what_without_backtrace()};
+  }
+  if (result.interrupted) {
+    beginning.keep();
+  }
+  if (!result.interrupted && preset.deployable) {
+    export_torchscript(model, example_input(config, 2), options.folder + "/" + export_name);
+  }
+  return result;
+}
+
+std::vector<EpochReport> load_metrics(const std::string& folder) {
+  const std::string path = folder + "/metrics.jsonl";
+  if (std::error_code ignored; fs::exists(path, ignored)) {
+    open_regular_file(path, "optotorch");  // a pipe is refused, which would be waited for
+  }
+  std::vector<EpochReport> epochs;
+  std::ifstream file(folder + "/" + metrics_name);
+  for (std::string line; std::getline(file, line);) {
+    epochs.push_back(EpochReport::from_json(line));
+  }
+  return epochs;
+}
+
+}  // namespace optotorch::tools

@@ -1,0 +1,42 @@
+#pragma once
+
+// A run: a folder with everything that is needed to repeat, continue or judge a training.
+
+#include <optotorch/trainers/trainer.h>
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runs/run_config.h"
+
+namespace optotorch::tools {
+
+/// What happens on the way, without a say in the result.
+struct RunOptions {
+  std::string folder;
+  bool resume = false;
+  std::set<std::string> given = {};  ///< options of `train` that the user gave, "--lr"
+  bool alignment = false;
+  bool progress = true;
+  double checkpoint_seconds = 30;
+  int64_t checkpoint_steps = 0;
+};
+
+/// What ended a training at an instrument whose last whole step is saved.
+struct InstrumentLost {
+  std::string why;
+};
+
+/// Trains what is said (see `resolve`) and writes config.json, metrics.jsonl, the checkpoint and model.pt to
+/// the folder; with `resume` it goes on with the run in it (see `continued`). One process at a time works in
+/// a folder. Throws c10::ValueError if the folder holds something (but log.txt) and `resume` is false, if it
+/// holds another run, or if another training is at work in it. What fails before the first checkpoint of a
+/// new run leaves nothing behind. Throws InstrumentLost where measuring failed and the run can go on.
+FitResult train_run(const RunConfig& said, const RunOptions& options);
+
+/// The epochs of a run so far; none if it has no log. Throws c10::ValueError if the log is damaged.
+std::vector<EpochReport> load_metrics(const std::string& folder);
+
+}  // namespace optotorch::tools

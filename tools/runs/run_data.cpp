@@ -1,0 +1,137 @@
+#include "runs/run_data.h"
+
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/trainers/datasets/batches.h>
+#include <optotorch/trainers/datasets/load_image_sets.h>
+#include <optotorch/trainers/datasets/split.h>
+#include <optotorch/trainers/datasets/text/language.h>
+#include <optotorch/trainers/datasets/text/text_batches.h>
+#include <optotorch/trainers/datasets/text/tiny_shakespeare.h>
+#include <torch/nn/functional/loss.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "runs/presets.h"
+
+namespace optotorch::tools {
+namespace {
+
+constexpr auto shakespeare = "tinyshakespeare";
+constexpr int64_t evaluated_at_once = 1000;  // images
+constexpr int64_t windows_at_once = 64;      // of a text
+
+std::shared_ptr<const BatchSource> whole(const ImageSet& set) {
+  const ImageBatchesOptions options(std::min(evaluated_at_once, set.count()));
+  return std::make_shared<ImageBatches>(set, options);
+}
+
+std::shared_ptr<const BatchSource> whole(const Characters& text, int64_t context) {
+  return std::make_shared<TextBatches>(text, TextBatchesOptions(windows_at_once, context));
+}
+
+RunData load_images(const RunConfig& config, const Preset& preset) {
+  auto sets = load_image_sets(config.dataset, config.data_root);
+  RunData data{.classes = sets.train.classes()};
+  if (config.samples > 0 && config.samples < sets.train.count()) {
+    sets.train = sets.train.select(torch::arange(config.samples));
+  }
+  if (config.validation > 0) {
+    auto parts = split(sets.train, config.validation, config.seed);
+    sets.train = std::move(parts.training);
+    data.validation = whole(parts.validation);
+  }
+  data.train = std::make_shared<ImageBatches>(sets.train, ImageBatchesOptions(config.batch_size)
+                                                              .shuffle(true)
+                                                              .seed(config.seed)
+                                                              .shift(preset.shift)
+                                                              .flip(preset.flip));
+  data.test = whole(sets.test);
+  return data;
+}
+
+RunData load_text_windows(const RunConfig& config, const Text& preset) {
+  auto text = load_text(config.dataset, config.data_root, Characters::Mode::train);
+  const auto test = load_text(config.dataset, config.data_root, Characters::Mode::test);
+  RunData data{.classes = text.vocabulary_size(),
+               .vocabulary = text.decode(torch::arange(text.vocabulary_size()))};
+  if (config.validation > 0) {
+    auto parts = split(text, config.validation);
+    text = std::move(parts.training);
+    data.validation = whole(parts.validation, preset.context);
+  }
+  if (config.samples > 0 && config.samples < text.count()) {
+    OPTOTORCH_CHECK(config.samples > preset.context, .where = "optotorch", .argument = "--samples",
+                    .expected = c10::str("0 for the whole text, or at least ", preset.context + 1,
+                                         " characters, a window of the network and one more"),
+                    .got = std::to_string(config.samples), .remedy = "");
+    text = text.stretch(0, config.samples);
+  }
+  // Of fewer characters, an epoch has as many steps fewer.
+  const int64_t most = std::max<int64_t>(1, text.count() / (config.batch_size * preset.context));
+  const int64_t steps = config.samples > 0 ? std::min(preset.steps, most) : preset.steps;
+  data.train = std::make_shared<TextBatches>(
+      text, TextBatchesOptions(config.batch_size, preset.context).steps(steps).seed(config.seed));
+  data.test = whole(test, preset.context);
+  return data;
+}
+
+}  // namespace
+
+std::vector<std::string> dataset_names() {
+  auto names = image_set_names();
+  names.emplace_back(shakespeare);
+  return names;
+}
+
+Characters load_text(const std::string& dataset, const std::string& data_root, Characters::Mode mode) {
+  if (dataset == shakespeare) {
+    return TinyShakespeare(data_root, mode);
+  }
+  return read_characters(dataset).part(mode);
+}
+
+RunData load_data(const RunConfig& config) {
+  const auto& preset = find_preset(config.model);
+  return preset.text ? load_text_windows(config, *preset.text) : load_images(config, preset);
+}
+
+TestData load_test_data(const RunConfig& config) {
+  const auto& preset = find_preset(config.model);
+  if (!preset.text) {
+    const auto set = load_image_set(config.dataset, config.data_root, ImageSet::Mode::test);
+    return {whole(set), set.count(), set.class_names()};
+  }
+  const auto text = load_text(config.dataset, config.data_root, Characters::Mode::test);
+  std::vector<std::string> names;
+  for (int64_t id = 0; id < text.vocabulary_size(); ++id) {
+    names.push_back(text.decode(torch::tensor({id})));
+  }
+  return {whole(text, preset.text->context), text.count() - 1, names};
+}
+
+Loss loss_of(const RunConfig& config) {
+  if (find_preset(config.model).text) {
+    return next_token_loss;
+  }
+  return [](const torch::Tensor& output, const torch::Tensor& target) {
+    return torch::nn::functional::cross_entropy(output, target);
+  };
+}
+
+Metric metric_of(const RunConfig& config) {
+  return find_preset(config.model).text ? bits_per_character() : Metric(accuracy);
+}
+
+std::string in_figures(double value, const std::string& metric) {
+  char text[96];
+  if (metric == "accuracy") {
+    std::snprintf(text, sizeof text, "%.2f %%", 100 * value);
+  } else {
+    std::snprintf(text, sizeof text, "%.4f", value);
+  }
+  return text;
+}
+
+}  // namespace optotorch::tools

@@ -1,0 +1,47 @@
+#pragma once
+
+// The network of a run: before training, after it, and with the phases of another.
+
+#include <optotorch/modules/hybrid.h>
+
+#include <cstdint>
+#include <string>
+
+#include "runs/run_config.h"
+
+namespace optotorch::tools {
+
+/// The network that a resolved configuration says, as it is before training: in a laboratory with its
+/// corrections, with its read-out aligned to its rule's feedback if the preset says so.
+Hybrid make_network(const RunConfig& config);
+
+/// The network of a run, with the weights of its last step (or of its best epoch on the validation set).
+Hybrid load_model(const RunConfig& config, const std::string& folder, bool best = false);
+
+/// Likewise, where nothing is measured: neither an instrument nor files of errors need be there. A network in
+/// a laboratory then measures perfect chips.
+Hybrid load_model_on_paper(RunConfig config, const std::string& folder, bool best = false);
+
+/// Writes the phases of every mesh in a model as .npy into a folder that is new or empty: what `start_from`
+/// and import_phases (mesh_import.h) read. The meshes of a stack follow one another. Returns how many there
+/// are. Throws c10::ValueError, with nothing written, if there are none and if the folder holds something.
+int64_t export_phases_of(HybridImpl& model, const std::string& folder);
+
+/// Whether the checkpoint in a run's folder, if there is one yet, holds what the run's corrections learnt.
+/// Physics-aware training has none.
+bool keeps_corrections(const std::string& folder);
+
+/// Every mesh in a model takes the phases of the meshes in `start`: the folder of a run, or one of .npy
+/// (mesh0_theta.npy ...). Throws c10::ValueError if they are others in number or layout.
+void start_from(HybridImpl& model, const std::string& start);
+
+/// Where a run of a text keeps the characters that its network knows, in order.
+std::string vocabulary_path(const std::string& folder);
+
+/// Throws c10::ValueError if the run's network counts other characters than `vocabulary`.
+void require_vocabulary(const std::string& folder, const std::string& vocabulary);
+
+/// A few samples of the right shape and type, the same every time.
+torch::Tensor example_input(const RunConfig& config, int64_t batch);
+
+}  // namespace optotorch::tools

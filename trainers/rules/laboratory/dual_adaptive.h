@@ -1,0 +1,60 @@
+#pragma once
+
+#include <optotorch/trainers/rules/laboratory/similarity_learner.h>
+#include <optotorch/trainers/rules/rule.h>
+
+namespace optotorch {
+
+/// Options for DualAdaptive; the first six are those of SimilarityLearner.
+struct DualAdaptiveOptions {
+  TORCH_ARG(Similarity, similarity) = Similarity::unitary;
+  TORCH_ARG(int64_t, compared_ports) = 0;
+  TORCH_ARG(double, rate) = 1e-2;
+  TORCH_ARG(double, beta2) = 0.999;
+  TORCH_ARG(int64_t, steps) = 1;
+  TORCH_ARG(Schedule, schedule) = constant_schedule();
+  TORCH_ARG(double, similarity_to_phases) = 0;
+  /// First steps in which corrections learn alone, the network keeps its parameters.
+  TORCH_ARG(int64_t, calibration_steps) = 0;
+  /// First steps (counted after those) in which the network is taught by uncorrected models.
+  TORCH_ARG(int64_t, warm_up_steps) = 0;
+};
+
+/// Dual adaptive training (Zheng et al., arXiv 2212.06141): the phases learn through a corrected numerical
+/// model of the hardware, and the corrections learn to make the model deliver what is measured.
+///
+///     measure:      I_n = |P_n|^2 of the batch
+///     similarity:   one step of the corrections (similarity_learner.h)
+///     task:         the loss at the measured output, pulled back through the corrected model at the states
+///                   F_n = |P_n| exp(i arg S_n)
+///
+/// It teaches the one PhysicalNetwork of a Hybrid, which must have corrections; all other layers by
+/// back-propagation. No gradient passes through the system. Our reading: fusion (see PhysicalNetwork),
+/// calibration, `separable` inputs f(F_n).
+class DualAdaptive : public Rule {
+ public:
+  /// Throws c10::ValueError for options out of their ranges.
+  explicit DualAdaptive(const DualAdaptiveOptions& options = {});
+
+  std::string name() const override { return "dat"; }
+
+  /// The similarity loss of the last step; NaN before.
+  double similarity_loss() const { return similarity_loss_; }
+  std::map<std::string, double> measures() const override { return {{"similarity_loss", similarity_loss_}}; }
+
+  void meet(HybridImpl& model) override;
+  std::map<std::string, torch::Tensor> state() const override;
+  void load_state(const std::map<std::string, torch::Tensor>& state) override;
+
+ protected:
+  std::vector<Pass> first_pass(HybridImpl& model, const torch::Tensor& input) override;
+  void teach(HybridImpl& model, const Lesson& lesson) override;
+
+ private:
+  int64_t calibration_steps_, warm_up_steps_;
+  SimilarityLearner learner_;
+  int64_t steps_ = 0;
+  double similarity_loss_;
+};
+
+}  // namespace optotorch

@@ -1,0 +1,69 @@
+#include <ATen/ATen.h>
+#include <c10/util/ScopeExit.h>
+#include <optotorch/core/check.h>
+#include <optotorch/core/random_pairs.h>
+#include <optotorch/trainers/rules/laboratory/identify.h>
+
+#include <cmath>
+
+namespace optotorch {
+namespace {
+
+constexpr char where[] = "identify";
+
+/// Standard normal [count], a pure function of seed and stream.
+torch::Tensor normal(int64_t seed, uint64_t stream, int64_t count) {
+  return normal_pairs(seed, stream, 0, (count + 1) / 2).flatten().narrow(0, 0, count);
+}
+
+}  // namespace
+
+std::vector<double> identify(PhysicalNetworkImpl& network, const BatchSource& light,
+                             const IdentifyOptions& options) {
+  const torch::NoGradGuard no_grad;
+  OPTOTORCH_CHECK(options.batches() >= 1, .where = where, .argument = "batches", .expected = "at least 1",
+                  .got = std::to_string(options.batches()), .remedy = "");
+  OPTOTORCH_CHECK(options.jitter() >= 0 && options.jitter() <= 100, .where = where, .argument = "jitter",
+                  .expected = "0 to 100", .got = c10::str(options.jitter()), .remedy = "");
+  OPTOTORCH_CHECK(light.size() > 0, .where = where, .argument = "light", .expected = "at least one batch",
+                  .got = "none", .remedy = "");
+  OPTOTORCH_CHECK(!network.corrections().empty(), .where = where, .argument = "network",
+                  .expected = "a PhysicalNetwork with corrections", .got = "one without",
+                  .remedy = "Give it corrections by set_corrections");
+  auto parameters = network.parameters();
+  std::vector<torch::Tensor> before;
+  for (const auto& parameter : parameters) {
+    before.push_back(parameter.detach().clone());
+  }
+  const auto restore = c10::make_scope_exit([&] {
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      parameters[i].copy_(before[i]);
+    }
+  });
+  SimilarityLearner learner(where, SimilarityOptions()
+                                       .similarity(options.similarity())
+                                       .rate(options.rate())
+                                       .steps(options.batches())
+                                       .schedule([](int64_t step, int64_t total) {
+                                         const double phase =
+                                             M_PI * static_cast<double>(step) / static_cast<double>(total);
+                                         return std::max(0.02, (1 + std::cos(phase)) / 2);
+                                       }));
+  network.strength = 1;
+  std::vector<double> losses;
+  for (int64_t k = 0; k < options.batches(); ++k) {
+    OPTOTORCH_CHECK(!options.stopped() || !options.stopped()(), .where = where, .argument = "stopped",
+                    .expected = c10::str(options.batches(), " batches"),
+                    .got = c10::str("a request to stop before batch ", k), .remedy = "");
+    const auto x = light.batch(k / light.size(), k % light.size()).data;
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const auto stream = static_cast<uint64_t>(k) * parameters.size() + i;
+      const auto xi = normal(options.seed(), stream, before[i].numel());
+      parameters[i].copy_(before[i] + options.jitter() * xi.view(before[i].sizes()).to(before[i].options()));
+    }
+    losses.push_back(learner.learn(network, x, network.readings_of(network.measure(x)), false));
+  }
+  return losses;
+}
+
+}  // namespace optotorch

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optotorch/trainers/batch_source.h>
+#include <optotorch/trainers/rules/laboratory/similarity_learner.h>
+
+#include <functional>
+
+namespace optotorch {
+
+/// Options for identify.
+struct IdentifyOptions {
+  /// Batches that are measured, each at phases of its own.
+  TORCH_ARG(int64_t, batches) = 480;
+  /// Standard deviation of what is added to every phase for a batch, radians: one setting of the phases does
+  /// not tell what other settings deliver. 0 to 100.
+  TORCH_ARG(double, jitter) = 0.3;
+  TORCH_ARG(Similarity, similarity) = Similarity::unitary;
+  TORCH_ARG(double, rate) = 1e-2;
+  /// Of the jitter.
+  TORCH_ARG(int64_t, seed) = 0;
+  /// Asked before every batch; true ends it with an error.
+  TORCH_ARG(std::function<bool()>, stopped) = nullptr;
+};
+
+/// Fits the corrections of a PhysicalNetwork to its system once: phases P + jitter xi, xi ~ N(0, 1), are
+/// commanded, a batch of `light` is measured, the corrections take a step (similarity_learner.h) with a rate
+/// that falls as max(.02, cos^2(pi t / 2 T)). The network's phases are as before when it returns or throws.
+///
+/// `light` delivers what the network takes: fields [batch, ports] as `data`; targets are not looked at.
+/// Returns the similarity loss of every batch before its step. Throws c10::ValueError for options out of
+/// their ranges, a network without corrections, if it is stopped, and as SimilarityLearner does.
+std::vector<double> identify(PhysicalNetworkImpl& network, const BatchSource& light,
+                             const IdentifyOptions& options = {});
+
+}  // namespace optotorch
