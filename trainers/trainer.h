@@ -3,7 +3,7 @@
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/trainers/batch_source.h>
 #include <optotorch/trainers/metrics.h>
-#include <optotorch/trainers/rules/rule.h>
+#include <optotorch/trainers/rules/alignment.h>
 #include <optotorch/trainers/schedule.h>
 #include <torch/arg.h>
 #include <torch/optim/optimizer.h>

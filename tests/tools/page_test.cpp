@@ -229,7 +229,7 @@ TEST(PageTest, FolderNames) {
 
 TEST(PageTest, PhaseMapLiesAsTheMeshDoes) {
   MziMesh mesh(MziMeshOptions(5).columns(3));
-  ASSERT_EQ(mesh->mzi_count(), 6);
+  ASSERT_EQ(mesh->footprint().at(parts::mzis), 6);
   mesh->theta.detach().copy_(at::tensor({0.5, 1.0, 1.5, 2.0, -0.5, 7.0}));
   const double nan = NAN, pi2 = 2 * std::numbers::pi;
   const at::Tensor expected = at::tensor({0.5, nan, pi2 - 0.5,  //

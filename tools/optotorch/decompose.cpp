@@ -11,6 +11,8 @@
 
 #include "optotorch/command.h"
 
+#include "runs/validators.h"
+
 namespace optotorch::tools {
 namespace {
 

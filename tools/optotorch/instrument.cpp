@@ -11,8 +11,8 @@
 
 #include "optotorch/command.h"
 #include "runs/laboratory_options.h"
-#include "runs/numbers.h"
 #include "runs/standard_streams.h"
+#include "runs/validators.h"
 
 namespace optotorch::tools {
 namespace {

@@ -12,8 +12,8 @@
 #include <new>
 
 #include "optotorch/command.h"
-#include "runs/numbers.h"
 #include "runs/standard_streams.h"
+#include "runs/validators.h"
 
 namespace optotorch::tools {
 

@@ -11,10 +11,10 @@
 #include <nlohmann/json.hpp>
 
 #include "optotorch/command.h"
+#include "recipes/recipes.h"
 #include "reproduce/page.h"
-#include "reproduce/recipe.h"
 #include "runs/folder_lock.h"
-#include "runs/numbers.h"
+#include "runs/validators.h"
 #include "runs/versions.h"
 #include "runs/words.h"
 

@@ -8,10 +8,10 @@
 #include <string>
 
 #include "optotorch/command.h"
-#include "runs/numbers.h"
 #include "runs/presets.h"
 #include "runs/run_config.h"
 #include "runs/run_network.h"
+#include "runs/validators.h"
 
 namespace optotorch::tools {
 namespace {

@@ -9,11 +9,11 @@
 
 #include "optotorch/command.h"
 #include "runs/laboratory_options.h"
-#include "runs/numbers.h"
 #include "runs/presets.h"
 #include "runs/rules.h"
 #include "runs/run.h"
 #include "runs/run_data.h"
+#include "runs/validators.h"
 #include "runs/words.h"
 
 namespace optotorch::tools {

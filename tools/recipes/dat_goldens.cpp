@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "recipes/recipes.h"
 #include "reproduce/page.h"
-#include "reproduce/recipe.h"
 #include "runs/laboratory.h"
 #include "runs/networks.h"
 #include "runs/run_network.h"

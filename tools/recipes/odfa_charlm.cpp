@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-#include "reproduce/feedback_columns.h"
+#include "recipes/feedback_columns.h"
 #include "runs/networks.h"
 #include "runs/presets.h"
 #include "runs/run_data.h"

@@ -1,6 +1,6 @@
+#include "recipes/feedback_columns.h"
 #include "reproduce/compare.h"
 #include "reproduce/details.h"
-#include "reproduce/feedback_columns.h"
 
 namespace optotorch::tools {
 namespace {

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "recipes/recipes.h"
 #include "reproduce/page.h"
-#include "reproduce/recipe.h"
 
 namespace optotorch::tools {
 namespace {

@@ -11,9 +11,9 @@
 #include <cstdio>
 #include <functional>
 
+#include "recipes/recipes.h"
 #include "reproduce/memory_meter.h"
 #include "reproduce/page.h"
-#include "reproduce/recipe.h"
 
 namespace optotorch::tools {
 namespace {

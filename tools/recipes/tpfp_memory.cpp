@@ -24,10 +24,10 @@
 #include <malloc.h>
 #endif
 
+#include "recipes/recipes.h"
 #include "reproduce/memory_meter.h"
 #include "reproduce/page.h"
 #include "reproduce/process.h"
-#include "reproduce/recipe.h"
 
 namespace optotorch::tools {
 namespace {

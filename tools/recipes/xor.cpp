@@ -23,8 +23,8 @@
 #include <numbers>
 #include <thread>
 
+#include "recipes/recipes.h"
 #include "reproduce/page.h"
-#include "reproduce/recipe.h"
 
 namespace optotorch::tools {
 namespace {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <CLI/Error.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -15,7 +16,6 @@
 #include <set>
 #include <thread>
 
-#include "optotorch/command.h"
 #include "reproduce/details.h"
 #include "reproduce/process.h"
 #include "runs/folder_lock.h"

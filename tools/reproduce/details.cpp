@@ -13,7 +13,7 @@
 #include <numbers>
 #include <set>
 
-#include "reproduce/compare.h"
+#include "reproduce/outcome.h"
 #include "runs/run_data.h"
 #include "runs/run_network.h"
 

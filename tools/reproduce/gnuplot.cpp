@@ -11,7 +11,7 @@
 #include <tuple>
 #include <vector>
 
-#include "reproduce/page.h"
+#include "reproduce/plots.h"
 
 namespace optotorch::tools {
 namespace {

@@ -17,7 +17,7 @@
 #include <functional>
 #include <limits>
 
-#include "runs/numbers.h"
+#include "runs/validators.h"
 #include "runs/words.h"
 
 namespace optotorch::tools {

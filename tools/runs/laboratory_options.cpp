@@ -2,8 +2,7 @@
 
 #include <c10/util/StringUtil.h>
 
-#include "optotorch/command.h"
-#include "runs/numbers.h"
+#include "runs/validators.h"
 
 namespace optotorch::tools {
 

@@ -24,6 +24,9 @@ struct RunOptions {
   int64_t checkpoint_steps = 0;
 };
 
+/// The program's exit code after a signal asked for an end, as shells expect it of Ctrl-C.
+constexpr int interrupted_exit_code = 130;
+
 /// What ended a training at an instrument whose last whole step is saved.
 struct InstrumentLost {
   std::string why;

@@ -16,10 +16,10 @@
 #include <set>
 #include <type_traits>
 
-#include "runs/numbers.h"
 #include "runs/presets.h"
 #include "runs/rules.h"
 #include "runs/run_data.h"
+#include "runs/validators.h"
 #include "runs/versions.h"
 #include "runs/words.h"
 

@@ -5,6 +5,7 @@
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/datasets/split.h>
+#include <optotorch/trainers/datasets/text/text_split.h>
 #include <optotorch/trainers/datasets/text/language.h>
 #include <optotorch/trainers/datasets/text/text_batches.h>
 #include <optotorch/trainers/datasets/text/tiny_shakespeare.h>

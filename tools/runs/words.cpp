@@ -6,21 +6,7 @@
 #include <cctype>
 #include <sstream>
 
-#include "optotorch/command.h"
-
 namespace optotorch::tools {
-
-CLI::Validator one_of(std::vector<std::string> known) {
-  return {[known = std::move(known)](const std::string& value) -> std::string {
-            if (std::find(known.begin(), known.end(), value) != known.end()) {
-              return "";
-            }
-            const auto nearest = nearest_name(value, known);
-            return "expected one of " + c10::Join(", ", known) + ", got '" + value + "'" +
-                   (nearest.empty() ? "" : ". Did you mean '" + nearest + "'?");
-          },
-          ""};
-}
 
 std::vector<std::string> split_at_commas(const std::string& text) {
   std::vector<std::string> parts;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <optotorch/trainers/datasets/image_set.h>
-#include <optotorch/trainers/datasets/text/characters.h>
 
 #include <cstdint>
 
@@ -23,17 +22,5 @@ struct Split {
 ///
 /// Throws c10::ValueError otherwise.
 Split split(const ImageSet& set, double validation, uint64_t seed);
-
-/// A text in two stretches, of one vocabulary.
-struct TextSplit {
-  Characters training;
-  Characters validation;
-};
-
-/// Holds the end of a text back for validation: of a text, characters here and there would be foreseen from
-/// their neighbours in the other part.
-///
-/// validation: as above, of the characters. Throws c10::ValueError likewise.
-TextSplit split(const Characters& text, double validation);
 
 }  // namespace optotorch

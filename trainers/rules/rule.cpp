@@ -1,9 +1,6 @@
 #include <ATen/ATen.h>
-#include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/optics/detail/power.h>
-#include <optotorch/trainers/rules/back_propagation.h>
-#include <optotorch/trainers/rules/detail/kept_buffers.h>
 #include <optotorch/trainers/rules/detail/not_finite.h>
 #include <optotorch/trainers/rules/rule.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -14,32 +11,6 @@
 namespace optotorch {
 
 namespace {
-
-struct LossAt {
-  torch::Tensor value, gradient;
-};
-
-LossAt loss_at(const std::string& rule, const torch::Tensor& output, const torch::Tensor& target,
-               const Loss& loss) {
-  const torch::AutoGradMode record(true);
-  const auto y = output.detach().requires_grad_();
-  const auto value = loss(y, target);
-  OPTOTORCH_CHECK(value.numel() == 1 && value.is_floating_point(), .where = rule, .argument = "loss",
-                  .expected = "a real scalar", .got = describe(value), .remedy = "Average over the batch");
-  return {value.detach(), torch::autograd::grad({value}, {y})[0]};
-}
-
-void load_same(std::vector<torch::Tensor> to, const std::vector<torch::Tensor>& from) {
-  const torch::NoGradGuard no_grad;
-  OPTOTORCH_CHECK(to.size() == from.size(), .where = "alignment", .argument = "truth",
-                  .expected = c10::str("a network of ", from.size(), " parameters"),
-                  .got = std::to_string(to.size()), .remedy = "");
-  for (size_t i = 0; i < to.size(); ++i) {
-    OPTOTORCH_CHECK(to[i].sizes() == from[i].sizes(), .where = "alignment", .argument = "truth",
-                    .expected = describe(from[i]), .got = describe(to[i]), .remedy = "");
-    to[i].copy_(from[i]);
-  }
-}
 
 constexpr int watched_steps = 3;
 
@@ -91,6 +62,36 @@ void check_not_inference(const std::string& rule, const torch::Tensor& input, co
 
 }  // namespace
 
+Lesson::Lesson(std::string rule, const std::vector<Pass>& passes_, torch::Tensor target, Loss loss)
+    : passes(passes_), rule_(std::move(rule)), target_(std::move(target)), loss_(std::move(loss)) {
+  output_ = passes.back().output.detach().requires_grad_();
+  value_ = value_of(output_);
+}
+
+torch::Tensor Lesson::value_of(const torch::Tensor& output) const {
+  const torch::AutoGradMode record(output.requires_grad());
+  auto value = loss_(output, target_);
+  OPTOTORCH_CHECK(value.numel() == 1 && value.is_floating_point(), .where = rule_, .argument = "loss",
+                  .expected = "a real scalar", .got = describe(value), .remedy = "Average over the batch");
+  return value;
+}
+
+const torch::Tensor& Lesson::dL_dy() const {
+  if (!dL_dy_.defined()) {
+    dL_dy_ = torch::autograd::grad({value_}, {output_})[0];
+  }
+  return dL_dy_;
+}
+
+torch::Tensor Lesson::loss_at(const torch::Tensor& output) const {
+  return value_of(output.detach());
+}
+
+torch::Tensor Lesson::gradient_at(const torch::Tensor& output) const {
+  const auto y = output.detach().requires_grad_();
+  return torch::autograd::grad({value_of(y)}, {y})[0];
+}
+
 std::vector<Pass> Rule::first_pass(HybridImpl& model, const torch::Tensor& input) {
   return model.propagate(input, 0, keep_of_first_pass());
 }
@@ -107,19 +108,23 @@ StepResult Rule::step(HybridImpl& model, const torch::Tensor& input, const torch
       .got = "one in which all are frozen", .remedy = "unfreeze() a layer");
   meet(model);
   const auto passes = first_pass(model, input);
-  const auto [value, dL_dy] = loss_at(name(), passes.back().output, target, loss);
+  const Lesson lesson(name(), passes, target, loss);
+  const auto value = lesson.loss();
   const torch::NoGradGuard no_grad;
   OPTOTORCH_CHECK(std::isfinite(value.item<double>()), .where = name(), .argument = "loss",
                   .expected = "a finite value", .got = std::to_string(value.item<double>()),
                   .remedy = remedy_for_not_finite(model, passes));
-  teach(model, {passes, dL_dy,
-                [&](const torch::Tensor& output) { return loss_at(name(), output, target, loss).gradient; }});
+  teach(model, lesson);
   watch(model, passes);
   return {passes.back().output, value};
 }
 
 /// Only the first steps are looked at: reading values costs time. Zero behind a read-out that begins at zero
 /// passes after a step; where light is lost, once is enough.
+void Rule::watch_nothing() {
+  watched_ = watched_steps;
+}
+
 void Rule::watch(HybridImpl& model, const std::vector<Pass>& passes) {
   if (watched_ >= watched_steps) {
     return;
@@ -183,60 +188,6 @@ void Rule::teach_backwards(HybridImpl& model, const std::vector<Pass>& passes, c
   for (auto block = blocks.rbegin(); block != blocks.rend() && block->begin >= first; ++block) {
     signal = model.update(*block, passes, signal, hook, /*to_input=*/block->begin > first);
   }
-}
-
-std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,
-                              const torch::Tensor& target, const Loss& loss,
-                              const std::optional<TrueGradient>& truth) {
-  auto parameters = model.parameters();
-  std::vector<torch::Tensor> before;
-  before.reserve(parameters.size());
-  for (auto& parameter : parameters) {
-    before.push_back(parameter.grad());
-  }
-  rule.meet(model);
-  const auto saved_state = rule.state();
-  const KeptBuffers kept(model);
-  const auto restore = c10::make_scope_exit([&] {
-    rule.load_state(saved_state);
-    for (size_t i = 0; i < parameters.size(); ++i) {
-      parameters[i].mutable_grad() = before[i];
-    }
-  });
-  const auto gradients_by = [&](Rule& source, HybridImpl& network) {
-    for (auto& parameter : network.parameters()) {
-      parameter.mutable_grad() = torch::Tensor();
-    }
-    source.step(network, input, target, loss);
-    std::vector<torch::Tensor> per_block;
-    for (const auto& block : network.trainable_blocks()) {
-      std::vector<torch::Tensor> flat;
-      for (size_t index = block.begin; index < block.end; ++index) {
-        for (const auto& parameter : network.layer(index).parameters()) {
-          flat.push_back(
-              (parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter)).flatten());
-        }
-      }
-      per_block.push_back(at::cat(flat).to(torch::kFloat64));
-    }
-    return per_block;
-  };
-  const auto updates = gradients_by(rule, model);
-  std::vector<torch::Tensor> gradients;
-  if (truth) {
-    load_same(truth->model->parameters(), parameters);
-    gradients = gradients_by(*truth->rule, *truth->model);
-  } else {
-    BackPropagation exact;
-    exact.watched_ = watched_steps;
-    gradients = gradients_by(exact, model);
-  }
-  std::vector<double> cosines;
-  for (size_t i = 0; i < updates.size(); ++i) {
-    cosines.push_back(
-        (at::dot(updates[i], gradients[i]) / (updates[i].norm() * gradients[i].norm())).item<double>());
-  }
-  return cosines;
 }
 
 }  // namespace optotorch

@@ -24,13 +24,32 @@ struct StepResult {
   torch::Tensor loss;    ///< scalar
 };
 
-/// What a rule teaches by: a first pass and the error that it made.
-struct Lesson {
+/// What a rule teaches by: a first pass, and the loss of it and of any other output for the same target.
+/// Gradients are found when they are asked for; a rule that learns from values alone asks for none.
+class Lesson {
+ public:
+  /// `rule` is who complains of a loss that is no real scalar.
+  Lesson(std::string rule, const std::vector<Pass>& passes, torch::Tensor target, Loss loss);
+
   const std::vector<Pass>& passes;  ///< passes[i] is the first pass of layer i
-  torch::Tensor dL_dy;              ///< the loss's gradient at the network's output (of the batch's mean: a
-                                    ///< sample's own error is batch times its row)
-  /// The loss's gradient at another output for the same target.
-  std::function<torch::Tensor(const torch::Tensor& output)> gradient_at;
+
+  /// L of the first pass, a scalar.
+  torch::Tensor loss() const { return value_.detach(); }
+  /// Its gradient at the network's output (of the batch's mean: a sample's own error is batch times its row).
+  const torch::Tensor& dL_dy() const;
+
+  /// L at another output.
+  torch::Tensor loss_at(const torch::Tensor& output) const;
+  torch::Tensor gradient_at(const torch::Tensor& output) const;
+
+ private:
+  torch::Tensor value_of(const torch::Tensor& output) const;
+
+  std::string rule_;
+  torch::Tensor target_;
+  Loss loss_;
+  torch::Tensor output_, value_;  // with the graph between them
+  mutable torch::Tensor dL_dy_;
 };
 
 struct TrueGradient;
@@ -73,7 +92,8 @@ class Rule {
   /// the last one's output.
   virtual std::vector<Pass> first_pass(HybridImpl& model, const torch::Tensor& input);
 
-  /// Sends a signal into every block that is to learn.
+  /// Sends a signal into every block that is to learn. A rule without gradients may write to the parameters
+  /// itself, under a torch::NoGradGuard, and leave `.grad` undefined: optimisers then pass them over.
   virtual void teach(HybridImpl& model, const Lesson& lesson) = 0;
 
   /// Trains the head (the last block with parameters) by the exact gradient at these passes, which needs no
@@ -91,23 +111,9 @@ class Rule {
                                        const torch::Tensor& target, const Loss& loss,
                                        const std::optional<TrueGradient>& truth);
   void watch(HybridImpl& model, const std::vector<Pass>& passes);
+  void watch_nothing();
   int watched_ = 0;                 ///< steps whose gradients were looked at
   std::vector<int> without_slope_;  ///< of each block, how many of them in a row gave it exactly zero
 };
-
-/// Where the true gradient comes from if not from back-propagation through the network itself: a rule and a
-/// network with the same parameters, e.g. one that knows a physical system's errors.
-struct TrueGradient {
-  std::shared_ptr<HybridImpl> model;
-  std::shared_ptr<Rule> rule;
-};
-
-/// Cosine between the rule's update and the true gradient, one per block with parameters, in order. NaN where
-/// an update or gradient is exactly zero. The rule, the model's buffers and `.grad` of all parameters are as
-/// before, also if a step throws. The network of `truth` gets the model's parameters. Throws c10::ValueError
-/// if its parameters have other shapes.
-std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,
-                              const torch::Tensor& target, const Loss& loss,
-                              const std::optional<TrueGradient>& truth = std::nullopt);
 
 }  // namespace optotorch

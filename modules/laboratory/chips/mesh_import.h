@@ -4,8 +4,8 @@
 // mesh0_theta.npy, mesh0_phi.npy, ..., mesh1_theta.npy, ..., each [columns, slots] with ports / 2 slots a
 // column. Slots beyond a column's MZIs are not used and not looked at.
 
+#include <optotorch/mesh/mesh_phases.h>
 #include <optotorch/modules/laboratory/chips/chip.h>
-#include <optotorch/modules/laboratory/physical_system.h>
 
 #include <string>
 #include <vector>

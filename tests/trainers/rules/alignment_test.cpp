@@ -3,6 +3,7 @@
 #include <optotorch/modules/optics/modulator.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 #include <optotorch/modules/optics/photodetector.h>
+#include <optotorch/trainers/rules/alignment.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/direct_feedback.h>
 #include <optotorch/trainers/rules/shallow.h>

@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <optotorch/trainers/datasets/split.h>
 #include <optotorch/trainers/datasets/text/characters.h>
+#include <optotorch/trainers/datasets/text/text_split.h>
 #include <optotorch/trainers/datasets/text/tiny_shakespeare.h>
 #include <support/errors.h>
 #include <support/texts.h>

@@ -1,9 +1,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <optotorch/trainers/datasets/split.h>
 #include <optotorch/trainers/datasets/text/language.h>
 #include <optotorch/trainers/datasets/text/ngrams.h>
 #include <optotorch/trainers/datasets/text/text_batches.h>
+#include <optotorch/trainers/datasets/text/text_split.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/trainer.h>
 #include <support/differences.h>

@@ -2,8 +2,8 @@
 #include <ATen/Parallel.h>
 #include <c10/util/ScopeExit.h>
 #include <gtest/gtest.h>
-#include <optotorch/trainers/datasets/split.h>
 #include <optotorch/trainers/datasets/text/ngrams.h>
+#include <optotorch/trainers/datasets/text/text_split.h>
 #include <optotorch/trainers/datasets/text/tiny_shakespeare.h>
 #include <support/errors.h>
 #include <support/texts.h>

@@ -1,6 +1,7 @@
 // Adaptive training: which meshes are frozen when, and that the fields behind them are the measured ones.
 
 #include <optotorch/trainers/detail/optimizer_state.h>
+#include <optotorch/trainers/rules/alignment.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/laboratory/adaptive_training.h>
 #include <optotorch/trainers/rules/laboratory/dual_adaptive.h>

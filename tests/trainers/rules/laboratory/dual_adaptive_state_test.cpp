@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/trainers/detail/optimizer_state.h>
+#include <optotorch/trainers/rules/alignment.h>
 #include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
 #include <support/dual_adaptive.h>
 #include <support/laboratories.h>

@@ -1,6 +1,7 @@
 // Back-propagation through a laboratory's numerical model: it asks the system for nothing, and with
 // corrections that know the errors it is the true gradient.
 
+#include <optotorch/trainers/rules/alignment.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
 #include <optotorch/trainers/rules/laboratory/in_silico.h>

@@ -1,4 +1,4 @@
-#include "reproduce/feedback_columns.h"
+#include "recipes/feedback_columns.h"
 
 namespace optotorch::tools {
 

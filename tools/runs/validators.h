@@ -1,9 +1,11 @@
 #pragma once
 
-// Numbers that a user says.
+// What a user may say: numbers, and words of a list.
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace optotorch::tools {
 
@@ -18,6 +20,9 @@ CLI::Validator not_negative();
 
 /// Accepts whole numbers from `least` to `most`.
 CLI::Validator within(int64_t least, int64_t most);
+
+/// Accepts one of `known`; for anything else the error names the nearest.
+CLI::Validator one_of(std::vector<std::string> known);
 
 /// Makes every option for a whole number refuse what has no place in 64 bits or is none, and every option for
 /// a real one what is not finite, in all commands of the program. CLI::PositiveNumber and NonNegativeNumber

@@ -1,4 +1,4 @@
-#include "runs/numbers.h"
+#include "runs/validators.h"
 
 #include <gtest/gtest.h>
 
@@ -58,7 +58,7 @@ bool is_readable(const std::string& text) {
   return most < 30;
 }
 
-TEST(NumbersTest, WholeOnesAreRefusedAndNotClipped) {
+TEST(ValidatorsTest, WholeOnesAreRefusedAndNotClipped) {
   const int count = each_number([](const std::string& command, const std::string& option,
                                    const std::string& type) {
     for (const std::string value : {"99999999999999999999", "-99999999999999999999", "9223372036854775808"}) {
@@ -77,7 +77,7 @@ TEST(NumbersTest, WholeOnesAreRefusedAndNotClipped) {
   EXPECT_GT(count, 30);
 }
 
-TEST(NumbersTest, WrongOnesAreSaidInAFewDigits) {
+TEST(ValidatorsTest, WrongOnesAreSaidInAFewDigits) {
   each_number([](const std::string& command, const std::string& option, const std::string&) {
     for (const std::string value : {"-1", "0", "1e999", "nan", "x"}) {
       const auto said = said_to(command, option, value);
@@ -90,7 +90,7 @@ TEST(NumbersTest, WrongOnesAreSaidInAFewDigits) {
   });
 }
 
-TEST(NumbersTest, WordsOfTheUsualOptions) {
+TEST(ValidatorsTest, WordsOfTheUsualOptions) {
   EXPECT_EQ(said_to("train", "--lr", "-1"), "--lr: expected a number above 0, got -1");
   EXPECT_EQ(said_to("train", "--epochs", "0"), "--epochs: expected a number above 0, got 0");
   EXPECT_EQ(said_to("train", "--batch-size", "0"), "--batch-size: expected a number above 0, got 0");

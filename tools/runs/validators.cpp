@@ -1,5 +1,8 @@
-#include "runs/numbers.h"
+#include "runs/validators.h"
 
+#include <optotorch/core/check.h>
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -78,6 +81,18 @@ CLI::Validator not_negative() {
 
 CLI::Validator within(int64_t least, int64_t most) {
   return whole_number(least, most);
+}
+
+CLI::Validator one_of(std::vector<std::string> known) {
+  return {[known = std::move(known)](const std::string& value) -> std::string {
+            if (std::find(known.begin(), known.end(), value) != known.end()) {
+              return "";
+            }
+            const auto nearest = nearest_name(value, known);
+            return "expected one of " + c10::Join(", ", known) + ", got '" + value + "'" +
+                   (nearest.empty() ? "" : ". Did you mean '" + nearest + "'?");
+          },
+          ""};
 }
 
 void check_numbers(CLI::App& app) {

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "reproduce/recipe.h"
+
+namespace optotorch::tools {
+
+/// All recipes. A new one is a file in this folder and a line in recipes.cpp.
+const std::vector<Recipe>& recipes();
+
+// The recipes themselves.
+std::vector<RecipeRow> dat(const RecipeOptions& options, Page& page);
+std::vector<RecipeOption> dat_options();
+std::vector<RecipeRow> dat_errors(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> dat_mismatch(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> dat_choices(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> dat_drift(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> dat_goldens(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> four_rules(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> signals(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> slice_network(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> tpfp_mnist(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> tpfp_in_situ(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> tpfp_memory(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> odfa_mnist(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> odfa_vit(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> odfa_charlm(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> opu(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> projection_scale(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> xor_gate(const RecipeOptions& options, Page& page);
+
+}  // namespace optotorch::tools
