@@ -3,6 +3,9 @@
 # -Wno-restrict: g++ 12 sees overlaps in std::string concatenation that are not there (its bug 105651).
 set(OPTOTORCH_WARNINGS -Wall -Wextra -Wpedantic -Werror -Wno-unused-parameter -Wno-restrict)
 set(OPTOTORCH_INCLUDE_ROOT ${PROJECT_BINARY_DIR}/include)
+# Folders of headers that are the library's own affair: no public header includes them, and users need none of their
+# dependencies. Kernels are reached by the dispatcher.
+set(OPTOTORCH_PRIVATE_FOLDERS "/(detail|cpu|cuda|meta|autograd|reference)/")
 
 option(OPTOTORCH_PRECOMPILED_HEADERS "Parse LibTorch's headers once a target: builds in a third of the time" ON)
 
@@ -73,6 +76,19 @@ function(optotorch_install_rpath target destination)
                         BUILD_WITH_INSTALL_RPATH ON)
 endfunction()
 
+# optotorch_umbrella(LAYERS ...): build/include/all/optotorch/optotorch.h, which includes every public header.
+function(optotorch_umbrella)
+  set(text "#pragma once\n\n// Every public header of OptoTorch.\n\n")
+  foreach(layer IN LISTS ARGN)
+    get_target_property(source optotorch_${layer} OPTOTORCH_SOURCE)
+    file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${source}/.. ${source}/*.h)
+    list(FILTER headers EXCLUDE REGEX ${OPTOTORCH_PRIVATE_FOLDERS})
+    list(TRANSFORM headers REPLACE "(.+)" "#include <optotorch/\\1>\n")
+    string(CONCAT text "${text}" ${headers})
+  endforeach()
+  file(CONFIGURE OUTPUT ${OPTOTORCH_INCLUDE_ROOT}/all/optotorch/optotorch.h CONTENT "${text}" @ONLY)
+endfunction()
+
 # optotorch_library(NAME LAYERS ...): links the layers into the shared library NAME and makes it installable.
 function(optotorch_library target)
   cmake_parse_arguments(LIBRARY "" "" "LAYERS" ${ARGN})
@@ -93,7 +109,9 @@ function(optotorch_library target)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:optotorch_${layer}>)
     target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${OPTOTORCH_INCLUDE_ROOT}/${layer}>)
   endforeach()
-  target_include_directories(${target} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  optotorch_umbrella(${LIBRARY_LAYERS})
+  target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${OPTOTORCH_INCLUDE_ROOT}/all>
+                                                 $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
   # Installed side: headers, the library, and a package file that finds LibTorch the way this build did.
   include(CMakePackageConfigHelpers)
@@ -101,13 +119,10 @@ function(optotorch_library target)
   foreach(layer IN LISTS LIBRARY_LAYERS)
     get_target_property(source optotorch_${layer} OPTOTORCH_SOURCE)
     install(DIRECTORY ${source}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/optotorch/${layer}
-            FILES_MATCHING PATTERN "*.h"
-            # Kernels are reached by the dispatcher, never by an include.
-            PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE PATTERN meta EXCLUDE PATTERN autograd EXCLUDE
-            PATTERN reference EXCLUDE
-            # The library's own affair: nothing public includes it, and users need none of its dependencies.
-            PATTERN detail EXCLUDE)
+            FILES_MATCHING PATTERN "*.h" REGEX ${OPTOTORCH_PRIVATE_FOLDERS} EXCLUDE)
   endforeach()
+  install(FILES ${OPTOTORCH_INCLUDE_ROOT}/all/optotorch/optotorch.h
+          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/optotorch)
   install(TARGETS ${target} EXPORT OptoTorchTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT OptoTorchTargets NAMESPACE OptoTorch:: DESTINATION ${package_dir})
   configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/OptoTorchConfig.cmake.in

@@ -1,5 +1,8 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/laboratory/instrument/detail/instrument_messages.h>
+#include <optotorch/modules/laboratory/instrument/detail/socket.h>
+#include <optotorch/modules/laboratory/instrument/detail/wire.h>
 #include <optotorch/modules/laboratory/instrument/instrument_server.h>
 
 #include <algorithm>
@@ -28,10 +31,8 @@ std::string text_of(const std::exception& error) {
   return own != nullptr ? own->what_without_backtrace() : error.what();
 }
 
-}  // namespace
-
 /// What goes back, and the memory that the pieces of the message lie in.
-struct InstrumentServer::Answer {
+struct Answer {
   MessageKind kind;
   std::string text;
   DataHead head = {};
@@ -48,20 +49,39 @@ struct InstrumentServer::Answer {
   }
 };
 
-InstrumentServer::InstrumentServer(PhysicalSystem& system, const std::string& address,
+}  // namespace
+
+class InstrumentServer::Service {
+ public:
+  Service(PhysicalSystem& system, const std::string& address, const InstrumentServerOptions& options);
+  const Listener& listener() const { return listener_; }
+  void serve(const Stopped& stopped);
+
+ private:
+  void attend(Connection& connection);
+  Answer answer(const Message& message, bool& phases_are_set);
+  void say(const std::string& line) const;
+
+  PhysicalSystem& system_;
+  InstrumentServerOptions options_;
+  Greeting greeting_;
+  Listener listener_;
+};
+
+InstrumentServer::Service::Service(PhysicalSystem& system, const std::string& address,
                                    const InstrumentServerOptions& options)
     : system_(system), options_(options), greeting_(greeting_of(system, options)), listener_(where, address) {
   check_seconds(where, "timeout_s", options.timeout_s());
   check_seconds(where, "idle_s", options.idle_s());
 }
 
-void InstrumentServer::say(const std::string& line) const {
+void InstrumentServer::Service::say(const std::string& line) const {
   if (options_.log()) {
     options_.log()(line);
   }
 }
 
-InstrumentServer::Answer InstrumentServer::answer(const Message& message, bool& phases_are_set) {
+Answer InstrumentServer::Service::answer(const Message& message, bool& phases_are_set) {
   const bool were_set = std::exchange(phases_are_set, false);  // unknown again after any error
   if (message.kind == MessageKind::phases) {
     system_.set_phases(decode_phases(where, message.payload, greeting_.layouts));
@@ -83,7 +103,7 @@ InstrumentServer::Answer InstrumentServer::answer(const Message& message, bool& 
   return answer;
 }
 
-void InstrumentServer::attend(Connection& connection) {
+void InstrumentServer::Service::attend(Connection& connection) {
   const auto deadline = [this] { return deadline_after(options_.timeout_s()); };
   send_greeting(connection, greeting_, deadline());
   const auto longest = [this](MessageKind kind) {
@@ -109,7 +129,7 @@ void InstrumentServer::attend(Connection& connection) {
   }
 }
 
-void InstrumentServer::serve(const Stopped& stopped) {
+void InstrumentServer::Service::serve(const Stopped& stopped) {
   while (auto client = listener_.accept(stopped)) {
     say("connected");
     std::string why;
@@ -121,6 +141,24 @@ void InstrumentServer::serve(const Stopped& stopped) {
     }
     say("disconnected" + why);
   }
+}
+
+InstrumentServer::InstrumentServer(PhysicalSystem& system, const std::string& address,
+                                   const InstrumentServerOptions& options)
+    : service_(std::make_unique<Service>(system, address, options)) {}
+
+InstrumentServer::~InstrumentServer() = default;
+
+const std::string& InstrumentServer::address() const {
+  return service_->listener().address();
+}
+
+bool InstrumentServer::is_beyond_loopback() const {
+  return service_->listener().is_beyond_loopback();
+}
+
+void InstrumentServer::serve(const Stopped& stopped) {
+  service_->serve(stopped);
 }
 
 }  // namespace optotorch

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <optotorch/modules/laboratory/instrument/detail/instrument_messages.h>
-#include <optotorch/modules/laboratory/instrument/detail/socket.h>
-#include <optotorch/modules/laboratory/instrument/detail/wire.h>
+#include <optotorch/modules/laboratory/instrument/stopped.h>
 #include <optotorch/modules/laboratory/physical_system.h>
 #include <torch/arg.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace optotorch {
@@ -36,26 +35,23 @@ class InstrumentServer {
   InstrumentServer(PhysicalSystem& system, const std::string& address,
                    const InstrumentServerOptions& options = {});
 
+  ~InstrumentServer();
+  InstrumentServer(const InstrumentServer&) = delete;
+  InstrumentServer& operator=(const InstrumentServer&) = delete;
+
   /// Where clients connect, with the port that was chosen.
-  const std::string& address() const { return listener_.address(); }
+  const std::string& address() const;
 
   /// Whether that is open to other hosts.
-  bool is_beyond_loopback() const { return listener_.is_beyond_loopback(); }
+  bool is_beyond_loopback() const;
 
   /// Serves in the calling thread until `stopped` is true; it is asked several times a second. An error of
   /// the system is sent to the client as a text. A client that does not keep to the format is dropped.
   void serve(const Stopped& stopped);
 
  private:
-  struct Answer;
-  void attend(Connection& connection);
-  Answer answer(const Message& message, bool& phases_are_set);
-  void say(const std::string& line) const;
-
-  PhysicalSystem& system_;
-  InstrumentServerOptions options_;
-  Greeting greeting_;
-  Listener listener_;
+  class Service;
+  std::unique_ptr<Service> service_;
 };
 
 }  // namespace optotorch

@@ -1,10 +1,13 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/laboratory/instrument/detail/instrument_messages.h>
+#include <optotorch/modules/laboratory/instrument/detail/wire.h>
 #include <optotorch/modules/laboratory/instrument/remote_system.h>
 
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -26,38 +29,54 @@ std::string printable(std::string_view bytes) {
   return text;
 }
 
-}  // namespace
+/// The client's side of docs/instrument.md.
+class Client final : public RemoteSystem {
+ public:
+  Client(Connection connection, const Greeting& greeting, const RemoteSystemOptions& options);
 
-std::shared_ptr<RemoteSystem> RemoteSystem::connect(const std::string& address,
-                                                    const RemoteSystemOptions& options) {
-  check_seconds(where, "timeout_s", options.timeout_s());
-  OPTOTORCH_CHECK(options.retries() >= 0 && options.retries() <= most_retries, .where = where,
-                  .argument = "retries", .expected = c10::str("0 to ", most_retries),
-                  .got = std::to_string(options.retries()), .remedy = "");
-  if (options.reconnect_s() != 0) {
-    check_seconds(where, "reconnect_s", options.reconnect_s());
-  }
-  const auto deadline = deadline_after(options.timeout_s());
-  auto connection = connect_to(address, deadline, options.stopped());
-  const auto greeting = receive_greeting(connection, deadline);
-  return std::shared_ptr<RemoteSystem>(new RemoteSystem(std::move(connection), greeting, options));
-}
+  const std::string& address() const override { return address_; }
+  BetweenMeshes between() const override { return greeting_.between; }
 
-RemoteSystem::RemoteSystem(Connection connection, const Greeting& greeting,
-                           const RemoteSystemOptions& options)
-    : PhysicalSystem(greeting.layouts, greeting.taps),
+ protected:
+  void command(const std::vector<MeshPhases>& phases) override;
+  std::vector<at::Tensor> read(const at::Tensor& x) override;
+
+ private:
+  void connect_if_lost(Deadline deadline);
+
+  /// Calls `work` when the instrument has the phases, and again after errors, as the options say.
+  void persist(const std::function<void()>& work);
+  bool is_stopped() const { return options_.stopped() && options_.stopped()(); }
+  void say(const std::string& line) const;
+
+  /// Sends a message and awaits the answer of the given kind, of at most `longest` bytes.
+  at::Tensor ask(MessageKind kind, const std::vector<std::string_view>& pieces, MessageKind answer,
+                 int64_t longest);
+  /// `first`: the part's first sample in the batch.
+  std::vector<at::Tensor> read_part(const at::Tensor& x, int64_t first);
+
+  std::string address_;
+  RemoteSystemOptions options_;
+  Greeting greeting_;
+  std::optional<Connection> connection_;  ///< empty after an error
+  std::string phases_;                    ///< encoded, as last commanded
+  bool has_phases_ = false;               ///< whether the instrument has them, for all that is known
+};
+
+Client::Client(Connection connection, const Greeting& greeting, const RemoteSystemOptions& options)
+    : RemoteSystem(greeting.layouts, greeting.taps),
       address_(connection.address()),
       options_(options),
       greeting_(greeting),
       connection_(std::move(connection)) {}
 
-void RemoteSystem::say(const std::string& line) const {
+void Client::say(const std::string& line) const {
   if (options_.log()) {
     options_.log()(line);
   }
 }
 
-void RemoteSystem::connect_if_lost(Deadline deadline) {
+void Client::connect_if_lost(Deadline deadline) {
   if (connection_) {
     return;
   }
@@ -69,8 +88,8 @@ void RemoteSystem::connect_if_lost(Deadline deadline) {
   connection_ = std::move(connection);
 }
 
-at::Tensor RemoteSystem::ask(MessageKind kind, const std::vector<std::string_view>& pieces,
-                             MessageKind answer, int64_t longest) {
+at::Tensor Client::ask(MessageKind kind, const std::vector<std::string_view>& pieces, MessageKind answer,
+                       int64_t longest) {
   const auto deadline = deadline_after(options_.timeout_s());
   // Given up until the answer is whole: an error leaves it in the middle of something.
   auto connection = std::exchange(connection_, std::nullopt);
@@ -89,7 +108,7 @@ at::Tensor RemoteSystem::ask(MessageKind kind, const std::vector<std::string_vie
   return message.payload;
 }
 
-void RemoteSystem::persist(const std::function<void()>& work) {
+void Client::persist(const std::function<void()>& work) {
   constexpr auto pause = std::chrono::milliseconds(100);
   int64_t failures = 0;
   std::optional<Deadline> give_up;  // while the connection is lost
@@ -129,13 +148,13 @@ void RemoteSystem::persist(const std::function<void()>& work) {
   }
 }
 
-void RemoteSystem::command(const std::vector<MeshPhases>& phases) {
+void Client::command(const std::vector<MeshPhases>& phases) {
   phases_ = encode_phases(phases);
   has_phases_ = false;
   persist([] {});
 }
 
-std::vector<at::Tensor> RemoteSystem::read_part(const at::Tensor& x, int64_t first) {
+std::vector<at::Tensor> Client::read_part(const at::Tensor& x, int64_t first) {
   const DataHead head{static_cast<uint32_t>(x.element_size()), 1, static_cast<uint32_t>(x.size(0)),
                       static_cast<uint32_t>(x.size(1))};
   std::vector<at::Tensor> readings;
@@ -155,7 +174,7 @@ std::vector<at::Tensor> RemoteSystem::read_part(const at::Tensor& x, int64_t fir
   return readings;
 }
 
-std::vector<at::Tensor> RemoteSystem::read(const at::Tensor& x) {
+std::vector<at::Tensor> Client::read(const at::Tensor& x) {
   const auto fields = x.to(at::kCPU).resolve_conj().resolve_neg().contiguous();
   if (fields.size(0) <= greeting_.samples) {
     return read_part(fields, 0);
@@ -173,6 +192,23 @@ std::vector<at::Tensor> RemoteSystem::read(const at::Tensor& x) {
   std::transform(parts.begin(), parts.end(), std::back_inserter(readings),
                  [](const std::vector<at::Tensor>& part) { return at::cat(part); });
   return readings;
+}
+
+}  // namespace
+
+std::shared_ptr<RemoteSystem> RemoteSystem::connect(const std::string& address,
+                                                    const RemoteSystemOptions& options) {
+  check_seconds(where, "timeout_s", options.timeout_s());
+  OPTOTORCH_CHECK(options.retries() >= 0 && options.retries() <= most_retries, .where = where,
+                  .argument = "retries", .expected = c10::str("0 to ", most_retries),
+                  .got = std::to_string(options.retries()), .remedy = "");
+  if (options.reconnect_s() != 0) {
+    check_seconds(where, "reconnect_s", options.reconnect_s());
+  }
+  const auto deadline = deadline_after(options.timeout_s());
+  auto connection = connect_to(address, deadline, options.stopped());
+  const auto greeting = receive_greeting(connection, deadline);
+  return std::make_shared<Client>(std::move(connection), greeting, options);
 }
 
 }  // namespace optotorch

@@ -1,15 +1,12 @@
 #pragma once
 
-#include <optotorch/modules/laboratory/instrument/detail/instrument_messages.h>
-#include <optotorch/modules/laboratory/instrument/detail/wire.h>
+#include <optotorch/modules/laboratory/instrument/stopped.h>
 #include <optotorch/modules/laboratory/physical_system.h>
 #include <torch/arg.h>
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 namespace optotorch {
 
@@ -48,35 +45,10 @@ class RemoteSystem : public PhysicalSystem {
   static std::shared_ptr<RemoteSystem> connect(const std::string& address,
                                                const RemoteSystemOptions& options = {});
 
-  const std::string& address() const { return address_; }
-  BetweenMeshes between() const override { return greeting_.between; }
+  virtual const std::string& address() const = 0;
 
  protected:
-  void command(const std::vector<MeshPhases>& phases) override;
-  std::vector<at::Tensor> read(const at::Tensor& x) override;
-
- private:
-  RemoteSystem(Connection connection, const Greeting& greeting, const RemoteSystemOptions& options);
-
-  void connect_if_lost(Deadline deadline);
-
-  /// Calls `work` when the instrument has the phases, and again after errors, as the options say.
-  void persist(const std::function<void()>& work);
-  bool is_stopped() const { return options_.stopped() && options_.stopped()(); }
-  void say(const std::string& line) const;
-
-  /// Sends a message and awaits the answer of the given kind, of at most `longest` bytes.
-  at::Tensor ask(MessageKind kind, const std::vector<std::string_view>& pieces, MessageKind answer,
-                 int64_t longest);
-  /// `first`: the part's first sample in the batch.
-  std::vector<at::Tensor> read_part(const at::Tensor& x, int64_t first);
-
-  std::string address_;
-  RemoteSystemOptions options_;
-  Greeting greeting_;
-  std::optional<Connection> connection_;  ///< empty after an error
-  std::string phases_;                    ///< encoded, as last commanded
-  bool has_phases_ = false;               ///< whether the instrument has them, for all that is known
+  using PhysicalSystem::PhysicalSystem;
 };
 
 }  // namespace optotorch

@@ -6,6 +6,7 @@
 
 #include <c10/util/Exception.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/laboratory/instrument/stopped.h>
 
 #include <chrono>
 #include <cstdint>
@@ -20,9 +21,6 @@ using Deadline = std::chrono::steady_clock::time_point;
 /// Throws c10::ValueError, in the name of `where`, unless seconds are above 0 and at most 1e6.
 void check_seconds(const std::string& where, const std::string& argument, double seconds);
 Deadline deadline_after(double seconds);
-
-/// Asked several times a second while something is awaited; true ends the wait.
-using Stopped = std::function<bool()>;
 
 /// A connection did not come about, ended, or stayed silent for too long: what may be otherwise in a while.
 class LostConnection : public c10::ValueError {

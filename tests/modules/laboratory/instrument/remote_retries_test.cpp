@@ -2,6 +2,9 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <optotorch/modules/laboratory/instrument/detail/instrument_messages.h>
+#include <optotorch/modules/laboratory/instrument/detail/socket.h>
+#include <optotorch/modules/laboratory/instrument/detail/wire.h>
 #include <optotorch/modules/laboratory/instrument/instrument_server.h>
 #include <optotorch/modules/laboratory/instrument/remote_system.h>
 #include <optotorch/modules/laboratory/simulated_system.h>

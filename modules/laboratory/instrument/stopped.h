@@ -1,0 +1,10 @@
+#pragma once
+
+#include <functional>
+
+namespace optotorch {
+
+/// Asked several times a second while something is awaited; true ends the wait.
+using Stopped = std::function<bool()>;
+
+}  // namespace optotorch
