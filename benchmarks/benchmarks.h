@@ -7,6 +7,7 @@ namespace optotorch::bench {
 /// The subcommands. Each prints its table and writes its rows to `json` unless that is empty.
 void run_mesh(const std::string& json);
 void run_step(const std::string& json);
+void run_eval(const std::string& json);
 void run_sepn(const std::string& json);
 void run_projection(const std::string& json);
 

@@ -23,6 +23,8 @@ int main(int argc, char** argv) {
   auto* projection =
       app.add_subcommand("projection", "4096 x 4096 random projections, against LibTorch's matmul");
   projection->add_option("--json", json, "write the rows to this file");
+  auto* eval = app.add_subcommand("eval", "layers in eval mode, against training mode");
+  eval->add_option("--json", json, "write the rows to this file");
   CLI11_PARSE(app, argc, argv);
   try {
     if (*mesh) {
@@ -33,6 +35,9 @@ int main(int argc, char** argv) {
     }
     if (*sepn) {
       optotorch::bench::run_sepn(json);
+    }
+    if (*eval) {
+      optotorch::bench::run_eval(json);
     }
     if (*projection) {
       optotorch::bench::run_projection(json);

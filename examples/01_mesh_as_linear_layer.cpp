@@ -23,7 +23,8 @@ int main() {
   const double error = (y - expected).abs().max().item<double>();
 
   std::cout << optical << "\n\n"
-            << "MZIs: " << optical->v->mzi_count() << " (V) + " << optical->u->mzi_count() << " (U)\n"
+            << "MZIs: " << optical->v->footprint().at(optotorch::parts::mzis) << " (V) + "
+            << optical->u->footprint().at(optotorch::parts::mzis) << " (U)\n"
             << "first phases of V in radians:\n"
             << "  theta " << optical->v->theta.narrow(0, 0, 4) << "\n"
             << "  phi " << optical->v->phi.narrow(0, 0, 4) << "\n"
@@ -32,6 +33,6 @@ int main() {
             << "largest |optical - electronic|: " << error << "\n";
 
   // n ports need n (n - 1) / 2 MZIs.
-  const bool counted = optical->mzi_count() == 16 * 15 / 2 + 10 * 9 / 2;
+  const bool counted = optical->footprint().at(optotorch::parts::mzis) == 16 * 15 / 2 + 10 * 9 / 2;
   return counted && error < 1e-5 ? 0 : 1;
 }

@@ -52,7 +52,7 @@ class RingRowImpl : public CloneableLayer<RingRowImpl> {
     check_precision(*this, x, phase);
   }
 
-  Tensor compute(const Tensor& x, std::vector<Tensor>* saved) override { return x * transfer(); }
+  Tensor compute(const Tensor& x, Pass* kept) override { return x * transfer(); }
 
   // dL_dphase = Re(conj(dL_dy) x dt/dphase), summed over the batch;  dL_dx = conj(t) dL_dy
   Tensor compute_pullback(const Pass& pass, const Tensor& dL_dy, bool to_input) override {

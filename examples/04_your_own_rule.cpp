@@ -11,6 +11,7 @@
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/mnist.h>
 #include <optotorch/trainers/metrics.h>
+#include <optotorch/trainers/rules/alignment.h>
 #include <optotorch/trainers/rules/random_matrix.h>
 #include <optotorch/trainers/rules/shallow.h>
 #include <torch/nn/functional/loss.h>
@@ -40,7 +41,8 @@ class NodePerturbation : public Rule {
 
  protected:
   void teach(HybridImpl& model, const Lesson& lesson) override {
-    const auto& [passes, dL_dy, gradient_at] = lesson;
+    const auto& passes = lesson.passes;
+    const Tensor& dL_dy = lesson.dL_dy();
     const auto blocks = model.trainable_blocks();
     const Tensor& y = passes.back().output;
     for (size_t hidden = 0; hidden + 1 < blocks.size(); ++hidden) {

@@ -73,8 +73,8 @@ void ElectronicBlock::check_input(const torch::Tensor& x) const {
                   .got = describe(x), .remedy = "");
 }
 
-torch::Tensor ElectronicBlock::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
-  if (saved == nullptr) {
+torch::Tensor ElectronicBlock::compute(const torch::Tensor& x, Pass* kept) {
+  if (kept == nullptr) {
     // Taps in here are not those of a module around us.
     const TapScope scope(TapScope::Mode::through);
     const VersionMark before(x);
@@ -82,15 +82,18 @@ torch::Tensor ElectronicBlock::compute(const torch::Tensor& x, std::vector<torch
     check_not_in_place(before, name());
     return y;
   }
-  return record(x, TapScope::Mode::through, *saved);
+  return record(x, TapScope::Mode::through, *kept);
 }
 
-torch::Tensor ElectronicBlock::compute_parts(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
-  return record(x, TapScope::Mode::cut, *saved);
+Pass ElectronicBlock::propagate_parts(const torch::Tensor& x) {
+  check_input(x);
+  Pass pass{x.detach(), {}};
+  pass.output = record(pass.input, TapScope::Mode::cut, pass);
+  mark(pass);
+  return pass;
 }
 
-torch::Tensor ElectronicBlock::record(const torch::Tensor& x, TapScope::Mode mode,
-                                      std::vector<torch::Tensor>& saved) {
+torch::Tensor ElectronicBlock::record(const torch::Tensor& x, TapScope::Mode mode, Pass& kept) {
   OPTOTORCH_CHECK(!c10::InferenceMode::is_enabled(), .where = name(), .argument = "mode",
                   .expected = "LibTorch outside of c10::InferenceMode, as the pull-back needs a graph",
                   .got = "inside", .remedy = "Take Keep::nothing, or forward(), if nothing is to be learnt");
@@ -106,8 +109,8 @@ torch::Tensor ElectronicBlock::record(const torch::Tensor& x, TapScope::Mode mod
     }
     throw;
   }
-  saved = {leaf, y};
-  saved.insert(saved.end(), scope.taps().begin(), scope.taps().end());
+  kept.saved = {leaf, y};
+  kept.saved.insert(kept.saved.end(), scope.taps().begin(), scope.taps().end());
   return y.detach();
 }
 
@@ -175,6 +178,16 @@ torch::Tensor ElectronicBlock::tpfp_update(const Pass& pass, const torch::Tensor
     return to_input ? signal : torch::Tensor();
   }
   return pullback(pass, signal, to_input);
+}
+
+Footprint ElectronicBlock::footprint() const {
+  Footprint all;
+  for (const auto& module : module_->modules()) {
+    if (const auto* optical = dynamic_cast<const DifferentiableImpl*>(module.get())) {
+      add(all, optical->layer()->footprint());
+    }
+  }
+  return all;
 }
 
 Adjoint ElectronicBlock::adjoint(const torch::Tensor& x) const {

@@ -26,9 +26,20 @@ class ElectronicBlock : public Layer {
 
   Role role() const override;
   torch::Tensor tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
-  std::vector<torch::Tensor> taps(const Pass& pass) const override;
-  void tap_update(const Pass& pass, const std::vector<torch::Tensor>& signals) override;
+
+  /// y = f(x), as `propagate`, in which every tap begins a part of its own (tap.h).
+  Pass propagate_parts(const torch::Tensor& x);
+  /// What stood at the taps in such a pass, in their order.
+  std::vector<torch::Tensor> taps(const Pass& pass) const;
+  /// Adds to the `.grad` of the parameters before each tap, and behind the tap before it, from a signal at
+  /// it: signals[i] in shape and type of taps(pass)[i]. What is behind the last tap learns from the signal at
+  /// the output, as ever. Throws c10::ValueError, with nothing changed, if the signals are not as many or do
+  /// not fit.
+  void tap_update(const Pass& pass, const std::vector<torch::Tensor>& signals);
+
   Adjoint adjoint(const torch::Tensor& x) const override;
+  /// That of the optical layers inside.
+  Footprint footprint() const override;
   /// Of an optical layer inside, what it deploys stands in for its parameters.
   Deployment deploy() override;
   std::shared_ptr<torch::nn::Module> clone(
@@ -42,14 +53,13 @@ class ElectronicBlock : public Layer {
   /// Nothing: LibTorch's graph looks after what it reads.
   std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override { return {}; }
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
-  torch::Tensor compute_parts(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor evaluate(const torch::Tensor& x) override { return compute(x, nullptr); }
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 
  private:
   ElectronicBlock(torch::nn::AnyModule module, std::shared_ptr<torch::nn::Module> shown);
-  torch::Tensor record(const torch::Tensor& x, TapScope::Mode mode, std::vector<torch::Tensor>& saved);
+  torch::Tensor record(const torch::Tensor& x, TapScope::Mode mode, Pass& kept);
   torch::Tensor learn(const std::vector<torch::Tensor>& ends, const std::vector<torch::Tensor>& signals,
                       const torch::Tensor& input);
   torch::nn::AnyModule any_;

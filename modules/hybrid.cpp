@@ -114,6 +114,34 @@ std::vector<Pass> HybridImpl::propagate(const torch::Tensor& x, size_t first, Ke
   return passes;
 }
 
+std::vector<Pass> HybridImpl::propagate_parts(const torch::Tensor& x) {
+  std::vector<Pass> passes;
+  passes.reserve(layers_.size());
+  for (size_t index = 0; index < layers_.size(); ++index) {
+    passes.push_back(at_layer(index, *layers_[index], [&] {
+      const auto& input = passes.empty() ? x : passes.back().output;
+      auto* const electronic = dynamic_cast<ElectronicBlock*>(layers_[index].get());
+      return electronic != nullptr ? electronic->propagate_parts(input) : layers_[index]->propagate(input);
+    }));
+  }
+  return passes;
+}
+
+std::vector<torch::Tensor> HybridImpl::taps(size_t layer, const Pass& pass) const {
+  const auto* const electronic = dynamic_cast<const ElectronicBlock*>(layers_.at(layer).get());
+  return electronic != nullptr ? electronic->taps(pass) : std::vector<torch::Tensor>();
+}
+
+void HybridImpl::tap_update(size_t layer, const Pass& pass, const std::vector<torch::Tensor>& signals) {
+  auto* const electronic = dynamic_cast<ElectronicBlock*>(layers_.at(layer).get());
+  OPTOTORCH_CHECK(electronic != nullptr || signals.empty(), .where = layers_[layer]->name(),
+                  .argument = "signals", .expected = "none: there are no taps inside",
+                  .got = std::to_string(signals.size()), .remedy = "");
+  if (electronic != nullptr) {
+    electronic->tap_update(pass, signals);
+  }
+}
+
 torch::Tensor HybridImpl::update(const Block& block, const std::vector<Pass>& passes, torch::Tensor signal,
                                  Hook hook, bool to_input) {
   if (!to_input && !learns(block)) {

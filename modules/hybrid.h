@@ -94,6 +94,15 @@ class HybridImpl : public torch::nn::Module {
                               size_t last = all);
   static constexpr size_t all = static_cast<size_t>(-1);
 
+  /// The same of all layers, in which every tap begins a part of its own (tap.h): for rules whose signals
+  /// enter there, too.
+  std::vector<Pass> propagate_parts(const torch::Tensor& x);
+  /// What stood at the taps inside a layer in such a pass of it, in their order; none where there are none.
+  std::vector<torch::Tensor> taps(size_t layer, const Pass& pass) const;
+  /// Teaches a layer from signals at its taps (ElectronicBlock::tap_update). Throws c10::ValueError, with
+  /// nothing changed, if the signals are not as many or do not fit.
+  void tap_update(size_t layer, const Pass& pass, const std::vector<torch::Tensor>& signals);
+
   /// Sends `signal`, which stands at the output of `block`, down to the block's component (or to the block's
   /// input if `to_input`, returning the signal there), by `hook` of every layer. Gradients are accumulated on
   /// the way; where nothing on it learns nothing is done. passes[i] is the pass of layer i.

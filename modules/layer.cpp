@@ -4,6 +4,9 @@
 #include <optotorch/modules/layer.h>
 #include <optotorch/modules/tap.h>
 
+#include <algorithm>
+#include <mutex>
+
 namespace optotorch {
 namespace {
 
@@ -43,6 +46,12 @@ std::string name_of(const torch::Tensor& tensor, const Pass& pass, const torch::
   return "pass";
 }
 
+bool are_equal(const std::vector<torch::Tensor>& some, const std::vector<torch::Tensor>& others) {
+  return std::equal(some.begin(), some.end(), others.begin(), others.end(), [](const auto& a, const auto& b) {
+    return a.scalar_type() == b.scalar_type() && a.device() == b.device() && a.equal(b);
+  });
+}
+
 std::vector<std::string> frozen_in(const c10::IValue& value, const std::string& where) {
   std::vector<std::string> names;
   OPTOTORCH_CHECK(value.isList(), .where = where, .argument = frozen_key, .expected = "a list of names",
@@ -64,12 +73,54 @@ torch::Tensor Layer::forward(const torch::Tensor& x) {
   return is_training() ? compute(x.detach(), nullptr) : evaluate(x.detach());
 }
 
+/// What eval mode runs, and the values that it was made of: version counters miss whoever steps `p.data()`, as
+/// LibTorch's SGD does.
+struct Layer::Deployed {
+  std::mutex mutex;  // a served network is called from many threads
+  std::vector<torch::Tensor> values;
+  std::shared_ptr<const Deployment> deployment;
+};
+
+std::shared_ptr<Layer::Deployed> Layer::nothing_deployed() {
+  return std::make_shared<Deployed>();
+}
+
+void Layer::train(bool on) {
+  torch::nn::Module::train(on);
+  if (on) {
+    const std::scoped_lock lock(deployed_->mutex);
+    deployed_->values.clear();
+    deployed_->deployment.reset();
+  }
+}
+
+torch::Tensor Layer::evaluate(const torch::Tensor& x) {
+  auto own = parameters();
+  const auto others = buffers();
+  own.insert(own.end(), others.begin(), others.end());
+  if (own.empty()) {
+    return deploy().forward(x);
+  }
+  std::shared_ptr<const Deployment> deployment;
+  {
+    const std::scoped_lock lock(deployed_->mutex);
+    if (deployed_->deployment == nullptr || !are_equal(own, deployed_->values)) {
+      deployed_->deployment = std::make_shared<const Deployment>(deploy());
+      deployed_->values.clear();
+      for (const auto& tensor : own) {
+        deployed_->values.push_back(tensor.detach().clone());
+      }
+    }
+    deployment = deployed_->deployment;
+  }
+  return deployment->forward(x);
+}
+
 Pass Layer::propagate(const torch::Tensor& x, Keep keep) {
   const torch::NoGradGuard no_grad;
   check_input(x);
   Pass pass{x.detach(), {}};
-  pass.output = keep == Keep::parts ? compute_parts(pass.input, &pass.saved)
-                                    : compute(pass.input, keep == Keep::context ? &pass.saved : nullptr);
+  pass.output = compute(pass.input, keep == Keep::context ? &pass : nullptr);
   mark(pass);
   return pass;
 }
@@ -99,7 +150,18 @@ std::vector<torch::Tensor> Layer::own_tensors() const {
 std::vector<torch::Tensor> Layer::read_by_pullback(const Pass& pass) const {
   auto tensors = own_tensors();
   tensors.insert(tensors.end(), {pass.input, pass.output});
-  tensors.insert(tensors.end(), pass.saved.begin(), pass.saved.end());
+  const auto saved = saved_tensors(pass);
+  tensors.insert(tensors.end(), saved.begin(), saved.end());
+  return tensors;
+}
+
+std::vector<torch::Tensor> Layer::saved_tensors(const Pass& pass) {
+  auto tensors = pass.saved;
+  for (const auto& inner : pass.inside) {
+    tensors.insert(tensors.end(), {inner.input, inner.output});
+    const auto deeper = saved_tensors(inner);
+    tensors.insert(tensors.end(), deeper.begin(), deeper.end());
+  }
   return tensors;
 }
 
@@ -134,12 +196,6 @@ torch::Tensor Layer::dfa_update(const Pass& pass, const torch::Tensor& signal, b
 
 torch::Tensor Layer::dat_update(const Pass& pass, const torch::Tensor& signal, bool to_input) {
   return pullback(pass, signal, to_input);
-}
-
-void Layer::tap_update(const Pass& pass, const std::vector<torch::Tensor>& signals) {
-  OPTOTORCH_CHECK(signals.empty(), .where = name(), .argument = "signals",
-                  .expected = "none: there are no taps inside", .got = std::to_string(signals.size()),
-                  .remedy = "");
 }
 
 Adjoint Layer::adjoint(const torch::Tensor& x) const {
@@ -224,12 +280,39 @@ torch::Tensor ResponseLayer::carry(const Pass& pass, const torch::Tensor& signal
                                                          : at::real(signal);
 }
 
+void add(Footprint& all, const Footprint& some, int64_t times) {
+  for (const auto& [kind, count] : some) {
+    all[kind] += count * times;
+  }
+}
+
 void check_field(const torch::nn::Module& module, const torch::Tensor& x, int64_t ports) {
   OPTOTORCH_CHECK(x.defined() && x.is_complex() && x.dim() == 2 && x.size(1) == ports, .where = module.name(),
                   .argument = "input", .expected = c10::str("a complex field [batch, ", ports, "]"),
                   .got = describe(x),
                   .remedy = x.defined() && !x.is_complex() ? "A Modulator turns real values into a field"
                                                            : "Match the ports of the layer before it");
+}
+
+void check_field(const torch::nn::Module& module, const torch::Tensor& x, at::IntArrayRef sample) {
+  const auto own = static_cast<int64_t>(sample.size());
+  OPTOTORCH_CHECK(x.defined() && x.is_complex() && x.dim() > own && x.sizes().slice(x.dim() - own) == sample,
+                  .where = module.name(), .argument = "input",
+                  .expected = c10::str("a complex field [batch, ", c10::Join(", ", sample), "]"),
+                  .got = describe(x),
+                  .remedy = x.defined() && !x.is_complex() ? "A Modulator turns real values into a field"
+                                                           : "Match the shape of the layer before it");
+}
+
+void check_shape(const torch::nn::Module& module, at::IntArrayRef sample) {
+  constexpr int64_t most = int64_t{1} << 40;
+  int64_t elements = sample.empty() ? 0 : 1;
+  for (const auto size : sample) {
+    elements = size >= 1 && size <= most / std::max<int64_t>(elements, 1) ? elements * size : 0;
+  }
+  OPTOTORCH_CHECK(elements >= 1, .where = module.name(), .argument = "shape",
+                  .expected = "sizes of at least 1, of 2^40 elements at most",
+                  .got = c10::str("[", c10::Join(", ", sample), "]"), .remedy = "");
 }
 
 void check_field(const torch::nn::Module& module, const torch::Tensor& x) {

@@ -10,6 +10,7 @@
 #include <torch/types.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ struct Pass {
   torch::Tensor input;                 ///< x
   torch::Tensor output;                ///< y
   std::vector<torch::Tensor> saved{};  ///< the layer's own context
+  std::vector<Pass> inside{};          ///< passes of the layers that it consists of
   std::vector<VersionMark> marks{};  ///< of all that its pull-back reads; none of a pass made by hand, which
                                      ///< is taken as it is
 };
@@ -30,7 +32,6 @@ struct Pass {
 /// What a pass is for.
 enum class Keep {
   context,  ///< it may be pulled back: keep what that needs
-  parts,    ///< likewise, but every tap inside a layer begins a part of its own (tap.h)
   nothing,  ///< only its input and output will be read
 };
 
@@ -46,6 +47,23 @@ struct Adjoint {
   std::vector<torch::Tensor> tensors;
   std::function<torch::Tensor(const torch::Tensor& u)> apply;
 };
+
+/// Hardware by kind: how many of each.
+using Footprint = std::map<std::string, int64_t>;
+
+/// Kinds of hardware that the library's layers count; a layer of one's own may count others.
+namespace parts {
+inline constexpr char mzis[] = "MZIs";
+inline constexpr char phase_shifters[] = "phase shifters";  ///< that are commanded, those of MZIs too
+inline constexpr char rings[] = "rings";
+inline constexpr char attenuators[] = "attenuators";
+inline constexpr char modulators[] = "modulators";
+inline constexpr char detectors[] = "detectors";
+inline constexpr char lenses[] = "lenses";
+}  // namespace parts
+
+/// Adds `some` to `all`, `times` over.
+void add(Footprint& all, const Footprint& some, int64_t times = 1);
 
 /// A layer that is free of autograd: `forward` builds no graph, and a hand-written pull-back gives gradients.
 /// Its parameters are real leaves, which any torch::optim optimiser steps. Those with `requires_grad` learn:
@@ -64,6 +82,9 @@ class Layer : public torch::nn::Module {
   };
 
   using torch::nn::Module::Module;
+
+  /// As torch::nn::Module does. In training nothing is kept of what was deployed.
+  void train(bool on = true) override;
 
   /// y = f(x), without a graph. In eval mode it is what `deploy()` computes, bit for bit (see `evaluate`).
   /// Throws c10::ValueError if x does not fit the layer, and if a graph would end here unnoticed: with
@@ -91,14 +112,6 @@ class Layer : public torch::nn::Module {
   /// The signal comes from a numerical model evaluated at measured states.
   virtual torch::Tensor dat_update(const Pass& pass, const torch::Tensor& signal, bool to_input);
 
-  /// What stood at the taps inside the layer in a pass of Keep::parts, in their order; none by default.
-  virtual std::vector<torch::Tensor> taps(const Pass& pass) const { return {}; }
-  /// Adds to the `.grad` of the parameters before each tap, and behind the tap before it, from a signal at
-  /// it: signals[i] in shape and type of taps(pass)[i]. What is behind the last tap learns from the signal at
-  /// the output, as ever. Throws c10::ValueError, with nothing changed, if the signals are not as many or do
-  /// not fit.
-  virtual void tap_update(const Pass& pass, const std::vector<torch::Tensor>& signals);
-
   virtual Role role() const = 0;
 
   /// W^H of a linear layer for inputs like `x` (its shape beyond the batch, its type): light sent backwards
@@ -110,8 +123,8 @@ class Layer : public torch::nn::Module {
   /// others.
   virtual Deployment deploy();
 
-  /// Number of Mach-Zehnder interferometers; 0 for layers that have none.
-  virtual int64_t mzi_count() const { return 0; }
+  /// What the layer is built of, where its options say so: the words of the parts (`parts`) and their numbers.
+  virtual Footprint footprint() const { return {}; }
 
   /// Saves as torch::nn::Module does, and which parameters are frozen.
   void save(torch::serialize::OutputArchive& archive) const override;
@@ -127,26 +140,24 @@ class Layer : public torch::nn::Module {
   /// Throws unless x fits this layer.
   virtual void check_input(const torch::Tensor& x) const = 0;
 
-  /// f(x). If `saved` is not null, appends there what compute_pullback needs beyond x and y. Runs without a
-  /// graph.
-  virtual torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) = 0;
-  /// The same for Keep::parts; only a layer that may have taps inside overrides it.
-  virtual torch::Tensor compute_parts(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
-    return compute(x, saved);
-  }
-
-  /// f(x) in eval mode: what `deploy()` computes. Only a layer that cannot be deployed overrides it.
-  virtual torch::Tensor evaluate(const torch::Tensor& x) { return deploy().forward(x); }
+  /// f(x). If `kept` is not null, puts into its `saved` and `inside` what compute_pullback needs beyond x and
+  /// y, which the caller adds. Runs without a graph.
+  virtual torch::Tensor compute(const torch::Tensor& x, Pass* kept) = 0;
+  /// f(x) in eval mode: what `deploy()` computes, which is kept until a parameter or buffer has another value.
+  /// A layer that cannot be deployed, or consists of others, overrides it.
+  virtual torch::Tensor evaluate(const torch::Tensor& x);
 
   /// The pull-back, by `accumulate` for the parameters; may return an undefined tensor unless `to_input`.
   virtual torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) = 0;
 
   /// What `compute_pullback` reads: a change in place of any of them makes the pass useless. By default
-  /// input, output and all that was saved, the parameters, and buffers of floating point; a layer that reads
+  /// input, output and all that was saved, here and inside, the parameters, and buffers of floating point; a layer that reads
   /// less says so, and its output may then be changed in place, as behind torch::nn::Linear.
   virtual std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const;
   /// The last two of them.
   std::vector<torch::Tensor> own_tensors() const;
+  /// What a pass has saved, here and inside.
+  static std::vector<torch::Tensor> saved_tensors(const Pass& pass);
   /// Marks what the pull-back of this pass will read. `propagate` does; so does who changes a pass.
   void mark(Pass& pass) const;
   /// Throws if any of it was changed. `pullback` does; so does a hook that goes past it.
@@ -154,6 +165,11 @@ class Layer : public torch::nn::Module {
 
   /// Registers a real tensor that learns. To write to it in place takes a torch::NoGradGuard, as ever.
   torch::Tensor& register_phases(const std::string& name, torch::Tensor tensor);
+
+ private:
+  struct Deployed;
+  static std::shared_ptr<Deployed> nothing_deployed();
+  std::shared_ptr<Deployed> deployed_ = nothing_deployed();
 };
 
 /// A layer that follows a component elementwise or by regrouping. The difference of two measured passes
@@ -209,6 +225,12 @@ class CloneableLayer : public Base {
 
 /// Throws unless x is [batch, ports], complex64 or complex128.
 void check_field(const torch::nn::Module& module, const torch::Tensor& x, int64_t ports);
+
+/// Throws unless x is [batch, ...] with `sample` as its last sizes, complex64 or complex128.
+void check_field(const torch::nn::Module& module, const torch::Tensor& x, at::IntArrayRef sample);
+
+/// Throws unless a field's shape has axes, of at least one element each, and memory could hold it.
+void check_shape(const torch::nn::Module& module, at::IntArrayRef sample);
 
 /// Throws unless x is complex64 or complex128, of any shape.
 void check_field(const torch::nn::Module& module, const torch::Tensor& x);

@@ -68,8 +68,10 @@ std::shared_ptr<PhysicalNetworkImpl> PhysicalNetworkImpl::remake() const {
   return copy;
 }
 
-int64_t PhysicalNetworkImpl::mzi_count() const {
-  return options.meshes() * meshes_.front()->mzi_count();
+Footprint PhysicalNetworkImpl::footprint() const {
+  Footprint all{{parts::detectors, system_->ports() * (system_->has_taps() ? options.meshes() : 1)}};
+  add(all, meshes_.front()->footprint(), options.meshes());
+  return all;
 }
 
 void PhysicalNetworkImpl::check_input(const torch::Tensor& x) const {
@@ -95,8 +97,8 @@ std::vector<PhysicalNetworkImpl::State> PhysicalNetworkImpl::model(const torch::
   for (size_t n = 0; n < meshes_.size(); ++n) {
     State state;
     if (corrections_.empty()) {
-      const auto u = ops::mzi_mesh(input, meshes_[n]->tensors(), meshes_[n]->layout());
-      state.prediction = {input, u, u};
+      state.through = meshes_[n]->propagate(input);
+      state.prediction = {state.through.input, state.through.output, state.through.output};
     } else {
       state.prediction = corrections_[n]->predict(*meshes_[n], input, strength);
     }
@@ -127,27 +129,33 @@ Pass PhysicalNetworkImpl::measure(const torch::Tensor& x) {
   return {x, detector_reading(options.detection(), readings.output()), readings.behind};
 }
 
-torch::Tensor PhysicalNetworkImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+torch::Tensor PhysicalNetworkImpl::compute(const torch::Tensor& x, Pass* kept) {
   const auto pass = measure(x);
-  if (saved != nullptr) {
-    *saved = with_model(pass).saved;
+  if (kept != nullptr) {
+    auto modelled = with_model(pass);
+    kept->saved = std::move(modelled.saved);
+    kept->inside = std::move(modelled.inside);
   }
   return pass.output;
 }
 
 Readings PhysicalNetworkImpl::readings_of(const Pass& pass) const {
-  return {{pass.saved.begin(), pass.saved.begin() + static_cast<int64_t>(meshes_.size())}};
+  return {pass.saved};
 }
 
 Pass PhysicalNetworkImpl::with_model(const Pass& pass) const {
   const auto readings = readings_of(pass);
   Pass again{pass.input, pass.output, readings.behind};
-  for (const auto& state : model(pass.input, &readings)) {
-    again.saved.insert(again.saved.end(),
-                       {state.prediction.x, state.prediction.u, state.prediction.s, state.fused});
+  // A mesh's model: x_n, S_n, what they were fused to, and either the mesh's own pass or U_n, to be corrected.
+  for (auto& state : model(pass.input, &readings)) {
+    const auto& [x, u, s, strength] = state.prediction;
+    Pass& mesh = again.inside.emplace_back(Pass{x, s, {state.fused, u}});
+    if (corrections_.empty()) {
+      mesh.inside.push_back(std::move(state.through));
+    }
   }
   if (!readings.output().defined()) {
-    again.output = detector_reading(options.detection(), ops::photodetect(again.saved.back()));
+    again.output = detector_reading(options.detection(), ops::photodetect(again.inside.back().saved[0]));
   }
   mark(again);
   return again;
@@ -172,16 +180,16 @@ torch::Tensor PhysicalNetworkImpl::compute_pullback(const Pass& pass, const torc
                          : h.clamp_min(0).sqrt() * dL_dy * 2;
   torch::Tensor signal;
   for (size_t n = count; n-- > 0;) {
-    const auto* const saved = &pass.saved[count + 4 * n];
-    const auto &s = saved[2], &fused = saved[3];
+    const auto& mesh = pass.inside.at(n);
+    const auto &s = mesh.output, &fused = mesh.saved[0], &u = mesh.saved[1];
     if (n + 1 == count) {
       signal = at::sgn(s) * slope;
     } else if (options.activation() != nullptr) {
       signal = options.activation()->pullback(options.activation()->propagate(fused), signal);
     }
     const bool onwards = to_input || n > 0;
-    signal = corrections_.empty() ? meshes_[n]->pullback({saved[0], saved[1]}, signal, onwards)
-                                  : corrections_[n]->pullback(*meshes_[n], {saved[0], saved[1], s, strength},
+    signal = corrections_.empty() ? meshes_[n]->pullback(mesh.inside.at(0), signal, onwards)
+                                  : corrections_[n]->pullback(*meshes_[n], {mesh.input, u, s, strength},
                                                               signal, Correction::Learns::mesh, onwards);
   }
   return signal;
@@ -260,8 +268,8 @@ void PhysicalNetworkImpl::copy_phases(const std::vector<const MziMeshImpl*>& mes
 void PhysicalNetworkImpl::pretty_print(std::ostream& stream) const {
   const auto& layout = options.mesh().layout();
   stream << "optotorch::PhysicalNetwork(meshes=" << meshes_.size() << ", ports=" << layout.ports
-         << ", columns=" << layout.columns << ", grid=" << to_string(layout.grid) << ", mzis=" << mzi_count()
-         << ", detection=" << to_string(options.detection());
+         << ", columns=" << layout.columns << ", grid=" << to_string(layout.grid)
+         << ", mzis=" << options.meshes() * layout.mzis() << ", detection=" << to_string(options.detection());
   if (options.activation()) {
     stream << ", activation=";
     options.activation()->pretty_print(stream);

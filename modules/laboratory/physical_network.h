@@ -62,7 +62,7 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
   /// Of a single mesh's model: light sent backwards through the nominal mesh.
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
-  int64_t mzi_count() const override;
+  Footprint footprint() const override;
   void pretty_print(std::ostream& stream) const override;
   /// `signal`, [batch, ports], real or complex, stands at the mesh's output *field*.
   torch::Tensor tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
@@ -86,6 +86,7 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
   /// The model's pass through one mesh.
   struct State {
     Prediction prediction;  ///< S_n from x_n
+    Pass through;           ///< the mesh's own pass, where nothing corrects it
     torch::Tensor fused;    ///< F_n
     torch::Tensor next;     ///< x_{n+1}; undefined behind the last mesh
   };
@@ -110,7 +111,7 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
   /// The corrections, too.
   std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor evaluate(const torch::Tensor& x) override { return compute(x, nullptr); }
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 

@@ -102,18 +102,15 @@ void BlockDiagonalImpl::check_input(const torch::Tensor& x) const {
                   .remedy = "Match the layer before it");
 }
 
-// Pass::saved holds, for every block, its pass: how many tensors it saved, input, output, these tensors.
-torch::Tensor BlockDiagonalImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+torch::Tensor BlockDiagonalImpl::compute(const torch::Tensor& x, Pass* kept) {
   std::vector<torch::Tensor> outputs;
   int64_t begin = 0;
   for (const auto& [layer, sample] : blocks_) {
-    auto pass = layer->propagate(take_part(x, sample, begin), saved ? Keep::context : Keep::nothing);
+    auto pass =
+        layer->propagate(take_part(x, sample, begin), kept != nullptr ? Keep::context : Keep::nothing);
     outputs.push_back(pass.output.flatten(1));
-    if (saved) {
-      saved->push_back(torch::tensor(static_cast<int64_t>(pass.saved.size())));
-      saved->push_back(pass.input);
-      saved->push_back(pass.output);
-      saved->insert(saved->end(), pass.saved.begin(), pass.saved.end());
+    if (kept != nullptr) {
+      kept->inside.push_back(std::move(pass));
     }
   }
   return joined_outputs(outputs);
@@ -130,7 +127,8 @@ torch::Tensor BlockDiagonalImpl::evaluate(const torch::Tensor& x) {
 
 std::vector<torch::Tensor> BlockDiagonalImpl::read_by_pullback(const Pass& pass) const {
   auto tensors = own_tensors();
-  tensors.insert(tensors.end(), pass.saved.begin(), pass.saved.end());
+  const auto saved = saved_tensors(pass);
+  tensors.insert(tensors.end(), saved.begin(), saved.end());
   return tensors;
 }
 
@@ -139,18 +137,15 @@ torch::Tensor BlockDiagonalImpl::update(const Pass& pass, const torch::Tensor& s
   OPTOTORCH_CHECK(signal.defined() && signal.sizes() == pass.output.sizes(), .where = "BlockDiagonal",
                   .argument = "signal", .expected = "the shape of the output, " + describe(pass.output),
                   .got = describe(signal), .remedy = "");
-  OPTOTORCH_CHECK(!pass.saved.empty(), .where = "BlockDiagonal", .argument = "pass",
+  OPTOTORCH_CHECK(pass.inside.size() == blocks_.size(), .where = "BlockDiagonal", .argument = "pass",
                   .expected = "a pass that kept its context", .got = "one of Keep::nothing", .remedy = "");
   check_unchanged(pass);
   std::vector<torch::Tensor> inputs;
-  auto next = pass.saved.begin();
   int64_t begin = 0;
-  for (const auto& block : blocks_) {
-    const int64_t count = (next++)->item<int64_t>();
-    Pass part{*next, *(next + 1), {next + 2, next + 2 + count}};
-    next += 2 + count;
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const auto& part = pass.inside[i];
     const auto there = take_part(signal, part.output.sizes().slice(1).vec(), begin);
-    const auto back = ((*block.layer).*hook)(part, there, to_input);
+    const auto back = ((*blocks_[i].layer).*hook)(part, there, to_input);
     if (to_input) {
       inputs.push_back(back.flatten(1));
     }
@@ -227,12 +222,12 @@ Deployment BlockDiagonalImpl::deploy() {
   return deployment;
 }
 
-int64_t BlockDiagonalImpl::mzi_count() const {
-  int64_t count = 0;
+Footprint BlockDiagonalImpl::footprint() const {
+  Footprint all;
   for (const auto& block : blocks_) {
-    count += block.layer->mzi_count();
+    add(all, block.layer->footprint());
   }
-  return count;
+  return all;
 }
 
 std::shared_ptr<torch::nn::Module> BlockDiagonalImpl::clone(

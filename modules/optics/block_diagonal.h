@@ -35,7 +35,7 @@ class BlockDiagonalImpl : public Layer {
   torch::Tensor dat_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
-  int64_t mzi_count() const override;
+  Footprint footprint() const override;
   void pretty_print(std::ostream& stream) const override;
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
@@ -46,7 +46,7 @@ class BlockDiagonalImpl : public Layer {
   /// All passes of the blocks, and what is theirs.
   std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor evaluate(const torch::Tensor& x) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 

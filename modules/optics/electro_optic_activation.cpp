@@ -16,7 +16,7 @@ void ElectroOpticActivationImpl::check_input(const torch::Tensor& x) const {
   check_field(*this, x);
 }
 
-torch::Tensor ElectroOpticActivationImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+torch::Tensor ElectroOpticActivationImpl::compute(const torch::Tensor& x, Pass* kept) {
   return ops::electro_optic(x, options.tap(), options.gain(), options.bias());
 }
 

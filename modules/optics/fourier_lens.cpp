@@ -39,7 +39,7 @@ torch::Tensor FourierLensImpl::crop(const torch::Tensor& x) const {
   return at::roll(spectrum, {half, half}, {2, 3}).narrow(2, 0, window).narrow(3, 0, window).flatten(1);
 }
 
-torch::Tensor FourierLensImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+torch::Tensor FourierLensImpl::compute(const torch::Tensor& x, Pass* kept) {
   const auto c = crop(x);
   return c / mean_amplitude(c);
 }

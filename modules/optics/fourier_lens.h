@@ -24,13 +24,14 @@ class FourierLensImpl : public CloneableLayer<FourierLensImpl> {
   explicit FourierLensImpl(FourierLensOptions options);
 
   Role role() const override { return Role::source; }
+  Footprint footprint() const override { return {{parts::lenses, 1}}; }
   void pretty_print(std::ostream& stream) const override;
 
   FourierLensOptions options;
 
  protected:
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 
  private:

@@ -94,7 +94,7 @@ void ImageSlicesImpl::check_input(const torch::Tensor& x) const {
                   .got = describe(x), .remedy = "Convert the images to float in [0, 1]");
 }
 
-torch::Tensor ImageSlicesImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* /*saved*/) {
+torch::Tensor ImageSlicesImpl::compute(const torch::Tensor& x, Pass* /*kept*/) {
   const int64_t height = options.height(), width = options.width();
   check_when_deployed(
       x,

@@ -48,6 +48,7 @@ class ImageSlicesImpl : public CloneableLayer<ImageSlicesImpl> {
   explicit ImageSlicesImpl(ImageSlicesOptions options);
 
   Role role() const override { return Role::source; }
+  Footprint footprint() const override { return {{parts::modulators, size()}}; }
   void pretty_print(std::ostream& stream) const override;
 
   /// n, the number of values delivered.
@@ -58,7 +59,7 @@ class ImageSlicesImpl : public CloneableLayer<ImageSlicesImpl> {
  protected:
   std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override { return {pass.input}; }
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 
  private:

@@ -7,24 +7,27 @@
 namespace optotorch {
 
 ModReluImpl::ModReluImpl(ModReluOptions options_) : CloneableLayer("ModRelu"), options(options_) {
-  OPTOTORCH_CHECK(options.ports() >= 1, .where = name(), .argument = "ports", .expected = "at least 1",
-                  .got = std::to_string(options.ports()), .remedy = "");
-  bias = register_phases("bias", torch::full({options.ports()}, options.bias(), torch::get_default_dtype()));
+  check_shape(*this, options.shape());
+  bias = register_phases("bias", torch::full(options.shape(), options.bias(), torch::get_default_dtype()));
 }
 
 void ModReluImpl::check_input(const torch::Tensor& x) const {
-  check_field(*this, x, options.ports());
+  check_field(*this, x, options.shape());
   check_precision(*this, x, bias);
 }
 
-torch::Tensor ModReluImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
-  return ops::mod_relu(x, bias);
+torch::Tensor ModReluImpl::flat(const torch::Tensor& field) const {
+  return bias.dim() == 1 ? field : field.flatten(-bias.dim());
+}
+
+torch::Tensor ModReluImpl::compute(const torch::Tensor& x, Pass* kept) {
+  return ops::mod_relu(flat(x), bias.flatten()).view(x.sizes());
 }
 
 torch::Tensor ModReluImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
-  const auto [dL_dx, dL_dbias] = ops::mod_relu_backward(dL_dy, pass.input, bias);
-  accumulate(bias, dL_dbias);
-  return dL_dx;
+  const auto [dL_dx, dL_dbias] = ops::mod_relu_backward(flat(dL_dy), flat(pass.input), bias.flatten());
+  accumulate(bias, dL_dbias.view(bias.sizes()));
+  return dL_dx.view(pass.input.sizes());
 }
 
 Deployment ModReluImpl::deploy() {
@@ -33,7 +36,7 @@ Deployment ModReluImpl::deploy() {
 }
 
 void ModReluImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::ModRelu(ports=" << options.ports() << ")";
+  stream << "optotorch::ModRelu(shape=[" << c10::Join(", ", options.shape()) << "])";
 }
 
 }  // namespace optotorch

@@ -3,18 +3,24 @@
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
 
+#include <utility>
+#include <vector>
+
 namespace optotorch {
 
-/// Options for ModRelu: ModReluOptions(64).
+/// Options for ModRelu: ModReluOptions(64), ModReluOptions({1, 28, 28}).
 struct ModReluOptions {
-  ModReluOptions(int64_t ports) : ports_(ports) {}  // NOLINT(google-explicit-constructor): ModRelu(64)
-  TORCH_ARG(int64_t, ports);
+  ModReluOptions(int64_t ports) : shape_{ports} {}  // NOLINT(google-explicit-constructor)
+  ModReluOptions(std::vector<int64_t> shape)
+      : shape_(std::move(shape)) {}  // NOLINT(google-explicit-constructor)
+  /// Of a field, behind the batch: {ports}, or {planes, height, width} in free space.
+  TORCH_ARG(std::vector<int64_t>, shape);
   /// Initial value of every bias.
   TORCH_ARG(double, bias) = -0.1;
 };
 
-/// y = max(|z| + bias, 0) z / |z|: field [batch, ports] -> field [batch, ports]. A threshold for light.
-/// The parameter `bias` [ports] is real. Source: Arjovsky et al. 2016; formula and pull-back:
+/// y = max(|z| + bias, 0) z / |z|: field [batch, ..., shape] -> the same. A threshold for light.
+/// The parameter `bias` [shape] is real. Source: Arjovsky et al. 2016; formula and pull-back:
 /// ops/activation.h.
 class ModReluImpl : public CloneableLayer<ModReluImpl, ResponseLayer> {
  public:
@@ -28,8 +34,12 @@ class ModReluImpl : public CloneableLayer<ModReluImpl, ResponseLayer> {
 
  protected:
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+
+ private:
+  /// A sample in one axis, as the operator takes it.
+  torch::Tensor flat(const torch::Tensor& field) const;
 };
 
 TORCH_MODULE(ModRelu);

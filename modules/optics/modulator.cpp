@@ -58,7 +58,7 @@ void ModulatorImpl::check_input(const torch::Tensor& x) const {
       .got = describe(x), .remedy = "Choose the number of ports to fit the data");
 }
 
-torch::Tensor ModulatorImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+torch::Tensor ModulatorImpl::compute(const torch::Tensor& x, Pass* kept) {
   const auto field = encode(x, options.encoding());
   const int64_t dark = options.ports() - field.size(1);
   return dark > 0 ? at::constant_pad_nd(field, {0, dark}) : field;

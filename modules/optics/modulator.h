@@ -27,13 +27,14 @@ class ModulatorImpl : public CloneableLayer<ModulatorImpl> {
 
   Role role() const override { return Role::source; }
   Deployment deploy() override;
+  Footprint footprint() const override { return {{parts::modulators, options.ports()}}; }
   void pretty_print(std::ostream& stream) const override;
 
   ModulatorOptions options;
 
  protected:
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 };
 

@@ -46,18 +46,19 @@ torch::Tensor MziLinearImpl::scale(const torch::Tensor& field, int64_t ports) co
   return fit(field.narrow(1, 0, sigma.size(0)) * sigma, ports);
 }
 
-torch::Tensor MziLinearImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
-  const Pass through_v = v->propagate(fit(x, v->layout().ports));
-  const Pass through_u = u->propagate(scale(through_v.output, u->layout().ports));
-  if (saved != nullptr) {
-    *saved = {through_v.input, through_v.output, through_u.input, through_u.output};
+torch::Tensor MziLinearImpl::compute(const torch::Tensor& x, Pass* kept) {
+  const auto keep = kept != nullptr ? Keep::context : Keep::nothing;
+  Pass through_v = v->propagate(fit(x, v->layout().ports), keep);
+  Pass through_u = u->propagate(scale(through_v.output, u->layout().ports), keep);
+  const auto y = fit(through_u.output, options.out_ports());
+  if (kept != nullptr) {
+    kept->inside = {std::move(through_v), std::move(through_u)};
   }
-  return fit(through_u.output, options.out_ports());
+  return y;
 }
 
 torch::Tensor MziLinearImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
-  const Pass through_v{pass.saved.at(0), pass.saved.at(1)};
-  const Pass through_u{pass.saved.at(2), pass.saved.at(3)};
+  const Pass &through_v = pass.inside.at(0), &through_u = pass.inside.at(1);
   const int64_t rank = sigma.size(0);
   const auto dL_dscaled = u->pullback(through_u, fit(dL_dy, u->layout().ports));
   accumulate(sigma,
@@ -90,6 +91,13 @@ void MziLinearImpl::set_matrix(const torch::Tensor& weight) {
   sigma.copy_(singular);
 }
 
+Footprint MziLinearImpl::footprint() const {
+  Footprint all{{parts::attenuators, sigma.size(0)}};
+  add(all, u->footprint());
+  add(all, v->footprint());
+  return all;
+}
+
 Deployment MziLinearImpl::deploy() {
   const auto transposed = matrix().t().contiguous();
   return {{{"matrix_transposed", transposed}},
@@ -98,7 +106,7 @@ Deployment MziLinearImpl::deploy() {
 
 void MziLinearImpl::pretty_print(std::ostream& stream) const {
   stream << "optotorch::MziLinear(in_ports=" << options.in_ports() << ", out_ports=" << options.out_ports()
-         << ", mzis=" << mzi_count() << ")";
+         << ")";
 }
 
 }  // namespace optotorch

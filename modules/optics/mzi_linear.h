@@ -28,7 +28,7 @@ class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
 
   Role role() const override { return Role::component; }
   Deployment deploy() override;
-  int64_t mzi_count() const override { return u->mzi_count() + v->mzi_count(); }
+  Footprint footprint() const override;
   void pretty_print(std::ostream& stream) const override;
 
   /// The matrix that the layer realises, [out_ports, in_ports].
@@ -45,7 +45,7 @@ class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
 
  protected:
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 
  private:

@@ -92,7 +92,7 @@ torch::Tensor MziMeshImpl::flat(const torch::Tensor& field) const {
                   : field.reshape({batch, options.meshes(), layout_.ports});
 }
 
-torch::Tensor MziMeshImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+torch::Tensor MziMeshImpl::compute(const torch::Tensor& x, Pass* kept) {
   return ops::mzi_mesh(flat(x), tensors(), layout_).view(x.sizes());
 }
 
@@ -105,6 +105,12 @@ torch::Tensor MziMeshImpl::compute_pullback(const Pass& pass, const torch::Tenso
     accumulate(gamma, gradients.dL_dscreen);
   }
   return gradients.dL_dinput.view(pass.input.sizes());
+}
+
+Footprint MziMeshImpl::footprint() const {
+  const int64_t meshes = options.meshes(), mzis = layout_.mzis();
+  return {{parts::mzis, meshes * mzis},
+          {parts::phase_shifters, meshes * (2 * mzis + (options.screen() ? layout_.ports : 0))}};
 }
 
 torch::Tensor MziMeshImpl::matrix() const {
@@ -172,7 +178,7 @@ void MziMeshImpl::pretty_print(std::ostream& stream) const {
     stream << ", meshes=" << options.meshes();
   }
   stream << ", columns=" << layout_.columns << ", grid=" << to_string(layout_.grid)
-         << ", mzis=" << mzi_count() << ", phi_arm=" << to_string(layout_.phi_arm)
+         << ", mzis=" << options.meshes() * layout_.mzis() << ", phi_arm=" << to_string(layout_.phi_arm)
          << ", zero_state=" << to_string(layout_.zero_state)
          << (layout_.idle_port == IdlePort::wire ? "" : ", idle_port=" + to_string(layout_.idle_port))
          << (options.screen() ? ", screen" : "") << (options.imperfect() ? ", imperfect" : "") << ")";

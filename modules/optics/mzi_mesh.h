@@ -46,7 +46,7 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   /// Of all meshes together.
-  int64_t mzi_count() const override { return options.meshes() * layout_.mzis(); }
+  Footprint footprint() const override;
   void pretty_print(std::ostream& stream) const override;
 
   /// Of each mesh.
@@ -70,7 +70,7 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
 
  protected:
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 
  private:

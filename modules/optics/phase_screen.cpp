@@ -9,17 +9,16 @@ namespace optotorch {
 
 PhaseScreenImpl::PhaseScreenImpl(PhaseScreenOptions options_)
     : CloneableLayer("PhaseScreen"), options(options_) {
-  OPTOTORCH_CHECK(options.ports() >= 1, .where = "PhaseScreen", .argument = "ports", .expected = "at least 1",
-                  .got = std::to_string(options.ports()), .remedy = "");
-  gamma = register_phases("gamma", torch::empty({options.ports()}).uniform_(0, 2 * std::numbers::pi));
+  check_shape(*this, options.shape());
+  gamma = register_phases("gamma", torch::empty(options.shape()).uniform_(0, 2 * std::numbers::pi));
 }
 
 void PhaseScreenImpl::check_input(const torch::Tensor& x) const {
-  check_field(*this, x, options.ports());
+  check_field(*this, x, options.shape());
   check_precision(*this, x, gamma);
 }
 
-torch::Tensor PhaseScreenImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+torch::Tensor PhaseScreenImpl::compute(const torch::Tensor& x, Pass* kept) {
   check_finite("PhaseScreen", "gamma", gamma);
   return x * at::complex(gamma.cos(), gamma.sin());
 }
@@ -30,7 +29,7 @@ std::vector<torch::Tensor> PhaseScreenImpl::read_by_pullback(const Pass& pass) c
 
 torch::Tensor PhaseScreenImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
   // dL_dgamma = Re(conj(dL_dy) i y) = Im(dL_dy conj(y))
-  accumulate(gamma, at::imag(dL_dy * pass.output.conj()).sum(0));
+  accumulate(gamma, at::imag(dL_dy * pass.output.conj()).flatten(0, -1 - gamma.dim()).sum(0));
   return to_input ? dL_dy * at::complex(gamma.cos(), -gamma.sin()) : torch::Tensor();
 }
 
@@ -41,7 +40,7 @@ Deployment PhaseScreenImpl::deploy() {
 }
 
 void PhaseScreenImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::PhaseScreen(ports=" << options.ports() << ")";
+  stream << "optotorch::PhaseScreen(shape=[" << c10::Join(", ", options.shape()) << "])";
 }
 
 }  // namespace optotorch

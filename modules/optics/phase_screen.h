@@ -3,23 +3,29 @@
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
 
+#include <utility>
+#include <vector>
+
 namespace optotorch {
 
-/// Options for PhaseScreen: PhaseScreenOptions(64).
+/// Options for PhaseScreen: PhaseScreenOptions(64), PhaseScreenOptions({1, 28, 28}).
 struct PhaseScreenOptions {
-  PhaseScreenOptions(int64_t ports)
-      : ports_(ports) {}  // NOLINT(google-explicit-constructor): PhaseScreen(64)
-  TORCH_ARG(int64_t, ports);
+  PhaseScreenOptions(int64_t ports) : shape_{ports} {}  // NOLINT(google-explicit-constructor)
+  PhaseScreenOptions(std::vector<int64_t> shape)
+      : shape_(std::move(shape)) {}  // NOLINT(google-explicit-constructor)
+  /// Of a field, behind the batch: {ports}, or {planes, height, width} in free space.
+  TORCH_ARG(std::vector<int64_t>, shape);
 };
 
-/// A phase shifter on every port, y = exp(i gamma) x: field [batch, ports] -> field [batch, ports].
-/// The parameter `gamma` [ports], radians, is initially uniform in [0, 2 pi).
+/// A phase shifter on every port or pixel, y = exp(i gamma) x: field [batch, ..., shape] -> the same.
+/// The parameter `gamma` [shape], radians, is initially uniform in [0, 2 pi).
 class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl> {
  public:
   explicit PhaseScreenImpl(PhaseScreenOptions options);
 
   Role role() const override { return Role::component; }
   Deployment deploy() override;
+  Footprint footprint() const override { return {{parts::phase_shifters, gamma.numel()}}; }
   void pretty_print(std::ostream& stream) const override;
 
   PhaseScreenOptions options;
@@ -28,7 +34,7 @@ class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl> {
  protected:
   std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 };
 

@@ -26,8 +26,8 @@ torch::Tensor detector_reading(Detection detection, const torch::Tensor& intensi
     case Detection::amplitude:
       return (intensity.clamp_min(0) + dark_intensity).sqrt();
     case Detection::balanced: {
-      const auto pairs = intensity.unflatten(1, {-1, 2});
-      return pairs.select(2, 0) - pairs.select(2, 1);
+      const auto pairs = intensity.unflatten(-1, {-1, 2});
+      return pairs.select(-1, 0) - pairs.select(-1, 1);
     }
     default:
       return intensity;
@@ -36,14 +36,14 @@ torch::Tensor detector_reading(Detection detection, const torch::Tensor& intensi
 
 namespace {
 
-/// +1, -1 for every pair: [batch, N/2] -> [batch, N].
+/// +1, -1 for every pair: [batch, ..., N/2] -> [batch, ..., N].
 torch::Tensor to_pairs(const torch::Tensor& difference) {
-  return at::stack({difference, -difference}, 2).flatten(1);
+  return at::stack({difference, -difference}, -1).flatten(-2);
 }
 
 /// The two quadratures as one complex number.
 torch::Tensor to_complex(const torch::Tensor& quadratures) {
-  const auto halves = quadratures.chunk(2, 1);
+  const auto halves = quadratures.chunk(2, -1);
   return at::complex(halves[0].contiguous(), halves[1].contiguous());
 }
 
@@ -64,15 +64,15 @@ void PhotodetectorImpl::to(torch::Device device, torch::Dtype /*dtype*/, bool no
 void PhotodetectorImpl::to(torch::Dtype /*dtype*/, bool /*non_blocking*/) {}
 
 void PhotodetectorImpl::check_input(const torch::Tensor& x) const {
-  OPTOTORCH_CHECK(x.defined() && x.is_complex() && x.dim() == 2, .where = "Photodetector",
-                  .argument = "input", .expected = "a complex field [batch, ports]", .got = describe(x),
+  OPTOTORCH_CHECK(x.defined() && x.is_complex() && x.dim() >= 2, .where = "Photodetector",
+                  .argument = "input", .expected = "a complex field [batch, ..., ports]", .got = describe(x),
                   .remedy = "Electronic values need no detector");
-  OPTOTORCH_CHECK(options.detection() != Detection::balanced || x.size(1) % 2 == 0, .where = "Photodetector",
+  OPTOTORCH_CHECK(options.detection() != Detection::balanced || x.size(-1) % 2 == 0, .where = "Photodetector",
                   .argument = "input", .expected = "an even number of ports for balanced detection",
                   .got = describe(x), .remedy = "");
 }
 
-torch::Tensor PhotodetectorImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+torch::Tensor PhotodetectorImpl::compute(const torch::Tensor& x, Pass* kept) {
   const bool noisy = is_training() && (options.shot_noise() > 0 || options.thermal_noise() > 0);
   const int64_t count = noisy ? passes.item<int64_t>() : 0;
   if (noisy) {
@@ -81,7 +81,7 @@ torch::Tensor PhotodetectorImpl::compute(const torch::Tensor& x, std::vector<tor
   const double shot = noisy ? options.shot_noise() : 0;
   const double thermal = noisy ? options.thermal_noise() : 0;
   if (options.detection() == Detection::coherent) {
-    auto reading = at::cat({at::real(x), at::imag(x)}, 1);
+    auto reading = at::cat({at::real(x), at::imag(x)}, -1);
     if (noisy) {
       // The local oscillator's shot noise does not depend on the signal: a unit field gives its deviation.
       const auto dark = at::complex(at::ones_like(reading), at::zeros_like(reading));
@@ -122,7 +122,7 @@ torch::Tensor PhotodetectorImpl::carry(const Pass& pass, const torch::Tensor& si
 Deployment PhotodetectorImpl::deploy() {
   return {{}, [detection = options.detection()](const torch::Tensor& z) {
             return detection == Detection::coherent
-                       ? at::cat({at::real(z), at::imag(z)}, 1)
+                       ? at::cat({at::real(z), at::imag(z)}, -1)
                        : detector_reading(detection, ops::photodetect_reference(z));
           }};
 }

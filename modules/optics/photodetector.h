@@ -55,7 +55,7 @@ class PhotodetectorImpl : public CloneableLayer<PhotodetectorImpl, ResponseLayer
 
  protected:
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
   torch::Tensor carry(const Pass& pass, const torch::Tensor& signal) const override;
 };

@@ -17,7 +17,7 @@ void SaturableAbsorberImpl::check_input(const torch::Tensor& x) const {
   check_field(*this, x);
 }
 
-torch::Tensor SaturableAbsorberImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+torch::Tensor SaturableAbsorberImpl::compute(const torch::Tensor& x, Pass* kept) {
   return ops::saturable_absorber(x, options.depth(), options.saturation());
 }
 

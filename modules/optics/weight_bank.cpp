@@ -62,7 +62,7 @@ void WeightBankImpl::set_weight(const torch::Tensor& weight) {
   detuning.copy_(((1 - w) / (1 + w)).sqrt());
 }
 
-torch::Tensor WeightBankImpl::compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) {
+torch::Tensor WeightBankImpl::compute(const torch::Tensor& x, Pass* kept) {
   return deploy().forward(x);
 }
 

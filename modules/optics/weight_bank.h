@@ -38,6 +38,10 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl> {
 
   Role role() const override { return Role::component; }
   Deployment deploy() override;
+  Footprint footprint() const override {
+    return {{parts::rings, options.in_features() * options.out_features()},
+            {parts::detectors, 2 * options.out_features()}};
+  }
   void pretty_print(std::ostream& stream) const override;
 
   /// The weights W that the rings realise, rounded if `bits` is given.
@@ -52,7 +56,7 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl> {
  protected:
   std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   void check_input(const torch::Tensor& x) const override;
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>* saved) override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 };
 

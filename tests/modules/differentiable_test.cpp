@@ -106,7 +106,7 @@ TEST_F(DifferentiableTest, LearnsFromASignalAtATap) {
   const auto tapped = std::make_shared<TappedImpl>();
   tapped->to(torch::kFloat64);
   ElectronicBlock with_tap{torch::nn::AnyModule(tapped)};
-  const auto pass = with_tap.propagate(x, Keep::parts);
+  const auto pass = with_tap.propagate_parts(x);
   with_tap.pullback(pass, torch::ones({}, torch::kFloat64));
   for (const auto& parameter : tapped->parameters()) {
     EXPECT_FALSE(parameter.grad().defined()) << "the bank stands before the tap";

@@ -110,8 +110,8 @@ TEST_P(LayerContractTest, ResponsesHandATwoPassDifferenceOn) {
   }
   const auto w = weights_for(pass.output);
   torch::Tensor expected = w.sizes() == x.sizes() ? w.to(x.scalar_type()) : layer->pullback(pass, w);
-  if (layer->name() == "Photodetector" && w.size(1) == x.size(1) / 2) {
-    expected = at::stack({w, -w}, 2).flatten(1).to(torch::kComplexDouble);  // balanced
+  if (layer->name() == "Photodetector" && w.size(-1) == x.size(-1) / 2) {
+    expected = at::stack({w, -w}, -1).flatten(-2).to(torch::kComplexDouble);  // balanced
   }
   EXPECT_TRUE(layer->tpfp_update(pass, w, true).equal(expected));
 }

@@ -62,8 +62,9 @@ class TapTest : public ::testing::Test {
     x = torch::randn({6, 3}, torch::kFloat64);
   }
 
-  Pass propagate(Keep keep = Keep::parts) { return net->propagate(x, 0, keep).front(); }
-  Layer& layer() { return net->layer(0); }
+  Pass propagate() { return net->propagate_parts(x).front(); }
+  Pass propagate(Keep keep) { return net->propagate(x, 0, keep).front(); }
+  ElectronicBlock& layer() { return dynamic_cast<ElectronicBlock&>(net->layer(0)); }
 
   std::vector<torch::Tensor> random_signals(const Pass& pass) {
     std::vector<torch::Tensor> signals;
@@ -161,12 +162,14 @@ TEST_F(TapTest, AModelThatThrowsLeavesNoScopeBehind) {
     }
     return y;
   }));
-  for (const auto keep : {Keep::context, Keep::parts, Keep::nothing}) {
+  for (const auto keep : {Keep::context, Keep::nothing}) {
     EXPECT_THROW(block.propagate(x, keep), std::runtime_error);
     EXPECT_SAYS(tap(x), "outside of any");
   }
+  EXPECT_THROW(block.propagate_parts(x), std::runtime_error);
+  EXPECT_SAYS(tap(x), "outside of any");
   broken = false;
-  EXPECT_EQ(block.taps(block.propagate(x, Keep::parts)).size(), 1U);
+  EXPECT_EQ(block.taps(block.propagate_parts(x)).size(), 1U);
 }
 
 TEST_F(TapTest, OnlyPartsHaveTaps) {
@@ -276,18 +279,18 @@ TEST_F(TapTest, WrongSignalsChangeNothing) {
     EXPECT_FALSE(parameter.grad().defined());
   }
   layer().tap_update(propagate(Keep::context), {});
-  MziMesh mesh(3);
-  const auto light = mesh->propagate(torch::ones({1, 3}, torch::kComplexFloat), Keep::parts);
-  EXPECT_TRUE(mesh->taps(light).empty());
-  mesh->tap_update(light, {});
-  EXPECT_SAYS(mesh->tap_update(light, {light.output}), "there are no taps inside, got 1");
+  Hybrid mesh(MziMesh(3));
+  const auto light = mesh->propagate_parts(torch::ones({1, 3}, torch::kComplexFloat)).front();
+  EXPECT_TRUE(mesh->taps(0, light).empty());
+  mesh->tap_update(0, light, {});
+  EXPECT_SAYS(mesh->tap_update(0, light, {light.output}), "there are no taps inside, got 1");
 }
 
 TEST_F(TapTest, ATapOfTheInputItselfTeachesNothing) {
   torch::nn::Linear linear(3, 2);
   linear->to(torch::kFloat64);
   ElectronicBlock block(module_of([linear](const torch::Tensor& t) mutable { return linear(tap(t)); }));
-  const auto pass = block.propagate(x, Keep::parts);
+  const auto pass = block.propagate_parts(x);
   ASSERT_EQ(block.taps(pass).size(), 1U);
   EXPECT_TRUE(block.taps(pass)[0].equal(x));
   block.tap_update(pass, {torch::randn_like(x)});
@@ -306,7 +309,7 @@ TEST_F(TapTest, TwoTapsInARow) {
   Twice twice;
   twice->to(torch::kFloat64);
   ElectronicBlock block{torch::nn::AnyModule(twice)};
-  const auto pass = block.propagate(x, Keep::parts);
+  const auto pass = block.propagate_parts(x);
   ASSERT_EQ(block.taps(pass).size(), 2U);
   const auto signal = torch::randn({6, 3}, torch::kFloat64);
   block.tap_update(pass, {torch::zeros_like(signal), signal});
@@ -329,7 +332,7 @@ TEST_F(TapTest, TwoTapsOfOneTensor) {
     torch::nn::Linear linear;
   };
   ElectronicBlock block{torch::nn::AnyModule(std::make_shared<ForkImpl>(linear))};
-  const auto pass = block.propagate(x, Keep::parts);
+  const auto pass = block.propagate_parts(x);
   const auto s = torch::randn({6, 3}, torch::kFloat64), t = torch::randn({6, 3}, torch::kFloat64);
   block.tap_update(pass, {s, t});
   expect_close(linear->weight.grad(), (s + t).t().mm(x), 1e-14);
@@ -369,7 +372,7 @@ TEST_F(TapTest, ATapOfTheOutput) {
   const auto end = std::make_shared<EndImpl>();
   end->to(torch::kFloat64);
   ElectronicBlock block{torch::nn::AnyModule(end)};
-  const auto pass = block.propagate(x, Keep::parts);
+  const auto pass = block.propagate_parts(x);
   const auto signal = torch::randn({6, 3}, torch::kFloat64);
   EXPECT_FALSE(block.pullback(pass, signal).any().item<bool>());
   EXPECT_FALSE(block.pullback(pass, signal, /*to_input=*/false).defined());
@@ -387,11 +390,11 @@ TEST_F(TapTest, TapsOfAnInnerNetworkAreNotThoseOfTheOuter) {
     const torch::AutoGradMode with_graph(true);
     return tap(t * 2) + y;
   }));
-  EXPECT_EQ(outer.taps(outer.propagate(x, Keep::parts)).size(), 1U);
+  EXPECT_EQ(outer.taps(outer.propagate_parts(x)).size(), 1U);
   ElectronicBlock block(module_of([inner](const torch::Tensor& t) mutable {
-    return inner->propagate(t, 0, Keep::parts).back().output + tap(t.sum());
+    return inner->propagate_parts(t).back().output + tap(t.sum());
   }));
-  EXPECT_EQ(block.taps(block.propagate(x, Keep::parts)).size(), 1U);
+  EXPECT_EQ(block.taps(block.propagate_parts(x)).size(), 1U);
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ class TellsItsTarget : public InSilico {
  protected:
   void teach(HybridImpl& model, const Lesson& lesson) override {
     InSilico::teach(model, lesson);
-    target_ = lesson.dL_dy.size(0);
+    target_ = lesson.dL_dy().size(0);
   }
 
  private:

@@ -86,7 +86,8 @@ void print_run(const std::string& folder) {
   std::printf("%-5s %-24s %-18s %12s %8s %6s %10s\n", "layer", "kind", "output", "parameters", "MZIs",
               "block", "mean |y|^2");
   const auto passes = model->propagate(example_input(config, 1));
-  int64_t parameters = 0, mzis = 0;
+  int64_t parameters = 0;
+  Footprint all;
   for (size_t index = 0; index < model->size(); ++index) {
     auto& layer = model->layer(index);
     size_t block = 0;
@@ -94,13 +95,21 @@ void print_run(const std::string& folder) {
       ++block;
     }
     parameters += count(layer.parameters());
-    mzis += layer.mzi_count();
+    auto footprint = layer.footprint();
+    add(all, footprint);
     std::printf("%-5zu %-24s %-18s %12lld %8lld %6zu %10.2g\n", index, layer.name().c_str(),
                 shape_of(passes[index].output).c_str(), static_cast<long long>(count(layer.parameters())),
-                static_cast<long long>(layer.mzi_count()), block, mean_power(passes[index].output));
+                static_cast<long long>(footprint[parts::mzis]), block, mean_power(passes[index].output));
   }
-  std::printf("%-5s %-24s %-18s %12lld %8lld\n\nsha256     %s\n", "", "all", "",
-              static_cast<long long>(parameters), static_cast<long long>(mzis),
+  std::printf("%-5s %-24s %-18s %12lld %8lld\n\n", "", "all", "", static_cast<long long>(parameters),
+              static_cast<long long>(all[parts::mzis]));
+  std::string hardware;
+  for (const auto& [kind, number] : all) {
+    if (number > 0) {
+      hardware += (hardware.empty() ? "" : ", ") + std::to_string(number) + " " + kind;
+    }
+  }
+  std::printf("hardware   %s\nsha256     %s\n", hardware.empty() ? "electronics alone" : hardware.c_str(),
               sha256(weights_of(*model)).c_str());
 }
 

@@ -3,7 +3,7 @@
 namespace optotorch {
 
 void BackPropagation::teach(HybridImpl& model, const Lesson& lesson) {
-  teach_backwards(model, lesson.passes, lesson.dL_dy);
+  teach_backwards(model, lesson.passes, lesson.dL_dy());
 }
 
 }  // namespace optotorch

@@ -85,7 +85,7 @@ void DirectFeedback::teach(HybridImpl& model, const Lesson& lesson) {
   std::vector<torch::Tensor> places;
   for (size_t b = 0; b < blocks.size(); ++b) {
     for (size_t layer = blocks[b].begin; layer < blocks[b].end; ++layer) {
-      const auto taps = model.layer(layer).taps(passes[layer]);
+      const auto taps = model.taps(layer, passes[layer]);
       if (!taps.empty()) {
         check_taps(model.layer(layer).name(), layer > blocks[b].component,
                    !behind_head_ && b + 1 == blocks.size());
@@ -96,9 +96,10 @@ void DirectFeedback::teach(HybridImpl& model, const Lesson& lesson) {
       places.push_back(passes[blocks[b].end - 1].output);
     }
   }
-  const auto error = behind_head_ ? lesson.dL_dy : teach_head(model, passes, lesson.dL_dy, /*to_input=*/true);
+  const auto error =
+      behind_head_ ? lesson.dL_dy() : teach_head(model, passes, lesson.dL_dy(), /*to_input=*/true);
   const auto sent = signals(places, error);
-  const auto taps_of = [&](size_t layer) { return model.layer(layer).taps(passes[layer]).size(); };
+  const auto taps_of = [&](size_t layer) { return model.taps(layer, passes[layer]).size(); };
   // Each block learns from its own signals alone: those at its taps, and that at its output.
   const auto learn = [&](size_t b, auto signal) {
     for (size_t layer = blocks[b].begin; layer < blocks[b].end; ++layer) {
@@ -107,7 +108,7 @@ void DirectFeedback::teach(HybridImpl& model, const Lesson& lesson) {
         at_tap = (*signal++)();
       }
       if (!at_taps.empty()) {
-        model.layer(layer).tap_update(passes[layer], at_taps);
+        model.tap_update(layer, passes[layer], at_taps);
       }
     }
     if (b + 1 < blocks.size()) {
@@ -132,7 +133,7 @@ void DirectFeedback::teach(HybridImpl& model, const Lesson& lesson) {
   }
   learn(blocks.size() - 1, next);
   if (behind_head_) {
-    teach_head(model, passes, lesson.dL_dy);
+    teach_head(model, passes, lesson.dL_dy());
   }
 }
 

@@ -3,6 +3,8 @@
 #include <optotorch/trainers/rules/error_projection.h>
 #include <optotorch/trainers/rules/rule.h>
 
+#include <vector>
+
 namespace optotorch {
 
 /// Direct feedback alignment: the signal at the output of hidden block l is B_l e, with e the error at the
@@ -31,7 +33,9 @@ class DirectFeedback : public Rule {
   void set_feedback(std::vector<torch::Tensor> matrices);
 
  protected:
-  Keep keep_of_first_pass() const override { return Keep::parts; }
+  std::vector<Pass> first_pass(HybridImpl& model, const torch::Tensor& input) override {
+    return model.propagate_parts(input);
+  }
   void teach(HybridImpl& model, const Lesson& lesson) override;
 
  private:

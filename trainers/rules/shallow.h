@@ -2,6 +2,8 @@
 
 #include <optotorch/trainers/rules/rule.h>
 
+#include <vector>
+
 namespace optotorch {
 
 /// Only the head is trained (behind its last tap, if it has taps inside), on whatever the untrained optics
@@ -11,9 +13,11 @@ class Shallow : public Rule {
   std::string name() const override { return "shallow"; }
 
  protected:
-  Keep keep_of_first_pass() const override { return Keep::parts; }
+  std::vector<Pass> first_pass(HybridImpl& model, const torch::Tensor& input) override {
+    return model.propagate_parts(input);
+  }
   void teach(HybridImpl& model, const Lesson& lesson) override {
-    teach_head(model, lesson.passes, lesson.dL_dy);
+    teach_head(model, lesson.passes, lesson.dL_dy());
   }
 };
 

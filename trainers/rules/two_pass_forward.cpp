@@ -240,8 +240,8 @@ void TwoPassForward::update(HybridImpl& model, const Block& block, const std::ve
 
 void TwoPassForward::teach(HybridImpl& model, const Lesson& lesson) {
   const auto stretches = stretches_of(model);
-  const int64_t batch = lesson.dL_dy.size(0);
-  const auto error = lesson.dL_dy * batch;
+  const int64_t batch = lesson.dL_dy().size(0);
+  const auto error = lesson.dL_dy() * batch;
   const size_t hidden_blocks = stretches.size() - 1;
   if (hidden_blocks > 0) {
     take_feedback(model, stretches, lesson.passes);
@@ -279,7 +279,7 @@ void TwoPassForward::teach(HybridImpl& model, const Lesson& lesson) {
       const bool needed = second_pulled_back && pass == 0;
       modulated.push_back(run(model, hidden, from, end, seen[pass], needed ? Keep::context : Keep::nothing));
       if (behind) {
-        modulated.back()[begin] = {clean[begin].input, seen[pass], clean[begin].saved};
+        modulated.back()[begin] = {clean[begin].input, seen[pass], clean[begin].saved, clean[begin].inside};
       }
       seen[pass] = modulated.back().back().output;
     }
@@ -290,11 +290,11 @@ void TwoPassForward::teach(HybridImpl& model, const Lesson& lesson) {
   }
   const bool second = !clean_presynaptic && hidden_blocks > 0;
   if (!second && !options_.recompute() && keep_of_first_pass() == Keep::context) {
-    teach_head(model, lesson.passes, lesson.dL_dy);
+    teach_head(model, lesson.passes, lesson.dL_dy());
   } else {
     const auto& [head, begin, end] = stretches.back();
     teach_head(model, run(model, hidden_blocks, begin, end, second ? seen.front() : x, Keep::context),
-               lesson.dL_dy);
+               lesson.dL_dy());
   }
 }
 

@@ -144,7 +144,7 @@ std::unique_ptr<MpnnGoldensTest::Data> MpnnGoldensTest::data;
 TEST_P(MpnnGoldensTest, AccuracyToTheDigit) {
   auto net = read_network(GetParam());
   EXPECT_EQ(net->blocks().size(), 3U);
-  EXPECT_EQ(net->layer(1).mzi_count(), 2016);
+  EXPECT_EQ(net->layer(1).footprint().at(parts::mzis), 2016);
   EXPECT_EQ(correct_behind_lens(net, data->field), GetParam().correct);
   net->to(torch::kFloat32);
   EXPECT_NEAR(static_cast<double>(correct_behind_lens(net, data->field.to(torch::kComplexFloat))),

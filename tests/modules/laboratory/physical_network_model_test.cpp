@@ -143,7 +143,7 @@ TEST_F(PhysicalNetworkModelTest, NamesCountAndPrint) {
     EXPECT_TRUE(named[c10::str(n, ".phi")].is_same(network->meshes()[n]->phi));
     EXPECT_TRUE(named[c10::str(n, ".gamma")].is_same(network->meshes()[n]->gamma));
   }
-  EXPECT_EQ(network->mzi_count(), 45);
+  EXPECT_EQ(network->footprint().at(parts::mzis), 45);
   std::ostringstream stream;
   stream << network;
   EXPECT_NE(stream.str().find("meshes=3, ports=6"), std::string::npos) << stream.str();

@@ -118,7 +118,7 @@ TEST_P(BlockDiagonalTest, IsItsBlocksOneByOne) {
     }
     EXPECT_TRUE(layer->forward(x).equal(together(outputs)));
     EXPECT_TRUE(layer->propagate(x, Keep::nothing).output.equal(together(outputs)));
-    EXPECT_EQ(layer->propagate(x, Keep::nothing).saved.size(), 0U);
+    EXPECT_EQ(layer->propagate(x, Keep::nothing).inside.size(), 0U);
   }
 }
 
@@ -229,8 +229,8 @@ TEST(BlockDiagonalTest, NamesCountsAndPrints) {
   EXPECT_EQ(names, (std::vector<std::string>{"0.theta", "0.phi", "0.gamma", "1.theta", "1.phi", "1.gamma",
                                              "2.sigma", "2.v.theta", "2.v.phi", "2.v.gamma", "2.u.theta",
                                              "2.u.phi", "2.u.gamma", "3.theta", "3.phi", "3.gamma"}));
-  EXPECT_EQ(layer->mzi_count(), 2 * 3 + 6 + (3 + 10) + 2 * 1);
-  EXPECT_EQ(electronic_blocks()->mzi_count(), 0);
+  EXPECT_EQ(layer->footprint().at(parts::mzis), 2 * 3 + 6 + (3 + 10) + 2 * 1);
+  EXPECT_EQ(electronic_blocks()->footprint().count(parts::mzis), 0);
   std::ostringstream stream;
   stream << *layer;
   EXPECT_EQ(stream.str().rfind("optotorch::BlockDiagonal(samples=[2, 3], [2, 2, 4], [3], [3, 2, 2])", 0), 0U)
@@ -256,7 +256,7 @@ class ListeningImpl : public CloneableLayer<ListeningImpl> {
 
  protected:
   void check_input(const torch::Tensor&) const override {}
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>*) override { return x * 1; }
+  torch::Tensor compute(const torch::Tensor& x, Pass*) override { return x * 1; }
   torch::Tensor compute_pullback(const Pass&, const torch::Tensor& dL_dy, bool) override {
     return dL_dy * 11;
   }
@@ -369,7 +369,7 @@ class DetectingImpl : public CloneableLayer<DetectingImpl> {
 
  protected:
   void check_input(const torch::Tensor&) const override {}
-  torch::Tensor compute(const torch::Tensor& x, std::vector<torch::Tensor>*) override { return x.abs(); }
+  torch::Tensor compute(const torch::Tensor& x, Pass*) override { return x.abs(); }
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool) override {
     return at::sgn(pass.input) * dL_dy;
   }

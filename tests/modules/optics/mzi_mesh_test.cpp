@@ -27,7 +27,7 @@ TEST(MziMeshTest, AStackHasOneOfEverythingAMesh) {
   EXPECT_EQ(mesh->gamma.sizes(), (at::IntArrayRef{3, 4}));
   EXPECT_EQ(mesh->splitter_error.sizes(), (at::IntArrayRef{3, 6, 2}));
   EXPECT_EQ(mesh->transmission.sizes(), (at::IntArrayRef{3, 6, 2}));
-  EXPECT_EQ(mesh->mzi_count(), 18);
+  EXPECT_EQ(mesh->footprint().at(parts::mzis), 18);
   const auto matrix = mesh->matrix();
   ASSERT_EQ(matrix.sizes(), (at::IntArrayRef{3, 4, 4}));
   expect_close(matrix.matmul(matrix.mH()), torch::eye(4, torch::kComplexDouble).expand({3, 4, 4}), 1e-14);

@@ -254,7 +254,7 @@ class TransformerBlockTapsTest : public ::testing::TestWithParam<Maps> {
     w = torch::randn({2, 5, 3}, torch::kFloat64);
   }
 
-  Pass parts() { return net->propagate(x, 0, Keep::parts).front(); }
+  Pass parts() { return net->propagate_parts(x).front(); }
 
   /// Which of the parts behind x (0 to 3, the last being the read-out) a parameter belongs to.
   static int part_of(const std::string& name) {
@@ -276,7 +276,7 @@ class TransformerBlockTapsTest : public ::testing::TestWithParam<Maps> {
 
 TEST_P(TransformerBlockTapsTest, StandBehindTheNormsAndTheActivation) {
   const auto pass = parts();
-  const auto at_taps = net->layer(0).taps(pass);
+  const auto at_taps = net->taps(0, pass);
   ASSERT_EQ(at_taps.size(), 3U);
   const torch::NoGradGuard no_grad;
   const auto h = slow_norm(block->norm1, x + slow_attention(block->attention, x));
@@ -290,10 +290,10 @@ TEST_P(TransformerBlockTapsTest, NothingLeaksPastATap) {
   auto& layer = net->layer(0);
   const auto pass = parts();
   std::vector<torch::Tensor> zeros;
-  for (const auto& at_tap : layer.taps(pass)) {
+  for (const auto& at_tap : net->taps(0, pass)) {
     zeros.push_back(at::zeros_like(at_tap));
   }
-  layer.tap_update(pass, zeros);
+  net->tap_update(0, pass, zeros);
   EXPECT_FALSE(layer.pullback(pass, at::zeros_like(w)).any().item<bool>());
   for (const auto& [name, gradient] : take_gradients(*module)) {
     EXPECT_FALSE(gradient.any().item<bool>()) << name;
@@ -305,7 +305,7 @@ TEST_P(TransformerBlockTapsTest, NothingLeaksPastATap) {
     if (taught < 3) {
       signals[static_cast<size_t>(taught)] = torch::randn_like(zeros[static_cast<size_t>(taught)]);
     }
-    layer.tap_update(pass, signals);
+    net->tap_update(0, pass, signals);
     const auto dL_dx = layer.pullback(pass, taught == 3 ? w : at::zeros_like(w));
     EXPECT_FALSE(dL_dx.any().item<bool>());
     for (const auto& [name, gradient] : take_gradients(*module)) {
@@ -318,11 +318,11 @@ TEST_P(TransformerBlockTapsTest, TheErrorAtTheOutputTeachesTheLastPartOnly) {
   auto& layer = net->layer(0);
   const auto pass = parts();
   std::vector<torch::Tensor> signals;
-  for (const auto& at_tap : layer.taps(pass)) {
+  for (const auto& at_tap : net->taps(0, pass)) {
     signals.push_back(torch::randn_like(at_tap));
   }
   const auto gradients = [&](const torch::Tensor& dL_dy) {
-    layer.tap_update(pass, signals);
+    net->tap_update(0, pass, signals);
     layer.pullback(pass, dL_dy);
     return take_gradients(*module);
   };
@@ -344,7 +344,7 @@ TEST_P(TransformerBlockTapsTest, TrueSignalsAddUpToTheTrueGradient) {
   const auto signals = torch::autograd::grad({(read_out(y) * w).sum()}, {h, a, y});
   take_gradients(*module);  // optical layers have learnt on the way
   const auto pass = parts();
-  layer.tap_update(pass, signals);
+  net->tap_update(0, pass, signals);
   layer.pullback(pass, w);
   for (const auto& [name, gradient] : take_gradients(*module)) {
     expect_close(gradient, expected.at(name), 1e-12, name);

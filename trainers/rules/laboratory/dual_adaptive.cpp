@@ -57,7 +57,7 @@ std::vector<Pass> DualAdaptive::first_pass(HybridImpl& model, const torch::Tenso
 
 void DualAdaptive::teach(HybridImpl& model, const Lesson& lesson) {
   if (steps_++ >= calibration_steps_) {
-    teach_backwards(model, lesson.passes, lesson.dL_dy, &Layer::dat_update);
+    teach_backwards(model, lesson.passes, lesson.dL_dy(), &Layer::dat_update);
   }
 }
 

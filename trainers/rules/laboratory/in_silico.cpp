@@ -43,7 +43,7 @@ std::vector<Pass> InSilico::first_pass(HybridImpl& model, const torch::Tensor& i
 }
 
 void InSilico::teach(HybridImpl& model, const Lesson& lesson) {
-  teach_backwards(model, lesson.passes, lesson.dL_dy, &Layer::dat_update);
+  teach_backwards(model, lesson.passes, lesson.dL_dy(), &Layer::dat_update);
   auto* const network = laboratory_network(name(), model).first;
   for (size_t n = 0; n < frozen_meshes(*network); ++n) {
     for (auto& phases : network->meshes()[n]->parameters()) {

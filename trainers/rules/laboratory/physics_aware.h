@@ -17,7 +17,7 @@ class PhysicsAware : public Rule {
  protected:
   std::vector<Pass> first_pass(HybridImpl& model, const torch::Tensor& input) override;
   void teach(HybridImpl& model, const Lesson& lesson) override {
-    teach_backwards(model, lesson.passes, lesson.dL_dy, &Layer::dat_update);
+    teach_backwards(model, lesson.passes, lesson.dL_dy(), &Layer::dat_update);
   }
 };
 
