@@ -32,7 +32,7 @@ class LayerFunction : public torch::autograd::Function<LayerFunction> {
     const auto capsule = context->saved_data["pass"].toCapsule();
     auto& held = static_cast<Held&>(*capsule);
     OPTOTORCH_CHECK(!torch::GradMode::is_enabled(), .where = held.layer->name(), .argument = "create_graph",
-                    .expected = "false: a pull-back is differentiable once", .got = "true", .remedy = "");
+                    .expected = "false: a pull-back is differentiable once", .got = "true");
     const GradientSink sink;
     variable_list gradients{held.layer->pullback(held.pass, dL_dy[0], context->needs_input_grad(0))};
     for (const auto& parameter : held.layer->parameters()) {

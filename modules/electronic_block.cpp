@@ -70,7 +70,7 @@ Layer::Role ElectronicBlock::role() const {
 
 void ElectronicBlock::check_input(const torch::Tensor& x) const {
   OPTOTORCH_CHECK(x.defined(), .where = name(), .argument = "input", .expected = "a tensor",
-                  .got = describe(x), .remedy = "");
+                  .got = describe(x));
 }
 
 torch::Tensor ElectronicBlock::compute(const torch::Tensor& x, Pass* kept) {
@@ -146,14 +146,13 @@ std::vector<torch::Tensor> ElectronicBlock::taps(const Pass& pass) const {
 void ElectronicBlock::tap_update(const Pass& pass, const std::vector<torch::Tensor>& signals) {
   const auto all = taps(pass);
   OPTOTORCH_CHECK(signals.size() == all.size(), .where = name(), .argument = "signals",
-                  .expected = c10::str(all.size(), ", one for every tap"), .got = c10::str(signals.size()),
-                  .remedy = "");
+                  .expected = c10::str(all.size(), ", one for every tap"), .got = c10::str(signals.size()));
   std::vector<torch::Tensor> ends, at_ends;
   for (size_t i = 0; i < all.size(); ++i) {
     OPTOTORCH_CHECK(signals[i].defined() && signals[i].sizes() == all[i].sizes() &&
                         signals[i].scalar_type() == all[i].scalar_type(),
                     .where = name(), .argument = c10::str("signal at tap ", i), .expected = describe(all[i]),
-                    .got = describe(signals[i]), .remedy = "");
+                    .got = describe(signals[i]));
     // A tap of the input itself, or of what frozen parameters made of a constant, has nothing to teach.
     if (all[i].grad_fn()) {
       ends.push_back(all[i]);

@@ -26,7 +26,7 @@ void HybridImpl::push_back(std::string name, std::shared_ptr<Layer> layer) {
 
 void HybridImpl::push_back(std::string name, const std::shared_ptr<HybridImpl>& hybrid) {
   OPTOTORCH_CHECK(hybrid && hybrid.get() != this, .where = "Hybrid", .argument = name,
-                  .expected = "another Hybrid", .got = hybrid ? "itself" : "nullptr", .remedy = "");
+                  .expected = "another Hybrid", .got = hybrid ? "itself" : "nullptr");
   register_module(name, hybrid);
   append(*hybrid);
   parts_.push_back({std::move(name), nullptr, hybrid});
@@ -103,7 +103,7 @@ std::vector<Pass> HybridImpl::propagate(const torch::Tensor& x, size_t first, Ke
   last = std::min(last, layers_.size());
   OPTOTORCH_CHECK(first < last, .where = "Hybrid", .argument = "layers",
                   .expected = "at least one layer from number " + std::to_string(first) + " on",
-                  .got = std::to_string(layers_.size()) + " layers", .remedy = "");
+                  .got = std::to_string(layers_.size()) + " layers");
   std::vector<Pass> passes;
   passes.reserve(last - first);
   for (size_t index = first; index < last; ++index) {
@@ -136,7 +136,7 @@ void HybridImpl::tap_update(size_t layer, const Pass& pass, const std::vector<to
   auto* const electronic = dynamic_cast<ElectronicBlock*>(layers_.at(layer).get());
   OPTOTORCH_CHECK(electronic != nullptr || signals.empty(), .where = layers_[layer]->name(),
                   .argument = "signals", .expected = "none: there are no taps inside",
-                  .got = std::to_string(signals.size()), .remedy = "");
+                  .got = std::to_string(signals.size()));
   if (electronic != nullptr) {
     electronic->tap_update(pass, signals);
   }

@@ -129,10 +129,10 @@ torch::Tensor Layer::pullback(const Pass& pass, const torch::Tensor& dL_dy, bool
   const torch::NoGradGuard no_grad;
   OPTOTORCH_CHECK(dL_dy.defined() && dL_dy.sizes() == pass.output.sizes(), .where = name(),
                   .argument = "dL_dy", .expected = "the shape of the pass's output, " + describe(pass.output),
-                  .got = describe(dL_dy), .remedy = "");
+                  .got = describe(dL_dy));
   OPTOTORCH_CHECK(pass.output.is_complex() || !dL_dy.is_complex(), .where = name(), .argument = "dL_dy",
                   .expected = "a real signal for the real output " + describe(pass.output),
-                  .got = describe(dL_dy), .remedy = "");
+                  .got = describe(dL_dy));
   check_unchanged(pass);
   return compute_pullback(pass, dL_dy.detach().to(pass.output.scalar_type()), to_input);
 }
@@ -312,7 +312,7 @@ void check_shape(const torch::nn::Module& module, at::IntArrayRef sample) {
   }
   OPTOTORCH_CHECK(elements >= 1, .where = module.name(), .argument = "shape",
                   .expected = "sizes of at least 1, of 2^40 elements at most",
-                  .got = c10::str("[", c10::Join(", ", sample), "]"), .remedy = "");
+                  .got = c10::str("[", c10::Join(", ", sample), "]"));
 }
 
 void check_field(const torch::nn::Module& module, const torch::Tensor& x) {

@@ -23,7 +23,7 @@ bool TapScope::is_recording() {
 
 torch::Tensor tap(const torch::Tensor& x) {
   OPTOTORCH_CHECK(x.defined() && (x.is_floating_point() || x.is_complex()), .where = "tap", .argument = "x",
-                  .expected = "a floating-point or complex tensor", .got = describe(x), .remedy = "");
+                  .expected = "a floating-point or complex tensor", .got = describe(x));
   OPTOTORCH_CHECK(innermost != nullptr || !torch::GradMode::is_enabled(), .where = "tap", .argument = "x",
                   .expected = "a call within a training step", .got = "one outside of any",
                   .remedy =

@@ -98,8 +98,7 @@ void in_file(const std::string& path, Look&& look) {
     reject({.where = "load_checkpoint",
             .argument = path,
             .expected = "what fits this network, optimiser and rule",
-            .got = said,
-            .remedy = ""});
+            .got = said});
   }
 }
 
@@ -141,7 +140,7 @@ SafeTensors read(const std::string& path) {
   const auto found = file.metadata.find("format");
   const auto said = found == file.metadata.end() ? "a file without a format" : found->second;
   OPTOTORCH_CHECK(said == format || said == older_format, .where = "load_checkpoint", .argument = path,
-                  .expected = std::string("a file of format ") + format, .got = said, .remedy = "");
+                  .expected = std::string("a file of format ") + format, .got = said);
   for (const char* name : {"network", "frozen", "optimizer_class"}) {
     OPTOTORCH_CHECK(said == older_format || file.metadata.contains(name), .where = "load_checkpoint",
                     .argument = path, .expected = c10::str("'", name, "' among the metadata"), .got = "none",
@@ -206,8 +205,7 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
   OPTOTORCH_CHECK(generator != file.tensors.end() && generator->second.scalar_type() == torch::kUInt8 &&
                       generator->second.sizes() == own_generator.get_state().sizes(),
                   .where = "load_checkpoint", .argument = path, .expected = "LibTorch's random state",
-                  .got = generator == file.tensors.end() ? "none" : describe(generator->second),
-                  .remedy = "");
+                  .got = generator == file.tensors.end() ? "none" : describe(generator->second));
   check_network(path, file, model);
   check_optimizer_class(path, file, optimizer);
   const auto weights = take(file.tensors, "model/");

@@ -8,7 +8,7 @@ double accuracy(const torch::Tensor& output, const torch::Tensor& target) {
   OPTOTORCH_CHECK(
       output.dim() == 2 && !output.is_complex() && target.dim() == 1 && target.size(0) == output.size(0),
       .where = "accuracy", .argument = "output, target", .expected = "[batch, classes] and [batch]",
-      .got = describe(output) + " and " + describe(target), .remedy = "");
+      .got = describe(output) + " and " + describe(target));
   return output.argmax(1).eq(target).to(torch::kFloat64).mean().item<double>();
 }
 

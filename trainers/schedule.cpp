@@ -13,7 +13,7 @@ Schedule constant_schedule() {
 
 Schedule cosine_schedule(int64_t warmup_steps) {
   OPTOTORCH_CHECK(warmup_steps >= 0, .where = "cosine_schedule", .argument = "warmup_steps",
-                  .expected = "0 or more", .got = std::to_string(warmup_steps), .remedy = "");
+                  .expected = "0 or more", .got = std::to_string(warmup_steps));
   return [warm_up = static_cast<double>(warmup_steps)](int64_t step, int64_t total) {
     const double warm = warm_up > 0 ? std::min(1.0, static_cast<double>(step + 1) / warm_up) : 1.0;
     const double angle = std::numbers::pi * static_cast<double>(step) / static_cast<double>(total);
@@ -26,7 +26,7 @@ Schedule step_schedule(std::vector<Drop> drops) {
   for (const auto& drop : drops) {
     OPTOTORCH_CHECK(drop.fraction >= last && drop.fraction <= 1 && drop.factor >= 0, .where = "step_schedule",
                     .argument = "drops", .expected = "rising fractions in [0, 1] and factors >= 0",
-                    .got = c10::str("fraction ", drop.fraction, ", factor ", drop.factor), .remedy = "");
+                    .got = c10::str("fraction ", drop.fraction, ", factor ", drop.factor));
     last = drop.fraction;
   }
   return [drops = std::move(drops)](int64_t step, int64_t total) {

@@ -56,11 +56,10 @@ Trainer::Trainer(Hybrid model, std::shared_ptr<Rule> rule, std::shared_ptr<torch
       loss_(std::move(loss)),
       options_(std::move(options)) {
   OPTOTORCH_CHECK(options_.epochs() >= 1, .where = "Trainer", .argument = "epochs", .expected = "at least 1",
-                  .got = std::to_string(options_.epochs()), .remedy = "");
+                  .got = std::to_string(options_.epochs()));
   const auto& metric = options_.metric().name;
   OPTOTORCH_CHECK(!metric.empty() && metric != "loss", .where = "Trainer", .argument = "metric",
-                  .expected = "a name that is neither empty nor 'loss'", .got = "'" + metric + "'",
-                  .remedy = "");
+                  .expected = "a name that is neither empty nor 'loss'", .got = "'" + metric + "'");
   for (const auto& group : optimizer_->param_groups()) {
     base_rates_.push_back(group.options().get_lr());
   }
@@ -243,7 +242,7 @@ bool Trainer::load(int64_t per_epoch, RunPosition& position) {
   const auto checkpoint = load_checkpoint(path, *model_, *optimizer_, *rule_, [&](const Checkpoint& found) {
     const auto text = found.progress.find("trainer");
     OPTOTORCH_CHECK(text != found.progress.end(), .where = "Trainer", .argument = path,
-                    .expected = "a trainer's position", .got = "none", .remedy = "");
+                    .expected = "a trainer's position", .got = "none");
     position =
         RunPosition::from_json(text->second, path, options_.metric().name, options_.epochs(), per_epoch);
   });

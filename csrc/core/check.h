@@ -12,11 +12,11 @@ namespace optotorch {
 
 /// What is told to a user whose input is wrong.
 struct WrongInput {
-  std::string where;     ///< operator, module or file that complains, e.g. "mzi_mesh"
-  std::string argument;  ///< name of the argument, e.g. "theta"
-  std::string expected;  ///< e.g. "float32 [2016]"
-  std::string got;       ///< e.g. "float32 [2048]"
-  std::string remedy;    ///< what to do about it; may be empty
+  std::string where;        ///< operator, module or file that complains, e.g. "mzi_mesh"
+  std::string argument;     ///< name of the argument, e.g. "theta"
+  std::string expected;     ///< e.g. "float32 [2016]"
+  std::string got;          ///< e.g. "float32 [2048]"
+  std::string remedy = {};  ///< what to do about it
 };
 
 /// "WHERE: ARGUMENT: expected EXPECTED, got GOT. REMEDY."

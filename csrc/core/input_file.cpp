@@ -81,7 +81,7 @@ size_t InputFile::read(void* to, size_t count) {
       continue;
     }
     OPTOTORCH_CHECK(came > 0, .where = "reading", .argument = name_, .expected = "a readable file",
-                    .got = std::strerror(errno), .remedy = "");
+                    .got = std::strerror(errno));
     done += static_cast<size_t>(came);
     position_ += static_cast<uint64_t>(came);
   }
@@ -93,8 +93,7 @@ std::string InputFile::rest() {
   std::string bytes(count, '\0');
   const size_t came = read(bytes.data(), count);
   OPTOTORCH_CHECK(came == count, .where = "reading", .argument = name_,
-                  .expected = c10::str("another ", count, " bytes"), .got = std::to_string(came),
-                  .remedy = "");
+                  .expected = c10::str("another ", count, " bytes"), .got = std::to_string(came));
   return bytes;
 }
 

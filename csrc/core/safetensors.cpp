@@ -75,7 +75,7 @@ const char* name_of(at::ScalarType type) {
   const auto known =
       std::find_if(types.begin(), types.end(), [&](const auto& pair) { return pair.first == type; });
   OPTOTORCH_CHECK(known != types.end(), .where = "save_safetensors", .argument = "tensor type",
-                  .expected = "a type of the safetensors format", .got = type_name(type), .remedy = "");
+                  .expected = "a type of the safetensors format", .got = type_name(type));
   return known->second;
 }
 
@@ -131,7 +131,7 @@ Entry parse_entry(const std::string& path, const std::string& name, const json& 
 void save_safetensors(const std::string& path, const SafeTensors& content) {
   OPTOTORCH_CHECK(!content.metadata.contains(checksum_name), .where = "save_safetensors",
                   .argument = "metadata", .expected = "names other than " + checksum_name,
-                  .got = checksum_name, .remedy = "");
+                  .got = checksum_name);
   json header = json::object();
   header["__metadata__"] = content.metadata;
   header["__metadata__"][checksum_name] = no_checksum;

@@ -99,7 +99,7 @@ void check_unitary(const at::Tensor& unitary, int64_t ports) {
       known && unitary.dim() == 2 && unitary.size(0) == ports && unitary.size(1) == ports, .where = where,
       .argument = argument,
       .expected = c10::str("complex128, complex64, float64 or float32 [", ports, ", ", ports, "]"),
-      .got = describe(unitary), .remedy = "");
+      .got = describe(unitary));
   check_finite(where, argument, unitary);
   const double tolerance = type == at::kDouble ? 1e-6 : 1e-4;
   const at::Tensor u = plain(unitary, at::kComplexDouble);
@@ -120,7 +120,7 @@ void check_phases(const std::string& where, const MeshPhases& phases, const Mesh
         tensor.defined() && (tensor.scalar_type() == at::kDouble || tensor.scalar_type() == at::kFloat);
     OPTOTORCH_CHECK(known && tensor.dim() == 1 && tensor.size(0) == size, .where = where,
                     .argument = argument, .expected = c10::str("float64 or float32 [", size, "]"),
-                    .got = describe(tensor), .remedy = "");
+                    .got = describe(tensor));
     check_finite(where, argument, tensor);
   };
   check("theta", phases.theta, layout.mzis());
@@ -294,7 +294,7 @@ MeshPhases convert(const MeshPhases& phases, const MeshLayout& from, const MeshL
   to.check("convert");
   OPTOTORCH_CHECK(from.ports == to.ports, .where = "convert", .argument = "to",
                   .expected = c10::str("a layout of ", from.ports, " ports, as `from` has"),
-                  .got = c10::str(to.ports, " ports"), .remedy = "");
+                  .got = c10::str(to.ports, " ports"));
   if (from.grid == to.grid && from.columns == to.columns) {
     return to_device(detail::settle(block_mesh(phases, from), to), phases.theta.device());
   }

@@ -11,12 +11,12 @@ at::Tensor scaled(const std::string& argument, const at::Tensor& matrix) {
   OPTOTORCH_CHECK(matrix.defined() && matrix.dim() == 2 && matrix.numel() > 0 &&
                       (matrix.is_floating_point() || matrix.is_complex()),
                   .where = where, .argument = argument, .expected = "a real or complex matrix",
-                  .got = describe(matrix), .remedy = "");
+                  .got = describe(matrix));
   check_finite(where, argument, matrix);
   const at::Tensor wide = matrix.detach().to(at::kCPU, at::kComplexDouble);
   const double most = wide.abs().max().item<double>();
   OPTOTORCH_CHECK(most > 0, .where = where, .argument = argument, .expected = "a matrix that is not zero",
-                  .got = "zeros", .remedy = "");
+                  .got = "zeros");
   return wide / most;
 }
 
@@ -25,7 +25,7 @@ at::Tensor scaled(const std::string& argument, const at::Tensor& matrix) {
 double fidelity(const at::Tensor& u, const at::Tensor& v) {
   const at::Tensor a = scaled("u", u), b = scaled("v", v);
   OPTOTORCH_CHECK(a.sizes() == b.sizes(), .where = "fidelity", .argument = "v",
-                  .expected = c10::str("the shape of u, ", a.sizes()), .got = describe(v), .remedy = "");
+                  .expected = c10::str("the shape of u, ", a.sizes()), .got = describe(v));
   const auto power = [](const at::Tensor& matrix) { return matrix.abs().square().sum().item<double>(); };
   const double overlap = (a.conj() * b).sum().abs().item<double>();
   return overlap * overlap / (power(a) * power(b));

@@ -22,7 +22,7 @@ int64_t haar_rank(const MeshLayout& layout, int64_t column, int64_t port) {
 
 at::Tensor haar_unitary(int64_t ports, std::optional<at::Generator> generator) {
   OPTOTORCH_CHECK(ports >= 1, .where = "haar_unitary", .argument = "ports", .expected = "at least 1",
-                  .got = std::to_string(ports), .remedy = "");
+                  .got = std::to_string(ports));
   const at::Tensor gaussian = at::randn({ports, ports}, generator, at::kComplexDouble);
   const auto [q, r] = at::linalg_qr(gaussian);
   // QR alone is unique up to the phases of R's diagonal, and those that LAPACK picks are not random.

@@ -57,25 +57,24 @@ Matrix2 matrix(MziConvention convention, double theta, double phi) {
 
 void check(const char* where, const MziList& list) {
   OPTOTORCH_CHECK(list.ports >= 2, .where = where, .argument = "ports", .expected = "at least 2",
-                  .got = std::to_string(list.ports), .remedy = "");
+                  .got = std::to_string(list.ports));
   for (size_t k = 0; k < list.mzis.size(); ++k) {
     const auto& [mode, theta, phi] = list.mzis[k];
     OPTOTORCH_CHECK(
         mode >= 0 && mode + 1 < list.ports, .where = where, .argument = c10::str("mzis[", k, "].mode"),
         .expected =
             c10::str("0 to ", list.ports - 2, ", the upper of two neighbours among ", list.ports, " ports"),
-        .got = std::to_string(mode), .remedy = "");
+        .got = std::to_string(mode));
     OPTOTORCH_CHECK(std::isfinite(theta) && std::isfinite(phi), .where = where,
                     .argument = c10::str("mzis[", k, "]"), .expected = "finite phases",
-                    .got = c10::str("theta ", theta, ", phi ", phi), .remedy = "");
+                    .got = c10::str("theta ", theta, ", phi ", phi));
   }
   for (const auto& [name, phases] : {std::pair{"input", &list.input}, std::pair{"output", &list.output}}) {
     OPTOTORCH_CHECK(phases->empty() || phases->size() == static_cast<size_t>(list.ports), .where = where,
                     .argument = name, .expected = c10::str("none or ", list.ports, " phases"),
-                    .got = std::to_string(phases->size()), .remedy = "");
+                    .got = std::to_string(phases->size()));
     OPTOTORCH_CHECK(std::all_of(phases->begin(), phases->end(), [](double x) { return std::isfinite(x); }),
-                    .where = where, .argument = name, .expected = "finite phases", .got = "others",
-                    .remedy = "");
+                    .where = where, .argument = name, .expected = "finite phases", .got = "others");
   }
 }
 
@@ -131,8 +130,7 @@ MziConvention mzi_convention(const std::string& name) {
   reject({.where = "mzi_convention",
           .argument = "name",
           .expected = "one of " + c10::Join(", ", known),
-          .got = "'" + name + "'",
-          .remedy = ""});
+          .got = "'" + name + "'"});
 }
 
 at::Tensor matrix_of(const MziList& list) {
@@ -148,7 +146,7 @@ MeshPhases import_mzi_list(const MziList& list, const MeshLayout& layout) {
   layout.check(where);
   OPTOTORCH_CHECK(layout.ports == list.ports, .where = where, .argument = "layout",
                   .expected = c10::str(list.ports, " ports, as the list has"),
-                  .got = c10::str(layout.ports, " ports"), .remedy = "");
+                  .got = c10::str(layout.ports, " ports"));
   const auto [columns, count] = columns_of(list);
   // Columns that the list does not have are wires.
   const bool fits = count == layout.columns || (count < layout.columns && list.idle_port == IdlePort::wire);
@@ -160,7 +158,7 @@ MeshPhases import_mzi_list(const MziList& list, const MeshLayout& layout) {
       layout.columns == universal, .where = where, .argument = "layout",
       .expected = c10::str(count, " columns of a rectangular grid, as the list has, or ", universal,
                            ", with which a ", to_string(layout.grid), " mesh is universal"),
-      .got = c10::str(layout.columns, " columns, ", to_string(layout.grid)), .remedy = "");
+      .got = c10::str(layout.columns, " columns, ", to_string(layout.grid)));
   return decompose(matrix_of(list), layout);
 }
 

@@ -110,7 +110,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> mod_relu_double_backward(const at
 void check_electro_optic(const char* where, const at::Tensor& field, double tap, double gain, double bias) {
   check_field(where, "field", field);
   OPTOTORCH_CHECK(tap >= 0 && tap < 1, .where = where, .argument = "tap", .expected = "a fraction in [0, 1)",
-                  .got = c10::str(tap), .remedy = "");
+                  .got = c10::str(tap));
   check_finite_number(where, "gain", gain);
   check_finite_number(where, "bias", bias);
 }
@@ -132,7 +132,7 @@ void check_saturable_absorber(const char* where, const at::Tensor& field, double
   check_field(where, "field", field);
   OPTOTORCH_CHECK(depth >= 0 && std::isfinite(depth) && saturation > 0, .where = where,
                   .argument = "depth, saturation", .expected = "depth >= 0, finite, and saturation > 0",
-                  .got = c10::str(depth, " and ", saturation), .remedy = "");
+                  .got = c10::str(depth, " and ", saturation));
 }
 
 void check_saturable_absorber_backward(const at::Tensor& dL_dy, const at::Tensor& field, double depth,
@@ -155,7 +155,7 @@ void check_mod_relu(const char* where, const at::Tensor& field, const at::Tensor
                       bias.scalar_type() == c10::toRealValueType(field.scalar_type()),
                   .where = where, .argument = "bias",
                   .expected = "one real value per last-axis element of the field " + describe(field),
-                  .got = describe(bias), .remedy = "");
+                  .got = describe(bias));
   check_device(where, "bias", bias, field);
 }
 

@@ -16,7 +16,7 @@ Enum from_name(const std::string& what, const std::string& name, const std::arra
     }
     known += (known.empty() ? "'" : " or '") + to_string(value) + "'";
   }
-  reject({.where = "mzi_mesh", .argument = what, .expected = known, .got = "'" + name + "'", .remedy = ""});
+  reject({.where = "mzi_mesh", .argument = what, .expected = known, .got = "'" + name + "'"});
 }
 
 }  // namespace
@@ -32,12 +32,12 @@ void MeshLayout::check(const std::string& where) const {
   // 2^15 ports are half a billion MZIs: beyond any chip, and the products below stay far from overflow.
   constexpr int64_t most = 1 << 15;
   OPTOTORCH_CHECK(ports >= 2 && ports <= most, .where = where, .argument = "ports",
-                  .expected = c10::str("2 to ", most), .got = std::to_string(ports), .remedy = "");
+                  .expected = c10::str("2 to ", most), .got = std::to_string(ports));
   const int64_t widest = grid == MeshGrid::triangular ? 2 * ports - 3 : most * 8;
   OPTOTORCH_CHECK(
       columns >= 1 && columns <= widest, .where = where, .argument = "columns",
       .expected = c10::str("1 to ", widest, " for a ", to_string(grid), " mesh of ", ports, " ports"),
-      .got = std::to_string(columns), .remedy = "");
+      .got = std::to_string(columns));
 }
 
 int64_t MeshLayout::mzis() const {

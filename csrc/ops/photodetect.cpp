@@ -34,7 +34,7 @@ void check_photodetect(const at::Tensor& field, double shot, double thermal) {
   OPTOTORCH_CHECK(shot >= 0 && thermal >= 0 && std::isfinite(shot) && std::isfinite(thermal),
                   .where = "photodetect", .argument = "noise",
                   .expected = "shot >= 0 and thermal >= 0, both finite",
-                  .got = c10::str(shot, " and ", thermal), .remedy = "");
+                  .got = c10::str(shot, " and ", thermal));
 }
 
 namespace {
@@ -46,7 +46,7 @@ at::Tensor compute_photodetect_backward(const at::Tensor& dL_dintensity, const a
                       dL_dintensity.scalar_type() == c10::toRealValueType(field.scalar_type()),
                   .where = where, .argument = "dL_dintensity",
                   .expected = "the real type and shape of the field, " + describe(field),
-                  .got = describe(dL_dintensity), .remedy = "");
+                  .got = describe(dL_dintensity));
   check_device(where, "dL_dintensity", dL_dintensity, field);
   return field * (dL_dintensity * 2);
 }

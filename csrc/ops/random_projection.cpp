@@ -50,13 +50,12 @@ void check_random_projection(const at::Tensor& x, int64_t rows, Entries entries,
       .remedy = c10::isComplexType(type) ? "Project the real and the imaginary part" : "");
   check_dense("random_projection", "x", x);
   OPTOTORCH_CHECK(x.sym_size(1) >= 1 && x.sym_size(1) <= projection_limit, .where = "random_projection",
-                  .argument = "x", .expected = "1 to 2^31 columns", .got = describe(x), .remedy = "");
+                  .argument = "x", .expected = "1 to 2^31 columns", .got = describe(x));
   OPTOTORCH_CHECK(first_row >= 0 && first_row < projection_limit, .where = "random_projection",
-                  .argument = "first_row", .expected = "0 to 2^31 - 1", .got = std::to_string(first_row),
-                  .remedy = "");
+                  .argument = "first_row", .expected = "0 to 2^31 - 1", .got = std::to_string(first_row));
   OPTOTORCH_CHECK(rows >= 1 && rows <= projection_limit - first_row, .where = "random_projection",
                   .argument = "rows", .expected = "at least 1, and first_row + rows at most 2^31",
-                  .got = c10::str("first_row ", first_row, ", rows ", rows), .remedy = "");
+                  .got = c10::str("first_row ", first_row, ", rows ", rows));
 }
 
 at::Tensor random_projection(const at::Tensor& x, int64_t rows, int64_t seed, Entries entries,

@@ -28,7 +28,7 @@ int64_t halved(int64_t side) {
 
 void SepnLayout::check() const {
   OPTOTORCH_CHECK(ports >= 1 && ports <= most_ports, .where = "sepn", .argument = "ports",
-                  .expected = c10::str("1 to ", most_ports), .got = std::to_string(ports), .remedy = "");
+                  .expected = c10::str("1 to ", most_ports), .got = std::to_string(ports));
   for (const int64_t count : features) {
     OPTOTORCH_CHECK(count >= 1 && count <= most_features, .where = "sepn", .argument = "features",
                     .expected = c10::str("three numbers of 1 to ", most_features),
@@ -83,7 +83,7 @@ void check_sepn(const at::Tensor& x, const at::Tensor& parameters, const SepnLay
                       x.dim() == 2 && x.sym_size(1) == layout.ports,
                   .where = "sepn", .argument = "x",
                   .expected = c10::str("a complex64 or complex128 field [batch, ", layout.ports, "]"),
-                  .got = describe(x), .remedy = "");
+                  .got = describe(x));
   const auto type = c10::toRealValueType(x.scalar_type());
   OPTOTORCH_CHECK(parameters.defined() && parameters.scalar_type() == type && parameters.dim() == 2 &&
                       parameters.sym_size(0) == layout.parameters() && parameters.sym_size(1) == 2,
@@ -96,7 +96,7 @@ void check_sepn(const at::Tensor& x, const at::Tensor& parameters, const SepnLay
 SepnLayout sepn_layout(const at::Tensor& x, at::IntArrayRef features) {
   check_field("sepn", "x", x);
   OPTOTORCH_CHECK(x.dim() == 2, .where = "sepn", .argument = "x", .expected = "a field [batch, ports]",
-                  .got = describe(x), .remedy = "");
+                  .got = describe(x));
   OPTOTORCH_CHECK(features.size() == 3, .where = "sepn", .argument = "features", .expected = "three numbers",
                   .got = c10::str(features.size()),
                   .remedy = "(4, 8, 16) and (4, 6, 8) are the published ones");

@@ -128,7 +128,7 @@ double export_torchscript(HybridImpl& model, const torch::Tensor& example, const
                   .argument = "example", .expected = "[batch, ...], at least one sample",
                   .got = describe(example), .remedy = "Take a batch of the network's data");
   OPTOTORCH_CHECK(model.size() >= 1, .where = where, .argument = "model", .expected = "at least one layer",
-                  .got = "none", .remedy = "");
+                  .got = "none");
   const auto input = example.detach().clone();
   const auto expected = model.forward(input);  // also checks that the network accepts the example
   Export traced(model, input, options);

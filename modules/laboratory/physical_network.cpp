@@ -24,7 +24,7 @@ void check_layout(const char* argument, const MeshLayout& got, const MeshLayout&
 
 void check_count(const char* argument, size_t got, size_t expected) {
   OPTOTORCH_CHECK(got == expected, .where = where, .argument = argument,
-                  .expected = c10::str(expected, ", one a mesh"), .got = std::to_string(got), .remedy = "");
+                  .expected = c10::str(expected, ", one a mesh"), .got = std::to_string(got));
 }
 
 /// F = sqrt(I) exp(i arg S). A reading below zero is noise.
@@ -44,10 +44,10 @@ PhysicalNetworkImpl::PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system,
                   .got = "imperfect(true) or a stack", .remedy = "Errors belong to the system");
   OPTOTORCH_CHECK(options.detection() == Detection::amplitude || options.detection() == Detection::intensity,
                   .where = where, .argument = "detection", .expected = "amplitude or intensity",
-                  .got = to_string(options.detection()), .remedy = "");
+                  .got = to_string(options.detection()));
   OPTOTORCH_CHECK(options.activation() == nullptr || options.activation()->parameters().empty(),
                   .where = where, .argument = "activation", .expected = "a layer without parameters",
-                  .got = options.activation()->name(), .remedy = "");
+                  .got = options.activation()->name());
   check_count("system", system_->layouts().size(), static_cast<size_t>(options.meshes()));
   if (const auto own = between_meshes(options.activation().get()); options.meshes() > 1) {
     OPTOTORCH_CHECK(!contradict(own, system_->between()), .where = where, .argument = "activation",
@@ -83,7 +83,7 @@ void PhysicalNetworkImpl::set_corrections(std::vector<std::shared_ptr<Correction
   check_count("corrections", corrections.size(), meshes_.size());
   for (const auto& correction : corrections) {
     OPTOTORCH_CHECK(correction != nullptr, .where = where, .argument = "corrections",
-                    .expected = "a correction for every mesh", .got = "nullptr", .remedy = "");
+                    .expected = "a correction for every mesh", .got = "nullptr");
   }
   corrections_ = std::move(corrections);
 }
@@ -254,7 +254,7 @@ void PhysicalNetworkImpl::copy_phases(const std::vector<const MziMeshImpl*>& mes
                     .argument = "mesh",
                     .expected = meshes_[n]->gamma.defined() ? "a mesh with a phase screen"
                                                             : "a mesh without a phase screen",
-                    .got = meshes[n]->gamma.defined() ? "one with" : "one without", .remedy = "");
+                    .got = meshes[n]->gamma.defined() ? "one with" : "one without");
   }
   for (size_t n = 0; n < meshes.size(); ++n) {
     meshes_[n]->theta.copy_(meshes[n]->theta);

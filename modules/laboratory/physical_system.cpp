@@ -44,19 +44,19 @@ MeshPhases copy(const MeshPhases& phases) {
 PhysicalSystem::PhysicalSystem(std::vector<MeshLayout> layouts, bool taps)
     : layouts_(std::move(layouts)), taps_(taps) {
   OPTOTORCH_CHECK(!layouts_.empty(), .where = where, .argument = "layouts", .expected = "at least one mesh",
-                  .got = "none", .remedy = "");
+                  .got = "none");
   for (const auto& layout : layouts_) {
     layout.check(where);
     OPTOTORCH_CHECK(layout.ports == ports(), .where = where, .argument = "layouts",
                     .expected = c10::str("meshes of ", ports(), " ports, as the first"),
-                    .got = std::to_string(layout.ports), .remedy = "");
+                    .got = std::to_string(layout.ports));
   }
 }
 
 void PhysicalSystem::set_phases(const std::vector<MeshPhases>& phases) {
   OPTOTORCH_CHECK(phases.size() == layouts_.size(), .where = where, .argument = "phases",
                   .expected = c10::str("those of ", layouts_.size(), " meshes"),
-                  .got = std::to_string(phases.size()), .remedy = "");
+                  .got = std::to_string(phases.size()));
   std::vector<MeshPhases> next;
   for (size_t m = 0; m < phases.size(); ++m) {
     const auto of = phases.size() == 1 ? std::string() : c10::str(" of mesh ", m);

@@ -64,7 +64,7 @@ std::vector<int64_t> output_shape(Layer& layer, const torch::Tensor& input) {
 BlockDiagonalImpl::BlockDiagonalImpl(std::vector<DiagonalBlock> blocks)
     : Layer("BlockDiagonal"), blocks_(std::move(blocks)) {
   OPTOTORCH_CHECK(!blocks_.empty(), .where = "BlockDiagonal", .argument = "blocks",
-                  .expected = "at least one component", .got = "none", .remedy = "");
+                  .expected = "at least one component", .got = "none");
   for (size_t i = 0; i < blocks_.size(); ++i) {
     const auto& [layer, sample] = blocks_[i];
     OPTOTORCH_CHECK(layer && layer->role() == Role::component, .where = "BlockDiagonal",
@@ -76,7 +76,7 @@ BlockDiagonalImpl::BlockDiagonalImpl(std::vector<DiagonalBlock> blocks)
       positive = positive && size >= 1 && size <= (int64_t{1} << 31);
     }
     OPTOTORCH_CHECK(positive, .where = "BlockDiagonal", .argument = c10::str("blocks[", i, "].sample"),
-                    .expected = "positive sizes", .got = c10::str(sample), .remedy = "");
+                    .expected = "positive sizes", .got = c10::str(sample));
     values_ += c10::multiply_integers(sample);
     for (size_t j = 0; j < i; ++j) {
       OPTOTORCH_CHECK(blocks_[j].layer != layer, .where = "BlockDiagonal",
@@ -136,9 +136,9 @@ torch::Tensor BlockDiagonalImpl::update(const Pass& pass, const torch::Tensor& s
                                         Hook hook) {
   OPTOTORCH_CHECK(signal.defined() && signal.sizes() == pass.output.sizes(), .where = "BlockDiagonal",
                   .argument = "signal", .expected = "the shape of the output, " + describe(pass.output),
-                  .got = describe(signal), .remedy = "");
+                  .got = describe(signal));
   OPTOTORCH_CHECK(pass.inside.size() == blocks_.size(), .where = "BlockDiagonal", .argument = "pass",
-                  .expected = "a pass that kept its context", .got = "one of Keep::nothing", .remedy = "");
+                  .expected = "a pass that kept its context", .got = "one of Keep::nothing");
   check_unchanged(pass);
   std::vector<torch::Tensor> inputs;
   int64_t begin = 0;

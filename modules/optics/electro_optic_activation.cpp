@@ -9,7 +9,7 @@ namespace optotorch {
 ElectroOpticActivationImpl::ElectroOpticActivationImpl(ElectroOpticActivationOptions options_)
     : CloneableLayer("ElectroOpticActivation"), options(options_) {
   OPTOTORCH_CHECK(options.tap() >= 0 && options.tap() < 1, .where = name(), .argument = "tap",
-                  .expected = "a fraction in [0, 1)", .got = std::to_string(options.tap()), .remedy = "");
+                  .expected = "a fraction in [0, 1)", .got = std::to_string(options.tap()));
 }
 
 void ElectroOpticActivationImpl::check_input(const torch::Tensor& x) const {

@@ -18,7 +18,7 @@ torch::Tensor mean_amplitude(const torch::Tensor& c) {
 FourierLensImpl::FourierLensImpl(FourierLensOptions options_)
     : CloneableLayer("FourierLens"), options(options_) {
   OPTOTORCH_CHECK(options.window() >= 1, .where = "FourierLens", .argument = "window",
-                  .expected = "at least 1", .got = std::to_string(options.window()), .remedy = "");
+                  .expected = "at least 1", .got = std::to_string(options.window()));
 }
 
 void FourierLensImpl::check_input(const torch::Tensor& x) const {
@@ -27,7 +27,7 @@ void FourierLensImpl::check_input(const torch::Tensor& x) const {
           x.size(2) >= options.window() && x.size(3) >= options.window(),
       .where = "FourierLens", .argument = "input",
       .expected = c10::str("real images [batch, 1, height, width], each side at least ", options.window()),
-      .got = describe(x), .remedy = "");
+      .got = describe(x));
 }
 
 torch::Tensor FourierLensImpl::crop(const torch::Tensor& x) const {

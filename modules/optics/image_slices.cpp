@@ -58,20 +58,18 @@ ImageSlicesImpl::ImageSlicesImpl(ImageSlicesOptions options_)
     : CloneableLayer("ImageSlices"), options(std::move(options_)) {
   const int64_t height = options.height(), width = options.width();
   OPTOTORCH_CHECK(height >= 1 && width >= 1 && height <= 4096 && width <= 4096, .where = "ImageSlices",
-                  .argument = "height, width", .expected = "1 to 4096", .got = c10::str(height, ", ", width),
-                  .remedy = "");
+                  .argument = "height, width", .expected = "1 to 4096", .got = c10::str(height, ", ", width));
   OPTOTORCH_CHECK(!options.sets().empty(), .where = "ImageSlices", .argument = "sets",
-                  .expected = "at least one set of slices", .got = "none", .remedy = "");
+                  .expected = "at least one set of slices", .got = "none");
   std::vector<int64_t> index;
   for (const auto& set : options.sets()) {
     const bool whole = set.kind != SliceSet::Kind::patches;
-    OPTOTORCH_CHECK(
-        set.copies >= 1 && set.copies <= 4096 &&
-            (whole || (set.size >= 1 && set.size <= std::min(height, width) && set.stride >= 1)),
-        .where = "ImageSlices", .argument = "sets",
-        .expected =
-            c10::str("patches of 1 to ", std::min(height, width), " pixels, stride and copies of at least 1"),
-        .got = c10::str("size ", set.size, ", stride ", set.stride, ", copies ", set.copies), .remedy = "");
+    OPTOTORCH_CHECK(set.copies >= 1 && set.copies <= 4096 &&
+                        (whole || (set.size >= 1 && set.size <= std::min(height, width) && set.stride >= 1)),
+                    .where = "ImageSlices", .argument = "sets",
+                    .expected = c10::str("patches of 1 to ", std::min(height, width),
+                                         " pixels, stride and copies of at least 1"),
+                    .got = c10::str("size ", set.size, ", stride ", set.stride, ", copies ", set.copies));
     for (int64_t copy = 0; copy < set.copies; ++copy) {
       append(set, height, width, index);
     }

@@ -25,7 +25,7 @@ LinearMapImpl::LinearMapImpl(LinearMapOptions options_) : Cloneable("LinearMap")
   const auto within = [](int64_t size) { return size >= 1 && size <= 1 << 24; };
   OPTOTORCH_CHECK(within(options.in_features()) && within(options.out_features()), .where = "LinearMap",
                   .argument = "in_features, out_features", .expected = "1 to 2^24",
-                  .got = c10::str(options.in_features(), ", ", options.out_features()), .remedy = "");
+                  .got = c10::str(options.in_features(), ", ", options.out_features()));
   reset();
 }
 

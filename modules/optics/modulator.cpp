@@ -43,7 +43,7 @@ torch::Tensor encode(const torch::Tensor& x, Encoding encoding) {
 
 ModulatorImpl::ModulatorImpl(ModulatorOptions options_) : CloneableLayer("Modulator"), options(options_) {
   OPTOTORCH_CHECK(options.ports() >= 1, .where = "Modulator", .argument = "ports", .expected = "at least 1",
-                  .got = std::to_string(options.ports()), .remedy = "");
+                  .got = std::to_string(options.ports()));
 }
 
 void ModulatorImpl::check_input(const torch::Tensor& x) const {

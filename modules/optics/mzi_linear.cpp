@@ -25,7 +25,7 @@ torch::Tensor embed(const torch::Tensor& matrix, int64_t ports) {
 MziLinearImpl::MziLinearImpl(MziLinearOptions options_) : CloneableLayer("MziLinear"), options(options_) {
   OPTOTORCH_CHECK(options.in_ports() >= 1 && options.out_ports() >= 1, .where = "MziLinear",
                   .argument = "in_ports, out_ports", .expected = "at least 1",
-                  .got = c10::str(options.in_ports(), ", ", options.out_ports()), .remedy = "");
+                  .got = c10::str(options.in_ports(), ", ", options.out_ports()));
   const auto mesh = [this](int64_t ports) {
     return MziMesh(MziMeshOptions(std::max<int64_t>(ports, 2))
                        .grid(options.grid())
@@ -77,8 +77,7 @@ void MziLinearImpl::set_matrix(const torch::Tensor& weight) {
   OPTOTORCH_CHECK(
       weight.dim() == 2 && weight.size(0) == options.out_ports() && weight.size(1) == options.in_ports(),
       .where = "MziLinear", .argument = "weight",
-      .expected = c10::str("[", options.out_ports(), ", ", options.in_ports(), "]"), .got = describe(weight),
-      .remedy = "");
+      .expected = c10::str("[", options.out_ports(), ", ", options.in_ports(), "]"), .got = describe(weight));
   check_finite("MziLinear", "weight", weight);
   const auto [left, singular, right] = at::linalg_svd(weight.to(torch::kComplexDouble));
   OPTOTORCH_CHECK(singular.to(sigma.scalar_type()).isfinite().all().item<bool>(), .where = "MziLinear",

@@ -43,7 +43,7 @@ MziMeshImpl::MziMeshImpl(MziMeshOptions options_) : CloneableLayer("MziMesh"), o
   layout_ = options.layout();
   layout_.check("MziMesh");
   OPTOTORCH_CHECK(options.meshes() >= 1, .where = "MziMesh", .argument = "meshes", .expected = "at least 1",
-                  .got = std::to_string(options.meshes()), .remedy = "");
+                  .got = std::to_string(options.meshes()));
   std::vector<MeshPhases> phases;
   for (int64_t k = 0; k < options.meshes(); ++k) {
     phases.push_back(haar_phases(layout_));
@@ -138,7 +138,7 @@ void MziMeshImpl::set_matrix(const torch::Tensor& unitary) {
     OPTOTORCH_CHECK(unitary.defined() && unitary.dim() == 3 && unitary.size(0) == meshes, .where = "MziMesh",
                     .argument = "unitary",
                     .expected = c10::str("[", meshes, ", ", ports, ", ", ports, "], a matrix a mesh"),
-                    .got = describe(unitary), .remedy = "");
+                    .got = describe(unitary));
     for (int64_t k = 0; k < meshes; ++k) {
       phases.push_back(decompose(unitary.select(0, k), layout_));
     }

@@ -53,7 +53,7 @@ PhotodetectorImpl::PhotodetectorImpl(PhotodetectorOptions options_)
     : CloneableLayer("Photodetector"), options(options_) {
   OPTOTORCH_CHECK(options.shot_noise() >= 0 && options.thermal_noise() >= 0, .where = "Photodetector",
                   .argument = "shot_noise, thermal_noise", .expected = "values >= 0",
-                  .got = c10::str(options.shot_noise(), ", ", options.thermal_noise()), .remedy = "");
+                  .got = c10::str(options.shot_noise(), ", ", options.thermal_noise()));
   passes = register_buffer("passes", torch::zeros({}, torch::kInt64));
 }
 
@@ -69,7 +69,7 @@ void PhotodetectorImpl::check_input(const torch::Tensor& x) const {
                   .remedy = "Electronic values need no detector");
   OPTOTORCH_CHECK(options.detection() != Detection::balanced || x.size(-1) % 2 == 0, .where = "Photodetector",
                   .argument = "input", .expected = "an even number of ports for balanced detection",
-                  .got = describe(x), .remedy = "");
+                  .got = describe(x));
 }
 
 torch::Tensor PhotodetectorImpl::compute(const torch::Tensor& x, Pass* kept) {

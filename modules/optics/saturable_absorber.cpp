@@ -10,7 +10,7 @@ SaturableAbsorberImpl::SaturableAbsorberImpl(SaturableAbsorberOptions options_)
     : CloneableLayer("SaturableAbsorber"), options(options_) {
   OPTOTORCH_CHECK(options.depth() >= 0 && options.saturation() > 0, .where = name(),
                   .argument = "depth, saturation", .expected = "depth >= 0 and saturation > 0",
-                  .got = c10::str(options.depth(), ", ", options.saturation()), .remedy = "");
+                  .got = c10::str(options.depth(), ", ", options.saturation()));
 }
 
 void SaturableAbsorberImpl::check_input(const torch::Tensor& x) const {

@@ -10,13 +10,11 @@ namespace optotorch {
 WeightBankImpl::WeightBankImpl(WeightBankOptions options_) : CloneableLayer("WeightBank"), options(options_) {
   OPTOTORCH_CHECK(options.in_features() >= 1 && options.out_features() >= 1, .where = "WeightBank",
                   .argument = "in_features, out_features", .expected = "at least 1",
-                  .got = c10::str(options.in_features(), ", ", options.out_features()), .remedy = "");
+                  .got = c10::str(options.in_features(), ", ", options.out_features()));
   OPTOTORCH_CHECK(options.bits() >= 0 && options.bits() <= 16, .where = "WeightBank", .argument = "bits",
-                  .expected = "1 to 16, or 0 for continuous weights", .got = std::to_string(options.bits()),
-                  .remedy = "");
+                  .expected = "1 to 16, or 0 for continuous weights", .got = std::to_string(options.bits()));
   OPTOTORCH_CHECK(std::isfinite(options.gain()) && options.gain() > 0, .where = "WeightBank",
-                  .argument = "gain", .expected = "a positive number", .got = std::to_string(options.gain()),
-                  .remedy = "");
+                  .argument = "gain", .expected = "a positive number", .got = std::to_string(options.gain()));
   const double bound = 1 / std::sqrt(static_cast<double>(options.in_features()));
   const auto weight = torch::empty({options.out_features(), options.in_features()}).uniform_(-bound, bound);
   detuning = register_phases("detuning", torch::empty_like(weight));
@@ -50,8 +48,7 @@ torch::Tensor WeightBankImpl::weight() const {
 void WeightBankImpl::set_weight(const torch::Tensor& weight) {
   const torch::NoGradGuard no_grad;
   OPTOTORCH_CHECK(weight.sizes() == detuning.sizes() && weight.is_floating_point(), .where = "WeightBank",
-                  .argument = "weight", .expected = describe(detuning), .got = describe(weight),
-                  .remedy = "");
+                  .argument = "weight", .expected = describe(detuning), .got = describe(weight));
   check_finite("WeightBank", "weight", weight);
   OPTOTORCH_CHECK(weight.abs().max().item<double>() <= 1, .where = "WeightBank", .argument = "weight",
                   .expected = "values in [-1, 1]",

@@ -11,7 +11,7 @@ const torch::Tensor& checked(const torch::Tensor& matrix) {
   OPTOTORCH_CHECK(matrix.defined() && matrix.dim() == 2 &&
                       (matrix.scalar_type() == at::kFloat || matrix.scalar_type() == at::kDouble),
                   .where = "DenseProjector", .argument = "matrix",
-                  .expected = "float32 or float64 [rows, columns]", .got = describe(matrix), .remedy = "");
+                  .expected = "float32 or float64 [rows, columns]", .got = describe(matrix));
   check_finite("DenseProjector", "matrix", matrix);
   return matrix;
 }
@@ -21,7 +21,7 @@ const torch::Tensor& checked(const torch::Tensor& matrix) {
 DenseProjector::DenseProjector(int64_t rows, int64_t columns, int64_t seed, ops::Entries entries)
     : Projector(rows, columns) {
   OPTOTORCH_CHECK(entries != ops::Entries::complex_normal, .where = "DenseProjector", .argument = "entries",
-                  .expected = "rademacher or normal", .got = ops::entries_name(entries), .remedy = "");
+                  .expected = "rademacher or normal", .got = ops::entries_name(entries));
   OPTOTORCH_CHECK(rows <= (int64_t{1} << 38) / columns, .where = "DenseProjector",
                   .argument = "rows, columns", .expected = "at most 2^38 entries: they are stored",
                   .got = c10::str(rows, ", ", columns), .remedy = "A StreamedProjector stores none");

@@ -85,7 +85,7 @@ torch::Tensor read(const OpuOptions& options, const torch::Tensor& intensity, co
 Opu::Opu(OpuOptions options_) : Projector(options_.rows(), options_.columns()), options(options_) {
   const auto within = [](const char* argument, double value, double least, double most) {
     OPTOTORCH_CHECK(value >= least && value <= most, .where = "Opu", .argument = argument,
-                    .expected = c10::str(least, " to ", most), .got = c10::str(value), .remedy = "");
+                    .expected = c10::str(least, " to ", most), .got = c10::str(value));
   };
   within("sigma", options.sigma(), 0, 100);
   within("photons", options.photons(), 1, 1e9);
@@ -130,12 +130,11 @@ torch::Tensor Opu::speckle(const torch::Tensor& binary) {
   OPTOTORCH_CHECK(binary.defined() && binary.scalar_type() == at::kChar && binary.dim() == 2 &&
                       binary.size(0) >= 1 && binary.size(1) == columns(),
                   .where = name(), .argument = "binary",
-                  .expected = c10::str("int8 [batch, ", columns(), "]"), .got = describe(binary),
-                  .remedy = "");
+                  .expected = c10::str("int8 [batch, ", columns(), "]"), .got = describe(binary));
   OPTOTORCH_CHECK(
       binary.ge(0).logical_and(binary.le(1)).all().item<bool>() && binary.any(1).all().item<bool>(),
       .where = name(), .argument = "binary", .expected = "0 and 1, at least one pixel of every frame lit",
-      .got = "others", .remedy = "");
+      .got = "others");
   const auto intensity = at::abs(field(binary, 0, rows())).square();
   return intensity / binary.to(at::kFloat).sum(1, /*keepdim=*/true);
 }

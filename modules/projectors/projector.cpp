@@ -9,7 +9,7 @@ Projector::Projector(int64_t rows, int64_t columns) : rows_(rows), columns_(colu
   OPTOTORCH_CHECK(
       rows >= 1 && rows <= ops::projection_limit && columns >= 1 && columns <= ops::projection_limit,
       .where = "Projector", .argument = "rows, columns", .expected = "1 to 2^31 each",
-      .got = c10::str(rows, ", ", columns), .remedy = "");
+      .got = c10::str(rows, ", ", columns));
 }
 
 torch::Tensor Projector::project(const torch::Tensor& x, int64_t first_row, int64_t rows) {
@@ -17,10 +17,10 @@ torch::Tensor Projector::project(const torch::Tensor& x, int64_t first_row, int6
                                      x.scalar_type() == at::kChar);
   OPTOTORCH_CHECK(known && x.dim() == 2 && x.size(1) == columns_, .where = name(), .argument = "x",
                   .expected = c10::str("float32, float64 or ternary int8 [batch, ", columns_, "]"),
-                  .got = describe(x), .remedy = "");
+                  .got = describe(x));
   OPTOTORCH_CHECK(first_row >= 0 && rows >= 1 && first_row <= rows_ - rows, .where = name(),
                   .argument = "rows", .expected = c10::str("a slice of ", rows_, " rows"),
-                  .got = c10::str(rows, " from ", first_row, " on"), .remedy = "");
+                  .got = c10::str(rows, " from ", first_row, " on"));
   if (x.scalar_type() != at::kChar) {
     check_finite(name(), "x", x);
   } else if (x.numel() > 0) {

@@ -14,13 +14,12 @@ TernaryFrames::TernaryFrames(TernaryFramesOptions options_) : options(options_) 
                   .expected = c10::str("0 to ", most, relative ? " (rms)" : " (absolute)"),
                   .got = c10::str(options.level()), .remedy = "No value would pass, or no zero");
   OPTOTORCH_CHECK(options.frames() >= 1 && options.frames() <= 16, .where = "TernaryFrames",
-                  .argument = "frames", .expected = "1 to 16", .got = c10::str(options.frames()),
-                  .remedy = "");
+                  .argument = "frames", .expected = "1 to 16", .got = c10::str(options.frames()));
 }
 
 std::vector<TernaryFrame> TernaryFrames::encode(const torch::Tensor& e) const {
   OPTOTORCH_CHECK(e.defined() && e.dim() == 2 && e.is_floating_point(), .where = "TernaryFrames",
-                  .argument = "e", .expected = "real [batch, columns]", .got = describe(e), .remedy = "");
+                  .argument = "e", .expected = "real [batch, columns]", .got = describe(e));
   check_finite("TernaryFrames", "e", e);
   const torch::NoGradGuard no_grad;
   std::vector<TernaryFrame> frames;

@@ -14,18 +14,18 @@ PatchEmbeddingImpl::PatchEmbeddingImpl(PatchEmbeddingOptions options_)
   OPTOTORCH_CHECK(options.channels() >= 1 && options.channels() <= largest && options.width() >= 1 &&
                       options.width() <= largest,
                   .where = "PatchEmbedding", .argument = "channels, width", .expected = "1 to 2^24",
-                  .got = c10::str(options.channels(), ", ", options.width()), .remedy = "");
+                  .got = c10::str(options.channels(), ", ", options.width()));
   OPTOTORCH_CHECK(options.side() >= 1 && options.side() <= 4096 && options.patch() >= 1 &&
                       options.side() % options.patch() == 0,
                   .where = "PatchEmbedding", .argument = "side, patch",
                   .expected = "a side of 1 to 4096 and a patch that divides it",
-                  .got = c10::str(options.side(), ", ", options.patch()), .remedy = "");
+                  .got = c10::str(options.side(), ", ", options.patch()));
   OPTOTORCH_CHECK(options.overlap() >= 0 && options.overlap() < options.patch(), .where = "PatchEmbedding",
                   .argument = "overlap", .expected = c10::str("0 to ", options.patch() - 1),
                   .got = std::to_string(options.overlap()), .remedy = "Take larger patches");
   OPTOTORCH_CHECK(options.hidden() >= 0 && options.hidden() <= largest, .where = "PatchEmbedding",
                   .argument = "hidden", .expected = "1 to 2^24, or 0 for none",
-                  .got = std::to_string(options.hidden()), .remedy = "");
+                  .got = std::to_string(options.hidden()));
   reset();
 }
 

@@ -28,7 +28,7 @@ SelfAttentionImpl::SelfAttentionImpl(SelfAttentionOptions options_)
   OPTOTORCH_CHECK(options.width() >= 1 && options.heads() >= 1 && options.width() % options.heads() == 0,
                   .where = "SelfAttention", .argument = "width, heads",
                   .expected = "at least 1, and heads that divide the width",
-                  .got = c10::str(options.width(), ", ", options.heads()), .remedy = "");
+                  .got = c10::str(options.width(), ", ", options.heads()));
   reset();
 }
 

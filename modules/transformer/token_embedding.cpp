@@ -23,10 +23,10 @@ void check_vocabulary(const torch::Tensor& x, int64_t vocabulary) {
 TokenEmbeddingImpl::TokenEmbeddingImpl(TokenEmbeddingOptions options_)
     : Cloneable("TokenEmbedding"), options(options_) {
   const auto within = [](int64_t size) { return size >= 1 && size <= 1 << 24; };
-  OPTOTORCH_CHECK(
-      within(options.vocabulary()) && within(options.context()) && within(options.width()),
-      .where = "TokenEmbedding", .argument = "vocabulary, context, width", .expected = "1 to 2^24",
-      .got = c10::str(options.vocabulary(), ", ", options.context(), ", ", options.width()), .remedy = "");
+  OPTOTORCH_CHECK(within(options.vocabulary()) && within(options.context()) && within(options.width()),
+                  .where = "TokenEmbedding", .argument = "vocabulary, context, width",
+                  .expected = "1 to 2^24",
+                  .got = c10::str(options.vocabulary(), ", ", options.context(), ", ", options.width()));
   reset();
 }
 
@@ -40,7 +40,7 @@ torch::Tensor TokenEmbeddingImpl::forward(const torch::Tensor& x) {
                       x.size(1) <= options.context(),
                   .where = "TokenEmbedding", .argument = "input",
                   .expected = c10::str("int64 [batch, tokens], 1 to ", options.context(), " tokens"),
-                  .got = describe(x), .remedy = "");
+                  .got = describe(x));
   if (x.numel() > 0) {
     check_vocabulary(x, options.vocabulary());
   }

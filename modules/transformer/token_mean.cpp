@@ -10,7 +10,7 @@ namespace optotorch {
 torch::Tensor TokenMeanImpl::forward(const torch::Tensor& x) {
   OPTOTORCH_CHECK(x.defined() && x.is_floating_point() && x.dim() == 3 && x.size(1) >= 1,
                   .where = "TokenMean", .argument = "input", .expected = "real values [batch, tokens, width]",
-                  .got = describe(x), .remedy = "");
+                  .got = describe(x));
   return x.mean(1);
 }
 

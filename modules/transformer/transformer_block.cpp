@@ -14,16 +14,16 @@ TransformerBlockImpl::TransformerBlockImpl(TransformerBlockOptions options_)
                       options.width() % options.heads() == 0,
                   .where = "TransformerBlock", .argument = "width, heads",
                   .expected = "1 to 2^24, and heads that divide the width",
-                  .got = c10::str(options.width(), ", ", options.heads()), .remedy = "");
+                  .got = c10::str(options.width(), ", ", options.heads()));
   OPTOTORCH_CHECK(options.hidden() >= 0 && options.hidden() <= largest, .where = "TransformerBlock",
                   .argument = "hidden", .expected = "1 to 2^24, or 0 for 4 width",
-                  .got = std::to_string(options.hidden()), .remedy = "");
+                  .got = std::to_string(options.hidden()));
   OPTOTORCH_CHECK(options.taps() == Taps::none || options.norm() == Norm::post, .where = "TransformerBlock",
                   .argument = "taps", .expected = "Taps::none with Norm::pre", .got = "Taps::micro",
                   .remedy = "Take Norm::post: without norms behind the sums, gradients pass by the taps");
   OPTOTORCH_CHECK(options.dropout() >= 0 && options.dropout() < 1, .where = "TransformerBlock",
-                  .argument = "dropout", .expected = "0 to below 1", .got = std::to_string(options.dropout()),
-                  .remedy = "");
+                  .argument = "dropout", .expected = "0 to below 1",
+                  .got = std::to_string(options.dropout()));
   if (options.hidden() == 0) {
     options.hidden(4 * options.width());
   }

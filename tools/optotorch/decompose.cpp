@@ -47,7 +47,7 @@ at::Tensor nearest_unitary(const std::string& file, const at::Tensor& matrix) {
   const auto [w, s, vh] = at::linalg_svd(matrix, /*full_matrices=*/false);
   OPTOTORCH_CHECK(s[-1].item<double>() > 1e-12 * s[0].item<double>(), .where = "optotorch", .argument = file,
                   .expected = "a matrix of full rank",
-                  .got = "a singular one, to which many unitaries are near", .remedy = "");
+                  .got = "a singular one, to which many unitaries are near");
   return at::matmul(w, vh);
 }
 

@@ -26,9 +26,9 @@ torch::Tensor in_precision(const torch::Tensor& input, torch::ScalarType type) {
 
 void export_run(const ExportOptions& options) {
   OPTOTORCH_CHECK(!options.path.empty() || !options.phases.empty(), .where = "optotorch", .argument = "--out",
-                  .expected = "a file to write, or --phases with a folder", .got = "neither", .remedy = "");
+                  .expected = "a file to write, or --phases with a folder", .got = "neither");
   OPTOTORCH_CHECK(options.examples.empty() || !options.path.empty(), .where = "optotorch",
-                  .argument = "--examples", .expected = "--out beside it", .got = "none", .remedy = "");
+                  .argument = "--examples", .expected = "--out beside it", .got = "none");
   const auto config = load_config(options.folder);
   OPTOTORCH_CHECK(options.path.empty() || find_preset(config.model).deployable, .where = "optotorch",
                   .argument = "--out", .expected = "a network that is made of tensors",

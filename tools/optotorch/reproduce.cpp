@@ -167,8 +167,7 @@ void add_reproduce(CLI::App& app) {
     }
     for (const auto& [option, value] : *own) {
       OPTOTORCH_CHECK(value.empty() || options->own.count(option) != 0, .where = "optotorch",
-                      .argument = "--" + option, .expected = "none for '" + recipe.name + "'", .got = value,
-                      .remedy = "");
+                      .argument = "--" + option, .expected = "none for '" + recipe.name + "'", .got = value);
     }
     if (!reproduce(recipe, *options)) {
       throw CLI::RuntimeError(1);

@@ -24,7 +24,7 @@ double number(const RecipeOptions& options, const std::string& name) {
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
   OPTOTORCH_CHECK(!text.empty() && *end == '\0', .where = "dat", .argument = "--" + name,
-                  .expected = "a number", .got = "'" + text + "'", .remedy = "");
+                  .expected = "a number", .got = "'" + text + "'");
   return value;
 }
 
@@ -32,7 +32,7 @@ int64_t whole_number(const RecipeOptions& options, const std::string& name) {
   const double value = number(options, name);
   OPTOTORCH_CHECK(value == std::floor(value) && std::abs(value) < 1e6, .where = "dat",
                   .argument = "--" + name, .expected = "a whole number",
-                  .got = "'" + options.own.at(name) + "'", .remedy = "");
+                  .got = "'" + options.own.at(name) + "'");
   return static_cast<int64_t>(value);
 }
 

@@ -54,11 +54,7 @@ std::vector<Golden> read_cases(const std::string& path) {
   const std::string expected = R"(a list like [{"weights": "mnist_ideal", "errors": ["bs0.06", "ps0.06"], )"
                                R"("dataset": "mnist", "accuracy": 0.6656}])";
   const auto damaged = [&](const std::string& what) {
-    reject({.where = "dat-goldens",
-            .argument = "--cases",
-            .expected = expected,
-            .got = path + ": " + what,
-            .remedy = ""});
+    reject({.where = "dat-goldens", .argument = "--cases", .expected = expected, .got = path + ": " + what});
   };
   const json list = load_json(path, "dat-goldens", "--cases", expected);
   try {

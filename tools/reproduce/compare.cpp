@@ -55,8 +55,8 @@ std::vector<Outcome> plan(const std::vector<System>& systems, const RecipeOption
   for (const auto& system : systems) {
     const std::string name = folder_name(system.title);
     OPTOTORCH_CHECK(!name.empty() && names.insert(name).second, .where = "compare", .argument = "title",
-                    .expected = "letters or digits that no other system has", .got = "'" + system.title + "'",
-                    .remedy = "");
+                    .expected = "letters or digits that no other system has",
+                    .got = "'" + system.title + "'");
     Outcome outcome{system, {}};
     for (int64_t seed = 0; seed < std::min(options.seeds, system.seeds); ++seed) {
       const std::string folder = options.out + "/" + name + (seed == 0 ? "" : "-seed" + std::to_string(seed));

@@ -48,14 +48,13 @@ std::string labels(const std::string& title, const std::string& x, const std::st
 void check_lengths(const Series& series) {
   const bool banded = !series.low.empty() || !series.high.empty();
   const size_t size = series.x.size();
-  OPTOTORCH_CHECK(
-      series.y.size() == size, .where = "Page::plot", .argument = "series", .expected = "as many y as x",
-      .got = c10::str(series.y.size(), " y and ", size, " x in '", series.name, "'"), .remedy = "");
+  OPTOTORCH_CHECK(series.y.size() == size, .where = "Page::plot", .argument = "series",
+                  .expected = "as many y as x",
+                  .got = c10::str(series.y.size(), " y and ", size, " x in '", series.name, "'"));
   OPTOTORCH_CHECK(!banded || (series.low.size() == size && series.high.size() == size), .where = "Page::plot",
                   .argument = "series", .expected = "as many low and high as x",
                   .got = c10::str(series.low.size(), " low, ", series.high.size(), " high and ", size,
-                                  " x in '", series.name, "'"),
-                  .remedy = "");
+                                  " x in '", series.name, "'"));
 }
 
 /// 1, 2, 5, 10, ...: the first with which there are twelve ticks at most.
@@ -240,7 +239,7 @@ std::optional<GnuplotInput> gnuplot_input(const HeatMap& map) {
   OPTOTORCH_CHECK(
       map.values.defined() && map.values.dim() == 2 && map.values.numel() > 0 && !map.values.is_complex(),
       .where = "Page::plot", .argument = "values", .expected = "real [rows, columns]",
-      .got = map.values.defined() ? describe(map.values) : "none", .remedy = "");
+      .got = map.values.defined() ? describe(map.values) : "none");
   const at::Tensor values = map.values.detach().to(at::kCPU, at::kDouble).contiguous();
   const at::Tensor finite = values.masked_select(values.isfinite());
   if (finite.numel() == 0) {

@@ -133,7 +133,7 @@ void Page::table(const std::vector<std::string>& headers, const std::vector<std:
   for (const auto& row : rows) {
     OPTOTORCH_CHECK(row.size() == headers.size(), .where = "Page::table", .argument = "rows",
                     .expected = c10::str(headers.size(), " cells, as there are headers"),
-                    .got = std::to_string(row.size()), .remedy = "");
+                    .got = std::to_string(row.size()));
     for (size_t i = 0; i < row.size(); ++i) {
       numbers[i] = numbers[i] && is_number(row[i]);
     }

@@ -114,8 +114,7 @@ std::string run_in_child(const std::function<std::string()>& work) {
                   .expected = "success",
                   .got = child < 0      ? std::strerror(error)
                          : said.empty() ? describe_end(status)
-                                        : said.substr(1),
-                  .remedy = "");
+                                        : said.substr(1));
   return said.substr(1);
 }
 

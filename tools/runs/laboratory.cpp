@@ -112,11 +112,11 @@ void check(const Laboratory& laboratory) {
   require_word("optotorch", "--correction", laboratory.correction, correction_names());
   require_word("optotorch", "--fusion", laboratory.fusion, {"propagate", "in-place"});
   OPTOTORCH_CHECK(laboratory.retries >= 0 && laboratory.retries <= 1000, .where = "optotorch",
-                  .argument = "--retries", .expected = "0 to 1000", .got = std::to_string(laboratory.retries),
-                  .remedy = "");
+                  .argument = "--retries", .expected = "0 to 1000",
+                  .got = std::to_string(laboratory.retries));
   OPTOTORCH_CHECK(laboratory.reconnect >= 0 && laboratory.reconnect <= 1e6, .where = "optotorch",
                   .argument = "--reconnect", .expected = "0 to 1e6 seconds",
-                  .got = c10::str(laboratory.reconnect), .remedy = "");
+                  .got = c10::str(laboratory.reconnect));
   OPTOTORCH_CHECK(laboratory.instrument.empty() || laboratory.errors.empty(), .where = "optotorch",
                   .argument = "--errors", .expected = "none beside --instrument", .got = laboratory.errors,
                   .remedy = "Errors are those of simulated chips");
@@ -136,15 +136,15 @@ void check(const Laboratory& laboratory) {
                   .remedy = "Use 'white-box'");
   OPTOTORCH_CHECK(laboratory.identify >= 0 && laboratory.identify <= 1'000'000, .where = "optotorch",
                   .argument = "--identify", .expected = "0 to 1000000",
-                  .got = std::to_string(laboratory.identify), .remedy = "");
+                  .got = std::to_string(laboratory.identify));
   // Also where the rule asks for neither: config.json has no word for NaN.
   OPTOTORCH_CHECK(laboratory.correction_rate > 0 && laboratory.correction_rate <= most_rate,
                   .where = "optotorch", .argument = "--correction-lr",
                   .expected = c10::str("a learning rate above 0 and at most ", most_rate),
-                  .got = c10::str(laboratory.correction_rate), .remedy = "");
+                  .got = c10::str(laboratory.correction_rate));
   OPTOTORCH_CHECK(std::isfinite(laboratory.similarity_to_phases) && laboratory.similarity_to_phases >= 0,
                   .where = "optotorch", .argument = "--similarity-to-phases", .expected = "at least 0",
-                  .got = c10::str(laboratory.similarity_to_phases), .remedy = "");
+                  .got = c10::str(laboratory.similarity_to_phases));
 }
 
 Laboratory on_paper(Laboratory laboratory) {

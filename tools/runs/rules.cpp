@@ -251,7 +251,7 @@ std::shared_ptr<Rule> make_rule(const std::string& name, const Preset& preset, c
       OPTOTORCH_CHECK(suited.empty() || std::find(suited.begin(), suited.end(), name) != suited.end(),
                       .where = "optotorch", .argument = "--rule",
                       .expected = "one of '" + c10::Join("', '", suited) + "' for '" + preset.name + "'",
-                      .got = "'" + name + "'", .remedy = "");
+                      .got = "'" + name + "'");
       OPTOTORCH_CHECK(entry.needs <= preset.hidden, .where = "optotorch", .argument = "--rule",
                       .expected = "a rule for " + in_words(preset.hidden) + ", all that '" + preset.name +
                                   "' lets one read",

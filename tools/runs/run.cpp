@@ -155,7 +155,7 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
   const auto& train = *data.train;
   OPTOTORCH_CHECK(is_new || config.classes == data.classes, .where = "optotorch", .argument = "--data-root",
                   .expected = c10::str("data of ", config.classes, " classes, as the run began with"),
-                  .got = c10::str(data.classes, " in ", config.data_root), .remedy = "");
+                  .got = c10::str(data.classes, " in ", config.data_root));
   config.classes = data.classes;
 
   auto model = make_network(config);

@@ -130,7 +130,7 @@ void require_fitting_data(const RunConfig& config, const Preset& preset) {
   OPTOTORCH_CHECK(std::find(images.begin(), images.end(), config.dataset) == images.end(),
                   .where = "optotorch", .argument = "--dataset",
                   .expected = "a text for '" + config.model + "': 'tinyshakespeare', or a file",
-                  .got = "'" + config.dataset + "', which is images", .remedy = "");
+                  .got = "'" + config.dataset + "', which is images");
 }
 
 std::string absolute(const std::string& path) {
@@ -203,7 +203,7 @@ RunConfig resolve(RunConfig config) {
   make_rule(config.rule, preset, {.seed = config.seed, .laboratory = config.laboratory});
   const auto whole = [](const char* argument, int64_t value, int64_t least, int64_t most) {
     OPTOTORCH_CHECK(value >= least && value <= most, .where = "optotorch", .argument = argument,
-                    .expected = c10::str(least, " to ", most), .got = std::to_string(value), .remedy = "");
+                    .expected = c10::str(least, " to ", most), .got = std::to_string(value));
   };
   config.epochs = config.epochs == 0 ? preset.epochs : config.epochs;
   config.batch_size = config.batch_size == 0 ? preset.batch_size : config.batch_size;
@@ -221,10 +221,10 @@ RunConfig resolve(RunConfig config) {
   whole("--threads", config.threads, 1, 1024);
   OPTOTORCH_CHECK(config.learning_rate > 0 && config.learning_rate <= most_rate, .where = "optotorch",
                   .argument = "--lr", .expected = c10::str("a learning rate above 0 and at most ", most_rate),
-                  .got = c10::str(config.learning_rate), .remedy = "");
+                  .got = c10::str(config.learning_rate));
   OPTOTORCH_CHECK(std::isfinite(config.validation) && config.validation >= 0, .where = "optotorch",
                   .argument = "--validation", .expected = "a fraction below 1, a number of images, or 0",
-                  .got = c10::str(config.validation), .remedy = "");
+                  .got = c10::str(config.validation));
   return config;
 }
 

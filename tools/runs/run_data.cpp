@@ -5,9 +5,9 @@
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/datasets/split.h>
-#include <optotorch/trainers/datasets/text/text_split.h>
 #include <optotorch/trainers/datasets/text/language.h>
 #include <optotorch/trainers/datasets/text/text_batches.h>
+#include <optotorch/trainers/datasets/text/text_split.h>
 #include <optotorch/trainers/datasets/text/tiny_shakespeare.h>
 #include <torch/nn/functional/loss.h>
 
@@ -66,7 +66,7 @@ RunData load_text_windows(const RunConfig& config, const Text& preset) {
     OPTOTORCH_CHECK(config.samples > preset.context, .where = "optotorch", .argument = "--samples",
                     .expected = c10::str("0 for the whole text, or at least ", preset.context + 1,
                                          " characters, a window of the network and one more"),
-                    .got = std::to_string(config.samples), .remedy = "");
+                    .got = std::to_string(config.samples));
     text = text.stretch(0, config.samples);
   }
   // Of fewer characters, an epoch has as many steps fewer.

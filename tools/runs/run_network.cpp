@@ -51,7 +51,7 @@ torch::nn::LinearImpl& read_out_of(HybridImpl& model) {
     }
   }
   OPTOTORCH_CHECK(last != nullptr, .where = "optotorch", .argument = "--model",
-                  .expected = "a network that ends with a linear read-out", .got = "another", .remedy = "");
+                  .expected = "a network that ends with a linear read-out", .got = "another");
   return *last;
 }
 
@@ -109,7 +109,7 @@ Hybrid make_network(const RunConfig& config) {
 Hybrid load_model(const RunConfig& config, const std::string& folder, bool best) {
   OPTOTORCH_CHECK(config.classes >= 1 && config.classes <= 100'000, .where = "optotorch",
                   .argument = "classes", .expected = "1 to 100000 in config.json",
-                  .got = std::to_string(config.classes), .remedy = "");
+                  .got = std::to_string(config.classes));
   auto model = make_network(config);
   const auto checkpoint = checkpoint_path(folder);
   load_checkpoint_weights(checkpoint, *model, best);
@@ -134,7 +134,7 @@ int64_t export_phases_of(HybridImpl& model, const std::string& folder) {
     phases.push_back({mesh.theta, mesh.phi, mesh.gamma});
   }
   OPTOTORCH_CHECK(!phases.empty(), .where = "optotorch", .argument = "--phases",
-                  .expected = "a network with meshes", .got = "one without", .remedy = "");
+                  .expected = "a network with meshes", .got = "one without");
   export_phases(folder, layouts, phases);
   return static_cast<int64_t>(phases.size());
 }

@@ -18,17 +18,16 @@ void check_per_channel(const char* argument, const std::vector<double>& values, 
   const auto count = static_cast<int64_t>(values.size());
   OPTOTORCH_CHECK(count == 1 || count == channels, .where = name, .argument = argument,
                   .expected = c10::str("one value, or one for each of ", channels, " channels"),
-                  .got = c10::str(count, " values"), .remedy = "");
+                  .got = c10::str(count, " values"));
   for (const double value : values) {
     OPTOTORCH_CHECK(std::isfinite(value) && (!positive || value > 0), .where = name, .argument = argument,
-                    .expected = positive ? "finite values above 0" : "finite values", .got = c10::str(value),
-                    .remedy = "");
+                    .expected = positive ? "finite values above 0" : "finite values", .got = c10::str(value));
   }
 }
 
 void check_options(const ImageSet& set, const ImageBatchesOptions& options) {
   OPTOTORCH_CHECK(options.batch_size() >= 1, .where = name, .argument = "batch_size",
-                  .expected = "at least 1", .got = std::to_string(options.batch_size()), .remedy = "");
+                  .expected = "at least 1", .got = std::to_string(options.batch_size()));
   OPTOTORCH_CHECK(
       !options.drop_last() || options.batch_size() <= set.count(), .where = name, .argument = "batch_size",
       .expected = c10::str("at most the ", set.count(), " samples of ", set.name(), " with drop_last"),
@@ -36,11 +35,9 @@ void check_options(const ImageSet& set, const ImageBatchesOptions& options) {
       .remedy = "No batch would be left: make the batches smaller or keep the last one");
   const int64_t side = std::min(set.height(), set.width());
   OPTOTORCH_CHECK(options.shift() >= 0 && options.shift() < side, .where = name, .argument = "shift",
-                  .expected = c10::str("0 to ", side - 1, " pixels"), .got = std::to_string(options.shift()),
-                  .remedy = "");
+                  .expected = c10::str("0 to ", side - 1, " pixels"), .got = std::to_string(options.shift()));
   OPTOTORCH_CHECK(options.dtype() == at::kFloat || options.dtype() == at::kDouble, .where = name,
-                  .argument = "dtype", .expected = "float32 or float64", .got = type_name(options.dtype()),
-                  .remedy = "");
+                  .argument = "dtype", .expected = "float32 or float64", .got = type_name(options.dtype()));
   check_per_channel("mean", options.mean(), set.channels(), false);
   check_per_channel("stddev", options.stddev(), set.channels(), true);
 }
@@ -163,9 +160,9 @@ at::Tensor ImageBatches::samples(int64_t epoch, int64_t k) const {
 
 Batch ImageBatches::batch(int64_t epoch, int64_t k) const {
   OPTOTORCH_CHECK(epoch >= 0, .where = name, .argument = "epoch", .expected = "at least 0",
-                  .got = std::to_string(epoch), .remedy = "");
+                  .got = std::to_string(epoch));
   OPTOTORCH_CHECK(k >= 0 && k < size(), .where = name, .argument = "k",
-                  .expected = c10::str("0 to ", size() - 1), .got = std::to_string(k), .remedy = "");
+                  .expected = c10::str("0 to ", size() - 1), .got = std::to_string(k));
   const at::Tensor chosen = samples(epoch, k);
   at::Tensor data =
       at::empty({chosen.numel(), set_.channels(), set_.height(), set_.width()}, options_.dtype());
@@ -179,9 +176,9 @@ Batch ImageBatches::batch(int64_t epoch, int64_t k) const {
 
 ImageBatches::Epoch ImageBatches::epoch(int64_t epoch, int64_t first) const {
   OPTOTORCH_CHECK(epoch >= 0, .where = name, .argument = "epoch", .expected = "at least 0",
-                  .got = std::to_string(epoch), .remedy = "");
+                  .got = std::to_string(epoch));
   OPTOTORCH_CHECK(first >= 0 && first <= size(), .where = name, .argument = "first",
-                  .expected = c10::str("0 to ", size()), .got = std::to_string(first), .remedy = "");
+                  .expected = c10::str("0 to ", size()), .got = std::to_string(first));
   return {*this, epoch, first};
 }
 

@@ -14,15 +14,15 @@ void check_range(const std::string& where, const std::string& argument, const at
   const auto low = least.item<int64_t>();
   const auto high = most.item<int64_t>();
   OPTOTORCH_CHECK(low >= 0 && high < count, .where = where, .argument = argument,
-                  .expected = c10::str("values from 0 to ", count - 1), .got = c10::str(low < 0 ? low : high),
-                  .remedy = "");
+                  .expected = c10::str("values from 0 to ", count - 1),
+                  .got = c10::str(low < 0 ? low : high));
 }
 
 void check_indices(const std::string& where, const std::string& argument, const at::Tensor& tensor) {
   OPTOTORCH_CHECK(tensor.defined() && tensor.scalar_type() == at::kLong && tensor.dim() == 1 &&
                       tensor.numel() > 0 && tensor.is_cpu(),
                   .where = where, .argument = argument, .expected = "int64 [N] on the CPU, N at least 1",
-                  .got = describe(tensor), .remedy = "");
+                  .got = describe(tensor));
 }
 
 }  // namespace
@@ -33,12 +33,11 @@ ImageSet::ImageSet(std::string name, at::Tensor images, at::Tensor targets,
   OPTOTORCH_CHECK(images.defined() && images.scalar_type() == at::kByte && images.dim() == 4 &&
                       images.numel() > 0 && images.is_cpu(),
                   .where = name_, .argument = "images",
-                  .expected = "uint8 [N, C, H, W] on the CPU, no size 0", .got = describe(images),
-                  .remedy = "");
+                  .expected = "uint8 [N, C, H, W] on the CPU, no size 0", .got = describe(images));
   check_indices(name_, "targets", targets);
   OPTOTORCH_CHECK(images.size(0) == targets.size(0), .where = name_, .argument = "targets",
                   .expected = c10::str("one for each of ", images.size(0), " images"),
-                  .got = std::to_string(targets.size(0)), .remedy = "");
+                  .got = std::to_string(targets.size(0)));
   check_range(name_, "targets", targets, classes());
   pixels_ = images.contiguous();
   targets_ = targets.contiguous();
@@ -46,7 +45,7 @@ ImageSet::ImageSet(std::string name, at::Tensor images, at::Tensor targets,
 
 torch::data::Example<> ImageSet::get(size_t index) {
   OPTOTORCH_CHECK(index < static_cast<size_t>(count()), .where = name_, .argument = "index",
-                  .expected = c10::str("0 to ", count() - 1), .got = std::to_string(index), .remedy = "");
+                  .expected = c10::str("0 to ", count() - 1), .got = std::to_string(index));
   const auto sample = static_cast<int64_t>(index);
   const int64_t row = rows_.defined() ? rows_.const_data_ptr<int64_t>()[sample] : sample;
   // The target is a copy: a caller that changes it in place must not change the data set.

@@ -30,7 +30,7 @@ uint32_t draw_below(uint32_t count, at::Philox4_32& engine) {
 
 at::Tensor random_order(int64_t count, uint64_t seed, RandomStream stream, uint64_t epoch) {
   OPTOTORCH_CHECK(count >= 1 && count < (int64_t{1} << 32), .where = "random_order", .argument = "count",
-                  .expected = "1 to 2^32 - 1", .got = std::to_string(count), .remedy = "");
+                  .expected = "1 to 2^32 - 1", .got = std::to_string(count));
   at::Tensor order = at::empty({count}, at::kLong);
   int64_t* const begin = order.mutable_data_ptr<int64_t>();
   std::iota(begin, begin + count, int64_t{0});

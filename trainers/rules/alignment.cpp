@@ -12,10 +12,10 @@ void load_same(std::vector<torch::Tensor> to, const std::vector<torch::Tensor>& 
   const torch::NoGradGuard no_grad;
   OPTOTORCH_CHECK(to.size() == from.size(), .where = "alignment", .argument = "truth",
                   .expected = c10::str("a network of ", from.size(), " parameters"),
-                  .got = std::to_string(to.size()), .remedy = "");
+                  .got = std::to_string(to.size()));
   for (size_t i = 0; i < to.size(); ++i) {
     OPTOTORCH_CHECK(to[i].sizes() == from[i].sizes(), .where = "alignment", .argument = "truth",
-                    .expected = describe(from[i]), .got = describe(to[i]), .remedy = "");
+                    .expected = describe(from[i]), .got = describe(to[i]));
     to[i].copy_(from[i]);
   }
 }

@@ -32,7 +32,7 @@ torch::Tensor enter(const torch::Tensor& projected, const torch::Tensor& place) 
 
 ErrorProjection::ErrorProjection(DirectFeedbackOptions options) : options_(std::move(options)) {
   OPTOTORCH_CHECK(std::isfinite(options_.scale()) && options_.scale() > 0, .where = rule, .argument = "scale",
-                  .expected = "a positive number", .got = std::to_string(options_.scale()), .remedy = "");
+                  .expected = "a positive number", .got = std::to_string(options_.scale()));
   if (options_.ternary()) {
     frames_.emplace(*options_.ternary());
   }
@@ -60,7 +60,7 @@ Projector& ErrorProjection::projector(int64_t rows, int64_t columns) {
   if (!projector_) {
     const auto made = options_.projector()(rows, columns);
     OPTOTORCH_CHECK(made, .where = rule, .argument = "projector", .expected = "a function that makes one",
-                    .got = "one that returns none", .remedy = "");
+                    .got = "one that returns none");
     if (!pending_.empty()) {
       made->load_state(pending_);
       pending_.clear();
@@ -91,9 +91,9 @@ std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor
   int64_t rows = 0;
   for (const auto& place : places) {
     OPTOTORCH_CHECK(!tokens || place.dim() >= 2, .where = rule, .argument = "output of a block",
-                    .expected = "[batch, tokens ..., values]", .got = describe(place), .remedy = "");
+                    .expected = "[batch, tokens ..., values]", .got = describe(place));
     OPTOTORCH_CHECK(place.dim() >= 1 && place.numel() > 0, .where = rule, .argument = "output of a block",
-                    .expected = "[batch, ...] of one sample or more", .got = describe(place), .remedy = "");
+                    .expected = "[batch, ...] of one sample or more", .got = describe(place));
     const auto values = as_real(place);
     size.push_back(tokens ? values.size(-1) : values.numel() / values.size(0));
     first.push_back(options_.shared_rows() ? 0 : rows);
@@ -110,8 +110,7 @@ std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor
     OPTOTORCH_CHECK(
         wanted == shown.size(0) || (wanted % shown.size(0) == 0 && shown.size(0) == places[i].size(0)),
         .where = rule, .argument = "error",
-        .expected = c10::str("one for each of ", wanted, " tokens, or a sample"), .got = describe(error),
-        .remedy = "");
+        .expected = c10::str("one for each of ", wanted, " tokens, or a sample"), .got = describe(error));
   }
   auto& matrix = projector(rows, shown.size(1));
   // A sample's own error does not know the batch, of which the loss is a mean: thresholds are of it.

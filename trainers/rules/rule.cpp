@@ -101,7 +101,7 @@ StepResult Rule::step(HybridImpl& model, const torch::Tensor& input, const torch
   check_not_inference(name(), input, target);
   const auto blocks = model.trainable_blocks();
   OPTOTORCH_CHECK(!blocks.empty(), .where = name(), .argument = "model",
-                  .expected = "a network with parameters", .got = "one without", .remedy = "");
+                  .expected = "a network with parameters", .got = "one without");
   OPTOTORCH_CHECK(
       std::any_of(blocks.begin(), blocks.end(), [&](const Block& block) { return model.learns(block); }),
       .where = name(), .argument = "model", .expected = "a network with a parameter that learns",

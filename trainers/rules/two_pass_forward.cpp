@@ -35,7 +35,7 @@ torch::Tensor one_sample_like(const torch::Tensor& x) {
 
 void check_factor(const char* argument, double value) {
   OPTOTORCH_CHECK(std::isfinite(value) && value != 0, .where = where, .argument = argument,
-                  .expected = "a finite number other than 0", .got = std::to_string(value), .remedy = "");
+                  .expected = "a finite number other than 0", .got = std::to_string(value));
 }
 
 }  // namespace
@@ -52,7 +52,7 @@ TwoPassForward::TwoPassForward(TwoPassForwardOptions options)
   check_factor("gain", options_.gain());
   check_factor("hidden_gain", options_.hidden_gain());
   OPTOTORCH_CHECK(options_.refresh() >= 1, .where = where, .argument = "refresh", .expected = "at least 1",
-                  .got = std::to_string(options_.refresh()), .remedy = "");
+                  .got = std::to_string(options_.refresh()));
   OPTOTORCH_CHECK(!options_.modulated_input_backprop() ||
                       (options_.entrance() == Entrance::single && !options_.recompute()),
                   .where = where, .argument = "modulated_input_backprop",

@@ -89,7 +89,7 @@ json load_json(const std::string& path, const std::string& where, const std::str
   auto file = open_regular_file(path, where);
   OPTOTORCH_CHECK(file.size() <= limits.bytes, .where = where, .argument = argument,
                   .expected = c10::str(expected, " of at most ", limits.bytes, " bytes"),
-                  .got = c10::str(path, " of ", file.size(), " bytes"), .remedy = "");
+                  .got = c10::str(path, " of ", file.size(), " bytes"));
   const auto text = file.rest();
   return parse_json(text, where, argument, argument == path ? expected : expected + " in " + path, remedy);
 }

@@ -7,7 +7,7 @@ namespace optotorch::ops {
 
 void check_dense(const char* where, const char* argument, const at::Tensor& tensor) {
   OPTOTORCH_CHECK(tensor.defined(), .where = where, .argument = argument, .expected = "a tensor",
-                  .got = describe(tensor), .remedy = "");
+                  .got = describe(tensor));
   OPTOTORCH_CHECK(tensor.layout() == at::kStrided, .where = where, .argument = argument,
                   .expected = "a dense tensor",
                   .got = c10::str(describe(tensor), " of layout ", tensor.layout()),
@@ -25,8 +25,7 @@ void check_field(const char* where, const char* argument, const at::Tensor& tens
 void check_like(const char* where, const char* argument, const at::Tensor& tensor, const at::Tensor& field) {
   OPTOTORCH_CHECK(tensor.defined() && tensor.scalar_type() == field.scalar_type() &&
                       tensor.sym_sizes() == field.sym_sizes(),
-                  .where = where, .argument = argument, .expected = describe(field), .got = describe(tensor),
-                  .remedy = "");
+                  .where = where, .argument = argument, .expected = describe(field), .got = describe(tensor));
   check_device(where, argument, tensor, field);
 }
 
@@ -41,7 +40,7 @@ void check_device(const char* where, const char* argument, const at::Tensor& ten
 
 void check_finite_number(const char* where, const char* argument, double number) {
   OPTOTORCH_CHECK(std::isfinite(number), .where = where, .argument = argument, .expected = "a finite number",
-                  .got = c10::str(number), .remedy = "");
+                  .got = c10::str(number));
 }
 
 }  // namespace optotorch::ops

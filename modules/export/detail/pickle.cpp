@@ -278,7 +278,7 @@ Pickle::Pickle(std::string bytes, const std::string& where, const std::string& n
     : bytes_(std::move(bytes)) {
   OPTOTORCH_CHECK(bytes_.size() <= most_bytes, .where = where, .argument = name,
                   .expected = c10::str("at most ", most_bytes, " bytes"),
-                  .got = std::to_string(bytes_.size()), .remedy = "");
+                  .got = std::to_string(bytes_.size()));
   root_ = PickleMachine(*this, where, name).run();
 }
 

@@ -254,7 +254,7 @@ Pickle read_pickle(ZipRecords& records, const std::string& record) {
   const uint64_t length = records.length(name);
   OPTOTORCH_CHECK(length <= Pickle::most_bytes, .where = where, .argument = records.name(),
                   .expected = c10::str(record, " of at most ", Pickle::most_bytes, " bytes"),
-                  .got = std::to_string(length), .remedy = "");
+                  .got = std::to_string(length));
   std::string bytes(length, '\0');
   records.read(name, bytes.data(), length);
   return {std::move(bytes), where, records.name() + ": " + record};

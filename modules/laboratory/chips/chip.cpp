@@ -18,14 +18,13 @@ enum Stream : uint64_t { splitters, phases, readings, drift };
 void check(const char* argument, const at::Tensor& tensor, at::IntArrayRef shape) {
   OPTOTORCH_CHECK(tensor.defined() && tensor.scalar_type() == at::kDouble && tensor.sizes() == shape,
                   .where = where, .argument = argument, .expected = c10::str("float64 ", shape),
-                  .got = describe(tensor), .remedy = "");
+                  .got = describe(tensor));
   check_finite(where, argument, tensor);
 }
 
 void check_within(const char* argument, const at::Tensor& tensor, bool within, const char* range) {
   OPTOTORCH_CHECK(within, .where = where, .argument = argument, .expected = std::string("values in ") + range,
-                  .got = c10::str(tensor.min().item<double>(), " to ", tensor.max().item<double>()),
-                  .remedy = "");
+                  .got = c10::str(tensor.min().item<double>(), " to ", tensor.max().item<double>()));
 }
 
 ChipTensors copy(const ChipTensors& tensors) {
@@ -68,7 +67,7 @@ Chip::Chip(const MeshLayout& layout, const ChipTensors& tensors, const Imperfect
 
 Chip Chip::at(double hours) const {
   OPTOTORCH_CHECK(hours >= 0 && hours <= longest_drift_hours, .where = "Chip::at", .argument = "hours",
-                  .expected = c10::str("0 to ", longest_drift_hours), .got = c10::str(hours), .remedy = "");
+                  .expected = c10::str("0 to ", longest_drift_hours), .got = c10::str(hours));
   Chip later = *this;
   later.hours_ = hours;
   later.drift_ = at::Tensor();

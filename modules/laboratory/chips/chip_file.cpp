@@ -104,7 +104,7 @@ class ChipReader {
 
 void save_chips(const std::string& path, const std::vector<Chip>& chips) {
   OPTOTORCH_CHECK(!chips.empty(), .where = "save_chips", .argument = "chips", .expected = "at least one",
-                  .got = "none", .remedy = "");
+                  .got = "none");
   SafeTensors content;
   content.metadata = {{"format", format}, {"chips", to_text(chips.size())}};
   for (size_t index = 0; index < chips.size(); ++index) {

@@ -16,7 +16,7 @@ at::Tensor of_each(const char* argument, const at::Tensor& tensor, int64_t chips
                       (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble),
                   .where = where, .argument = argument,
                   .expected = c10::str("float32 or float64 [", chips, ", ", length, "] or [", length, "]"),
-                  .got = describe(tensor), .remedy = "");
+                  .got = describe(tensor));
   return tensor.expand({chips, length});
 }
 
@@ -43,7 +43,7 @@ std::optional<at::Tensor> stack_if_any(const std::vector<ops::MeshTensors>& real
 
 ops::MeshTensors realise(const std::vector<Chip>& chips, const ops::MeshTensors& commanded) {
   OPTOTORCH_CHECK(!chips.empty(), .where = where, .argument = "chips", .expected = "at least one",
-                  .got = "none", .remedy = "");
+                  .got = "none");
   const auto& layout = chips.front().layout();
   for (size_t c = 0; c < chips.size(); ++c) {
     OPTOTORCH_CHECK(chips[c].layout() == layout, .where = where, .argument = "chips",

@@ -20,11 +20,11 @@ void check_imperfections(const std::string& where, Imperfections imperfections) 
   for (const auto& field : imperfection_fields()) {
     const double value = (imperfections.*field.value)();
     OPTOTORCH_CHECK(value >= 0 && value <= field.most, .where = where, .argument = field.name,
-                    .expected = c10::str("0 to ", field.most), .got = c10::str(value), .remedy = "");
+                    .expected = c10::str("0 to ", field.most), .got = c10::str(value));
   }
   const int64_t bits = imperfections.phase_bits();
   OPTOTORCH_CHECK(bits >= 0 && bits <= 24, .where = where, .argument = "phase_bits",
-                  .expected = "0 (any phase) to 24", .got = c10::str(bits), .remedy = "");
+                  .expected = "0 (any phase) to 24", .got = c10::str(bits));
 }
 
 }  // namespace optotorch

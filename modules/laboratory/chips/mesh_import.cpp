@@ -34,7 +34,7 @@ bool exists(const std::string& path) {
 at::Tensor read_reals(const char* where, const std::string& path) {
   const auto values = load_npy(path);
   OPTOTORCH_CHECK(!values.is_complex() && values.scalar_type() != at::kBool, .where = where, .argument = path,
-                  .expected = "real numbers", .got = describe(values), .remedy = "");
+                  .expected = "real numbers", .got = describe(values));
   return values.to(at::kDouble);
 }
 
@@ -111,13 +111,12 @@ std::string folder_of(const std::vector<std::string>& folders, const Kind& kind,
     }
     OPTOTORCH_CHECK(found.empty(), .where = "import_chips", .argument = "folders",
                     .expected = c10::str("one folder with ", kind[0], " and ", kind[1]),
-                    .got = "'" + found + "' and '" + folder + "'", .remedy = "");
+                    .got = "'" + found + "' and '" + folder + "'");
     found = folder;
     for (const char* what : kind) {
       const auto beyond = file_name(folder, static_cast<int64_t>(meshes), what);
       OPTOTORCH_CHECK(!exists(beyond), .where = "import_chips", .argument = "layouts",
-                      .expected = "one for every mesh", .got = c10::str(meshes, ", and there is ", beyond),
-                      .remedy = "");
+                      .expected = "one for every mesh", .got = c10::str(meshes, ", and there is ", beyond));
     }
   }
   return found;
@@ -131,7 +130,7 @@ at::Tensor in_mesh_order(const at::Tensor& slots, const MeshLayout& layout) {
   OPTOTORCH_CHECK(slots.defined() && slots.sizes() == at::IntArrayRef({layout.columns, layout.ports / 2}),
                   .where = where, .argument = "slots",
                   .expected = c10::str("[", layout.columns, ", ", layout.ports / 2, "]"),
-                  .got = describe(slots), .remedy = "");
+                  .got = describe(slots));
   std::vector<at::Tensor> columns;
   for (int64_t column = 0; column < layout.columns; ++column) {
     columns.push_back(slots[column].narrow(0, 0, layout.pairs(column)));
@@ -144,7 +143,7 @@ at::Tensor in_slots(const at::Tensor& values, const MeshLayout& layout) {
   layout.check(where);
   OPTOTORCH_CHECK(values.defined() && values.sizes() == at::IntArrayRef({layout.mzis()}), .where = where,
                   .argument = "values", .expected = c10::str("[", layout.mzis(), "]"),
-                  .got = describe(values), .remedy = "");
+                  .got = describe(values));
   auto slots = at::zeros({layout.columns, layout.ports / 2}, values.options());
   int64_t first = 0;
   for (int64_t column = 0; column < layout.columns; ++column) {
@@ -161,7 +160,7 @@ void export_phases(const std::string& folder, const std::vector<MeshLayout>& lay
   const at::NoGradGuard no_grad;
   OPTOTORCH_CHECK(layouts.size() == phases.size() && !layouts.empty(), .where = where, .argument = "phases",
                   .expected = c10::str("those of at least one mesh, for ", layouts.size(), " layouts"),
-                  .got = std::to_string(phases.size()), .remedy = "");
+                  .got = std::to_string(phases.size()));
   std::vector<std::pair<std::string, at::Tensor>> files;
   for (size_t k = 0; k < layouts.size(); ++k) {
     const auto& [layout, mesh] = std::tie(layouts[k], phases[k]);
@@ -171,7 +170,7 @@ void export_phases(const std::string& folder, const std::vector<MeshLayout>& lay
       OPTOTORCH_CHECK(
           values.defined() && values.sizes() == at::IntArrayRef({count}) && values.is_floating_point(),
           .where = where, .argument = argument, .expected = c10::str("real [", count, "]"),
-          .got = describe(values), .remedy = "");
+          .got = describe(values));
       check_finite(where, argument, values);
       files.emplace_back(file_name("", static_cast<int64_t>(k), what),
                          values.detach().to(at::kCPU, at::kDouble));
@@ -248,7 +247,7 @@ std::vector<Chip> import_chips(const std::vector<std::string>& folders,
                                int64_t seed) {
   constexpr char where[] = "import_chips";
   OPTOTORCH_CHECK(!layouts.empty(), .where = where, .argument = "layouts", .expected = "one for every mesh",
-                  .got = "none", .remedy = "");
+                  .got = "none");
   for (const auto& folder : folders) {
     OPTOTORCH_CHECK(holds(folder, splitters, layouts.size()) || holds(folder, phases, layouts.size()),
                     .where = where, .argument = "folders",
@@ -270,7 +269,7 @@ std::vector<Chip> import_chips(const std::vector<std::string>& folders,
       const auto e = read(splitter_folder, what);
       OPTOTORCH_CHECK(e.abs().le(1).all().item<bool>(), .where = where,
                       .argument = file_name(splitter_folder, mesh, what), .expected = "values in [-1, 1]",
-                      .got = c10::str(e.min().item<double>(), " to ", e.max().item<double>()), .remedy = "");
+                      .got = c10::str(e.min().item<double>(), " to ", e.max().item<double>()));
       return e;
     };
     const ChipTensors tensors{

@@ -7,7 +7,7 @@ namespace optotorch {
 Prediction Correction::predict(const MziMeshImpl& mesh, const torch::Tensor& x, double strength) {
   const torch::NoGradGuard no_grad;
   OPTOTORCH_CHECK(strength >= 0 && strength <= 1, .where = name(), .argument = "strength",
-                  .expected = "0 to 1", .got = c10::str(strength), .remedy = "");
+                  .expected = "0 to 1", .got = c10::str(strength));
   check_field(*this, x, mesh.layout().ports);
   check_precision(*this, x, mesh.theta);
   for (const auto& parameter : parameters()) {
@@ -21,7 +21,7 @@ torch::Tensor Correction::pullback(MziMeshImpl& mesh, const Prediction& predicti
   const torch::NoGradGuard no_grad;
   OPTOTORCH_CHECK(dL_ds.scalar_type() == prediction.s.scalar_type() && dL_ds.sizes() == prediction.s.sizes(),
                   .where = name(), .argument = "dL_ds", .expected = describe(prediction.s),
-                  .got = describe(dL_ds), .remedy = "");
+                  .got = describe(dL_ds));
   const auto dL_dx = compute_pullback(mesh, prediction, dL_ds, learns, to_input);
   return to_input ? dL_dx : torch::Tensor();
 }

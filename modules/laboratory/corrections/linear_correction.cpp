@@ -6,7 +6,7 @@ namespace optotorch {
 
 LinearCorrection::LinearCorrection(int64_t ports) : CorrectionBehind("LinearCorrection") {
   OPTOTORCH_CHECK(ports >= 1 && ports <= 65536, .where = name(), .argument = "ports",
-                  .expected = "1 to 65536", .got = std::to_string(ports), .remedy = "");
+                  .expected = "1 to 65536", .got = std::to_string(ports));
   matrix = register_real("matrix", torch::zeros({ports, ports, 2}));
 }
 
@@ -24,7 +24,7 @@ void LinearCorrection::constrain() {
 torch::Tensor LinearCorrection::difference(const torch::Tensor& u) {
   OPTOTORCH_CHECK(u.size(1) == matrix.size(0), .where = name(), .argument = "mesh",
                   .expected = c10::str("one of ", matrix.size(0), " ports, those of the correction"),
-                  .got = std::to_string(u.size(1)), .remedy = "");
+                  .got = std::to_string(u.size(1)));
   return u.mm(at::view_as_complex(matrix).t());
 }
 

@@ -25,7 +25,7 @@ void WhiteBoxCorrection::constrain() {
 ops::MeshTensors WhiteBoxCorrection::corrected(const MziMeshImpl& mesh, double strength) const {
   OPTOTORCH_CHECK(mesh.layout() == layout_, .where = "WhiteBoxCorrection", .argument = "mesh",
                   .expected = c10::str("the layout of the correction, ", layout_.mzis(), " MZIs"),
-                  .got = c10::str("one of ", mesh.layout().mzis(), " MZIs"), .remedy = "");
+                  .got = c10::str("one of ", mesh.layout().mzis(), " MZIs"));
   auto tensors = mesh.tensors();
   tensors.theta = tensors.theta + strength * theta_offset;
   tensors.phi = tensors.phi + strength * phi_offset;

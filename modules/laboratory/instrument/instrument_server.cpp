@@ -20,7 +20,7 @@ Greeting greeting_of(const PhysicalSystem& system, const InstrumentServerOptions
   constexpr int64_t most_bytes = 64 << 20, most_samples = std::numeric_limits<int32_t>::max();
   OPTOTORCH_CHECK(options.samples() >= 0 && options.samples() <= most_samples, .where = where,
                   .argument = "samples", .expected = c10::str("0 to ", most_samples),
-                  .got = std::to_string(options.samples()), .remedy = "");
+                  .got = std::to_string(options.samples()));
   const int64_t that_fit = std::max<int64_t>(1, most_bytes / (16 * system.ports()));
   return {system.layouts(), system.has_taps(), options.samples() == 0 ? that_fit : options.samples(),
           system.between()};

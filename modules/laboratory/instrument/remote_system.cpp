@@ -102,8 +102,7 @@ at::Tensor Client::ask(MessageKind kind, const std::vector<std::string_view>& pi
       deadline);
   connection_ = std::move(connection);
   OPTOTORCH_CHECK(message.kind == answer, .where = where, .argument = address_, .expected = "success",
-                  .got = c10::str("the instrument's error '", printable(bytes_of(message.payload)), "'"),
-                  .remedy = "");
+                  .got = c10::str("the instrument's error '", printable(bytes_of(message.payload)), "'"));
   has_phases_ = had_phases || kind == MessageKind::phases;
   return message.payload;
 }
@@ -201,7 +200,7 @@ std::shared_ptr<RemoteSystem> RemoteSystem::connect(const std::string& address,
   check_seconds(where, "timeout_s", options.timeout_s());
   OPTOTORCH_CHECK(options.retries() >= 0 && options.retries() <= most_retries, .where = where,
                   .argument = "retries", .expected = c10::str("0 to ", most_retries),
-                  .got = std::to_string(options.retries()), .remedy = "");
+                  .got = std::to_string(options.retries()));
   if (options.reconnect_s() != 0) {
     check_seconds(where, "reconnect_s", options.reconnect_s());
   }

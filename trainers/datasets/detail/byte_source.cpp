@@ -28,7 +28,7 @@ class GzipBytes : public ByteSource {
     constexpr int gzip_only = 16;
     OPTOTORCH_CHECK(inflateInit2(&stream_, gzip_only + MAX_WBITS) == Z_OK, .where = path_,
                     .argument = "contents", .expected = "enough memory to unpack the file",
-                    .got = "zlib's refusal", .remedy = "");
+                    .got = "zlib's refusal");
   }
   GzipBytes(const GzipBytes&) = delete;
   GzipBytes& operator=(const GzipBytes&) = delete;

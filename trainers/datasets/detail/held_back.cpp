@@ -12,7 +12,7 @@ int64_t held_back_of(int64_t count, double validation, const char* what) {
       .where = "split", .argument = "validation",
       .expected = c10::str("a fraction of the ", count, " ", what,
                            ", or a whole number of them, that leaves both parts at least one"),
-      .got = c10::str(validation), .remedy = "");
+      .got = c10::str(validation));
   return static_cast<int64_t>(held_back);
 }
 

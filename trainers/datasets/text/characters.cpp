@@ -86,8 +86,7 @@ void make_portable(std::string& text, const std::string& path) {
 Characters::Characters(std::string name, std::string_view text) : name_(std::move(name)) {
   OPTOTORCH_CHECK(!text.empty() && text.size() <= most_bytes, .where = name_, .argument = "text",
                   .expected = c10::str("1 to ", most_bytes, " bytes"),
-                  .got = text.empty() ? std::string("an empty text") : std::to_string(text.size()),
-                  .remedy = "");
+                  .got = text.empty() ? std::string("an empty text") : std::to_string(text.size()));
   constexpr char32_t code_points = 0x110000;
   constexpr int32_t absent = -1;
   std::vector<int32_t> number(code_points, absent);
@@ -126,15 +125,15 @@ at::Tensor Characters::encode(std::string_view text, const std::string& argument
 
 std::string Characters::decode(const at::Tensor& ids) const {
   OPTOTORCH_CHECK(ids.defined() && ids.scalar_type() == at::kLong && ids.dim() == 1 && ids.is_cpu(),
-                  .where = name_, .argument = "ids", .expected = "int64 [M] on the CPU", .got = describe(ids),
-                  .remedy = "");
+                  .where = name_, .argument = "ids", .expected = "int64 [M] on the CPU",
+                  .got = describe(ids));
   const at::Tensor dense = ids.contiguous();
   const int64_t* const id = dense.const_data_ptr<int64_t>();
   std::string text;
   for (int64_t i = 0; i < dense.numel(); ++i) {
     OPTOTORCH_CHECK(id[i] >= 0 && id[i] < vocabulary_size(), .where = name_, .argument = "ids",
                     .expected = c10::str("values from 0 to ", vocabulary_size() - 1),
-                    .got = std::to_string(id[i]), .remedy = "");
+                    .got = std::to_string(id[i]));
     append_code_point(text, (*vocabulary_)[static_cast<size_t>(id[i])]);
   }
   return text;
@@ -144,7 +143,7 @@ Characters Characters::stretch(int64_t first, int64_t count) const {
   OPTOTORCH_CHECK(first >= 0 && count >= 1 && first < this->count() && count <= this->count() - first,
                   .where = name_, .argument = "stretch",
                   .expected = c10::str("one or more of the characters 0 to ", this->count() - 1),
-                  .got = c10::str(count, " from ", first, " on"), .remedy = "");
+                  .got = c10::str(count, " from ", first, " on"));
   Characters part = *this;
   part.ids_ = ids_.narrow(0, first, count);
   return part;

@@ -13,7 +13,7 @@ torch::Tensor next_token_loss(const torch::Tensor& output, const torch::Tensor& 
                       target.sizes() == output.sizes().slice(0, 2),
                   .where = "next_token_loss", .argument = "output, target",
                   .expected = "real [batch, tokens, vocabulary] and int64 [batch, tokens], no size 0",
-                  .got = describe(output) + " and " + describe(target), .remedy = "");
+                  .got = describe(output) + " and " + describe(target));
   // LibTorch leaves out targets of -100 without a word.
   const auto [least, most] = target.aminmax();
   const auto low = least.item<int64_t>();

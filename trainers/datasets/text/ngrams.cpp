@@ -13,7 +13,7 @@ void check_texts(const char* where, const Characters& train, const Characters& t
                   .remedy = "Take both as parts of one text");
   for (const auto* text : {&train, &test}) {
     OPTOTORCH_CHECK(text->count() >= 2, .where = where, .argument = text == &train ? "train" : "test",
-                    .expected = "at least 2 characters", .got = std::to_string(text->count()), .remedy = "");
+                    .expected = "at least 2 characters", .got = std::to_string(text->count()));
   }
 }
 

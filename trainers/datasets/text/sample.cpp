@@ -15,14 +15,13 @@ constexpr auto name = "sample";
 
 void check_options(const SampleOptions& options) {
   OPTOTORCH_CHECK(options.context() >= 1, .where = name, .argument = "context", .expected = "at least 1",
-                  .got = std::to_string(options.context()), .remedy = "");
+                  .got = std::to_string(options.context()));
   constexpr int64_t longest = 1'000'000;
   OPTOTORCH_CHECK(options.length() >= 1 && options.length() <= longest, .where = name, .argument = "length",
-                  .expected = c10::str("1 to ", longest), .got = std::to_string(options.length()),
-                  .remedy = "");
+                  .expected = c10::str("1 to ", longest), .got = std::to_string(options.length()));
   OPTOTORCH_CHECK(std::isfinite(options.temperature()) && options.temperature() >= 0, .where = name,
                   .argument = "temperature", .expected = "a finite number, 0 or above",
-                  .got = c10::str(options.temperature()), .remedy = "");
+                  .got = c10::str(options.temperature()));
 }
 
 /// The logits behind the last of `history` [t], float64 [vocabulary] on the CPU.

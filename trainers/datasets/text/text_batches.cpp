@@ -22,9 +22,9 @@ void check_options(const Characters& text, const TextBatchesOptions& options) {
   OPTOTORCH_CHECK(options.batch_size() >= 1 && options.batch_size() <= most / options.context(),
                   .where = name, .argument = "batch_size",
                   .expected = c10::str("1 to ", most / options.context(), " windows"),
-                  .got = std::to_string(options.batch_size()), .remedy = "");
+                  .got = std::to_string(options.batch_size()));
   OPTOTORCH_CHECK(options.steps() >= 0 && options.steps() <= most, .where = name, .argument = "steps",
-                  .expected = c10::str("0 to ", most), .got = std::to_string(options.steps()), .remedy = "");
+                  .expected = c10::str("0 to ", most), .got = std::to_string(options.steps()));
 }
 
 }  // namespace
@@ -56,9 +56,9 @@ int64_t TextBatches::predictions() const {
 
 Batch TextBatches::batch(int64_t epoch, int64_t k) const {
   OPTOTORCH_CHECK(epoch >= 0, .where = name, .argument = "epoch", .expected = "at least 0",
-                  .got = std::to_string(epoch), .remedy = "");
+                  .got = std::to_string(epoch));
   OPTOTORCH_CHECK(k >= 0 && k < size(), .where = name, .argument = "k",
-                  .expected = c10::str("0 to ", size() - 1), .got = std::to_string(k), .remedy = "");
+                  .expected = c10::str("0 to ", size() - 1), .got = std::to_string(k));
   const bool random = options_.steps() > 0;
   const int64_t first = k * options_.batch_size();  // window of the batch, or beyond the whole ones
   int64_t rows = options_.batch_size(), context = options_.context();

@@ -8,7 +8,7 @@ namespace optotorch {
 
 AdaptiveTraining::AdaptiveTraining(int64_t steps_per_stage) : steps_per_stage_(steps_per_stage) {
   OPTOTORCH_CHECK(steps_per_stage >= 1, .where = name(), .argument = "steps_per_stage",
-                  .expected = "at least 1", .got = std::to_string(steps_per_stage), .remedy = "");
+                  .expected = "at least 1", .got = std::to_string(steps_per_stage));
 }
 
 size_t AdaptiveTraining::frozen_meshes(const PhysicalNetworkImpl& network) const {

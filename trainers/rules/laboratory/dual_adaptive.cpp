@@ -31,7 +31,7 @@ DualAdaptive::DualAdaptive(const DualAdaptiveOptions& options)
   for (const auto& [argument, value] :
        {std::pair{"calibration_steps", calibration_steps_}, std::pair{"warm_up_steps", warm_up_steps_}}) {
     OPTOTORCH_CHECK(value >= 0, .where = rule, .argument = argument, .expected = "at least 0",
-                    .got = std::to_string(value), .remedy = "");
+                    .got = std::to_string(value));
   }
 }
 

@@ -22,11 +22,11 @@ std::vector<double> identify(PhysicalNetworkImpl& network, const BatchSource& li
                              const IdentifyOptions& options) {
   const torch::NoGradGuard no_grad;
   OPTOTORCH_CHECK(options.batches() >= 1, .where = where, .argument = "batches", .expected = "at least 1",
-                  .got = std::to_string(options.batches()), .remedy = "");
+                  .got = std::to_string(options.batches()));
   OPTOTORCH_CHECK(options.jitter() >= 0 && options.jitter() <= 100, .where = where, .argument = "jitter",
-                  .expected = "0 to 100", .got = c10::str(options.jitter()), .remedy = "");
+                  .expected = "0 to 100", .got = c10::str(options.jitter()));
   OPTOTORCH_CHECK(light.size() > 0, .where = where, .argument = "light", .expected = "at least one batch",
-                  .got = "none", .remedy = "");
+                  .got = "none");
   OPTOTORCH_CHECK(!network.corrections().empty(), .where = where, .argument = "network",
                   .expected = "a PhysicalNetwork with corrections", .got = "one without",
                   .remedy = "Give it corrections by set_corrections");
@@ -54,7 +54,7 @@ std::vector<double> identify(PhysicalNetworkImpl& network, const BatchSource& li
   for (int64_t k = 0; k < options.batches(); ++k) {
     OPTOTORCH_CHECK(!options.stopped() || !options.stopped()(), .where = where, .argument = "stopped",
                     .expected = c10::str(options.batches(), " batches"),
-                    .got = c10::str("a request to stop before batch ", k), .remedy = "");
+                    .got = c10::str("a request to stop before batch ", k));
     const auto x = light.batch(k / light.size(), k % light.size()).data;
     for (size_t i = 0; i < parameters.size(); ++i) {
       const auto stream = static_cast<uint64_t>(k) * parameters.size() + i;

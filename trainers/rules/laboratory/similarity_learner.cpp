@@ -44,8 +44,7 @@ std::string text_of(const torch::Tensor& bytes) {
 SimilarityLearner::SimilarityLearner(std::string owner, SimilarityOptions options)
     : options_(std::move(options)), owner_(std::move(owner)) {
   const auto check = [this](const char* argument, bool good, const char* expected, double got) {
-    OPTOTORCH_CHECK(good, .where = owner_, .argument = argument, .expected = expected, .got = c10::str(got),
-                    .remedy = "");
+    OPTOTORCH_CHECK(good, .where = owner_, .argument = argument, .expected = expected, .got = c10::str(got));
   };
   check("rate", std::isfinite(options_.rate()) && options_.rate() > 0, "a positive number", options_.rate());
   check("beta2", options_.beta2() >= 0 && options_.beta2() < 1, "0 to below 1", options_.beta2());
@@ -163,7 +162,7 @@ void SimilarityLearner::load_state(const std::map<std::string, torch::Tensor>& s
   };
   const auto steps = find("similarity_steps", torch::kLong);
   OPTOTORCH_CHECK(steps.numel() == 1 && steps.item<int64_t>() >= 0, .where = owner_, .argument = "state",
-                  .expected = "a number of steps", .got = describe(steps), .remedy = "");
+                  .expected = "a number of steps", .got = describe(steps));
   const auto before = parameters_of(corrections_);
   OptimizerState adam{{}, text_of(find("optimizer", torch::kByte))};
   for (const auto& [key, tensor] : state) {

@@ -84,7 +84,7 @@ bool take_flag(Reader& reader) {
 void check_number(const std::string& where, const char* argument, const std::string& expected, int64_t got,
                   bool right) {
   OPTOTORCH_CHECK(right, .where = where, .argument = argument, .expected = expected,
-                  .got = std::to_string(got), .remedy = "");
+                  .got = std::to_string(got));
 }
 
 void check_equal(const std::string& where, const char* argument, int64_t expected, int64_t got) {

@@ -34,7 +34,7 @@ Place unix_place(const std::string& where, const std::string& path) {
   sockaddr_un place = {};
   OPTOTORCH_CHECK(!path.empty() && path.size() < sizeof place.sun_path, .where = where, .argument = "address",
                   .expected = c10::str("unix: and a path of at most ", sizeof place.sun_path - 1, " bytes"),
-                  .got = path.empty() ? "none" : "'" + path + "'", .remedy = "");
+                  .got = path.empty() ? "none" : "'" + path + "'");
   place.sun_family = AF_UNIX;
   std::memcpy(place.sun_path, path.c_str(), path.size());
   Place result;
@@ -54,7 +54,7 @@ std::vector<Place> tcp_places(const std::string& where, const std::string& addre
   const bool number =
       !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
   OPTOTORCH_CHECK(!host.empty() && number && std::stoi(port) <= 65535, .where = where, .argument = "address",
-                  .expected = "tcp:HOST:PORT", .got = "'" + address + "'", .remedy = "");
+                  .expected = "tcp:HOST:PORT", .got = "'" + address + "'");
   addrinfo hints = {}, *found = nullptr;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = to_listen ? AI_PASSIVE : 0;
@@ -63,8 +63,7 @@ std::vector<Place> tcp_places(const std::string& where, const std::string& addre
     reject_connection({.where = where,
                        .argument = "address",
                        .expected = "a host that is known",
-                       .got = c10::str("'", host, "' (", ::gai_strerror(error), ")"),
-                       .remedy = ""});
+                       .got = c10::str("'", host, "' (", ::gai_strerror(error), ")")});
   }
   std::vector<Place> places;
   for (const auto* entry = found; entry != nullptr; entry = entry->ai_next) {
@@ -82,7 +81,7 @@ std::vector<Place> places_of(const std::string& where, const std::string& addres
     return {unix_place(where, address.substr(sizeof unix_prefix - 1))};
   }
   OPTOTORCH_CHECK(address.starts_with(tcp_prefix), .where = where, .argument = "address",
-                  .expected = "unix:PATH or tcp:HOST:PORT", .got = "'" + address + "'", .remedy = "");
+                  .expected = "unix:PATH or tcp:HOST:PORT", .got = "'" + address + "'");
   return tcp_places(where, address, to_listen);
 }
 
@@ -183,7 +182,7 @@ void reject_connection(const WrongInput& wrong) {
 
 void check_seconds(const std::string& where, const std::string& argument, double seconds) {
   OPTOTORCH_CHECK(seconds > 0 && seconds <= 1e6, .where = where, .argument = argument,
-                  .expected = "above 0 and at most 1e6", .got = c10::str(seconds), .remedy = "");
+                  .expected = "above 0 and at most 1e6", .got = c10::str(seconds));
 }
 
 Deadline deadline_after(double seconds) {

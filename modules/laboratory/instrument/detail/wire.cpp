@@ -31,11 +31,11 @@ Connection::Connection(Socket socket, std::string where, std::string address, St
       stopped_(std::move(stopped)) {}
 
 void Connection::fail(const std::string& expected, const std::string& got) const {
-  reject_connection({.where = where_, .argument = address_, .expected = expected, .got = got, .remedy = ""});
+  reject_connection({.where = where_, .argument = address_, .expected = expected, .got = got});
 }
 
 void Connection::fail_message(const std::string& expected, const std::string& got) const {
-  reject({.where = where_, .argument = address_, .expected = expected, .got = got, .remedy = ""});
+  reject({.where = where_, .argument = address_, .expected = expected, .got = got});
 }
 
 void Connection::fail_waiting(const std::string& expected) const {
