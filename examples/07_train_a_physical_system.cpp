@@ -41,7 +41,7 @@ int main(int argc, char** argv) {
   const auto activation = ElectroOpticActivation().ptr();
   const auto system = std::make_shared<SimulatedSystem>(
       std::vector<Chip>{Chip(design.layout(), errors, /*seed=*/1), Chip(design.layout(), errors, 2)},
-      SimulatedSystemOptions().activation(activation).taps(true));
+      SimulatedSystemOptions().activation(activation).monitors(true));
 
   // The layer that commands it, with the error-free model of the design; an electronic layer reads it out.
   PhysicalNetwork chips(system, PhysicalNetworkOptions(design).meshes(2).activation(activation));

@@ -69,7 +69,7 @@ std::shared_ptr<PhysicalNetworkImpl> PhysicalNetworkImpl::remake() const {
 }
 
 Footprint PhysicalNetworkImpl::footprint() const {
-  Footprint all{{parts::detectors, system_->ports() * (system_->has_taps() ? options.meshes() : 1)}};
+  Footprint all{{parts::detectors, system_->ports() * (system_->has_monitors() ? options.meshes() : 1)}};
   add(all, meshes_.front()->footprint(), options.meshes());
   return all;
 }

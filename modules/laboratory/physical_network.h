@@ -29,7 +29,7 @@ struct PhysicalNetworkOptions {
   TORCH_ARG(std::shared_ptr<Layer>, activation) = nullptr;
   /// What becomes of the intensities: Detection::amplitude or Detection::intensity.
   TORCH_ARG(Detection, detection) = Detection::amplitude;
-  /// Whether the readings of taps enter the model, where there are any.
+  /// Whether the readings of monitors enter the model, where there are any.
   TORCH_ARG(bool, internal_states) = true;
   TORCH_ARG(Fusion, fusion) = Fusion::propagate;
 };

@@ -41,8 +41,8 @@ MeshPhases copy(const MeshPhases& phases) {
 
 }  // namespace
 
-PhysicalSystem::PhysicalSystem(std::vector<MeshLayout> layouts, bool taps)
-    : layouts_(std::move(layouts)), taps_(taps) {
+PhysicalSystem::PhysicalSystem(std::vector<MeshLayout> layouts, bool monitors)
+    : layouts_(std::move(layouts)), monitors_(monitors) {
   OPTOTORCH_CHECK(!layouts_.empty(), .where = where, .argument = "layouts", .expected = "at least one mesh",
                   .got = "none");
   for (const auto& layout : layouts_) {
@@ -90,7 +90,7 @@ Readings PhysicalSystem::measure(const at::Tensor& x) {
   auto sent = std::exchange(phases_, {});  // as with a command: a reading that fails leaves them unknown
   const auto read_out = read(x.detach());
   phases_ = std::move(sent);
-  const size_t expected = taps_ ? layouts_.size() : 1;
+  const size_t expected = monitors_ ? layouts_.size() : 1;
   OPTOTORCH_CHECK(read_out.size() == expected, .where = where, .argument = "readings",
                   .expected = std::to_string(expected), .got = std::to_string(read_out.size()),
                   .remedy = "The implementation of the system is wrong");
@@ -120,7 +120,7 @@ void PhysicalSystem::check_reading(size_t number, const at::Tensor& intensity, i
   const int64_t sample = bad[0][0].item<int64_t>(), port = bad[0][1].item<int64_t>();
   const bool is_nan = std::isnan(intensity[sample][port].item<double>());
   reject({.where = where,
-          .argument = c10::str("reading behind mesh ", taps_ ? number : layouts_.size() - 1),
+          .argument = c10::str("reading behind mesh ", monitors_ ? number : layouts_.size() - 1),
           .expected = "finite intensities",
           .got = c10::str(is_nan ? "NaN" : "infinity", " at sample ", first + sample, ", port ", port,
                           ", of batch ", batches_, " that was measured"),

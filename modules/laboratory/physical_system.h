@@ -12,7 +12,7 @@ namespace optotorch {
 
 /// Intensities that a system delivers, real [batch, ports].
 struct Readings {
-  /// Behind every mesh; undefined where the hardware has no tap. The last is there always.
+  /// Behind every mesh; undefined where the hardware has no monitor. The last is there always.
   std::vector<at::Tensor> behind;
 
   const at::Tensor& output() const { return behind.back(); }
@@ -20,7 +20,7 @@ struct Readings {
 
 /// Meshes of Mach-Zehnder interferometers in a row, as a laboratory has them: phases are commanded, light
 /// goes in and through all of them (and through what optics stand between them), intensities come out of the
-/// last, and of those before it where there are taps. Nobody learns more from it: no gradients, no phases of
+/// last, and of those before it where there are monitors. Nobody learns more from it: no gradients, no phases of
 /// light, no errors. Rules that train in situ see only this.
 ///
 /// A simulated chip is one implementation (simulated_system.h), an instrument behind a cable another
@@ -28,10 +28,10 @@ struct Readings {
 /// nowhere else. Not to be called by two threads at once.
 class PhysicalSystem {
  public:
-  /// `layouts` are the designs that were sent to the foundry; what was built may differ. `taps`: intensities
+  /// `layouts` are the designs that were sent to the foundry; what was built may differ. `monitors`: intensities
   /// behind every mesh can be read. Throws c10::ValueError for no layouts, wrong ones, or other ports than
   /// the first's.
-  explicit PhysicalSystem(std::vector<MeshLayout> layouts, bool taps = false);
+  explicit PhysicalSystem(std::vector<MeshLayout> layouts, bool monitors = false);
   virtual ~PhysicalSystem() = default;
   PhysicalSystem(const PhysicalSystem&) = delete;
   PhysicalSystem& operator=(const PhysicalSystem&) = delete;
@@ -40,7 +40,7 @@ class PhysicalSystem {
 
   const std::vector<MeshLayout>& layouts() const { return layouts_; }
   int64_t ports() const { return layouts_.front().ports; }
-  bool has_taps() const { return taps_; }
+  bool has_monitors() const { return monitors_; }
 
   /// The optics between two meshes, if they are known. PhysicalNetwork compares its model with them.
   virtual BetweenMeshes between() const { return {}; }
@@ -68,7 +68,7 @@ class PhysicalSystem {
   virtual void command(const std::vector<MeshPhases>& phases) = 0;
 
   /// Intensities of x [batch, ports], without a graph, real [batch, ports] of any floating type: behind every
-  /// mesh if there are taps, else behind the last only.
+  /// mesh if there are monitors, else behind the last only.
   virtual std::vector<at::Tensor> read(const at::Tensor& x) = 0;
 
   /// Throws c10::ValueError unless the reading `number` of `read` is finite. `first`: the sample that it
@@ -77,7 +77,7 @@ class PhysicalSystem {
 
  private:
   std::vector<MeshLayout> layouts_;
-  bool taps_;
+  bool monitors_;
   std::vector<MeshPhases> phases_;  ///< as last sent; empty if unknown
   int64_t measurements_ = 0, commands_ = 0, batches_ = 0;
 };

@@ -21,7 +21,7 @@ std::vector<MeshLayout> layouts_of(const std::vector<Chip>& chips) {
 SimulatedSystem::SimulatedSystem(Chip chip) : SimulatedSystem(std::vector<Chip>{std::move(chip)}) {}
 
 SimulatedSystem::SimulatedSystem(std::vector<Chip> chips, const SimulatedSystemOptions& options)
-    : PhysicalSystem(layouts_of(chips), options.taps()),
+    : PhysicalSystem(layouts_of(chips), options.monitors()),
       chips_(std::move(chips)),
       activation_(options.activation()) {}
 
@@ -69,7 +69,7 @@ std::vector<at::Tensor> SimulatedSystem::read(const at::Tensor& x) {
       field = activation_->forward(field);
     }
     field = ops::mzi_mesh(field, realised_[m], layouts()[m]);
-    if (has_taps() || m + 1 == chips_.size()) {
+    if (has_monitors() || m + 1 == chips_.size()) {
       readings.push_back(chips_[m].read_out(ops::photodetect(field), measurements()));
     }
   }

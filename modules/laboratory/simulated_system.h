@@ -14,8 +14,8 @@ namespace optotorch {
 struct SimulatedSystemOptions {
   /// The optics between two chips, a nonlinearity without parameters that keeps the ports; nullptr: none.
   TORCH_ARG(std::shared_ptr<Layer>, activation) = nullptr;
-  /// Intensities behind every chip can be read, by taps that take no light.
-  TORCH_ARG(bool, taps) = false;
+  /// Intensities behind every chip can be read, by monitors that take no light.
+  TORCH_ARG(bool, monitors) = false;
 };
 
 /// A physical system that is one simulated chip or several in a row, whose errors nobody can ask for.

@@ -18,7 +18,7 @@ inline std::string message(uint32_t kind, const std::string& payload, int64_t le
   return raw({kind}) + raw<uint64_t>({length < 0 ? payload.size() : static_cast<uint64_t>(length)}) + payload;
 }
 
-/// One mesh of six ports and six columns, without taps, with nothing between meshes; version 1 doesn't say
+/// One mesh of six ports and six columns, without monitors, with nothing between meshes; version 1 doesn't say
 /// so.
 inline std::string greeting(uint32_t version = 2) {
   return "optoinst" + raw({version}) +

@@ -43,8 +43,9 @@ inline std::vector<Chip> chips(int64_t meshes, const MeshLayout& layout = six_po
   return result;
 }
 
-inline SimulatedSystemOptions optics(bool taps) {
-  return SimulatedSystemOptions().taps(taps).activation(std::make_shared<ElectroOpticActivationImpl>());
+inline SimulatedSystemOptions optics(bool monitors) {
+  return SimulatedSystemOptions().monitors(monitors).activation(
+      std::make_shared<ElectroOpticActivationImpl>());
 }
 
 inline std::vector<MeshPhases> random_phases(const PhysicalSystem& system, bool screen = true) {
@@ -123,8 +124,8 @@ inline std::shared_ptr<RemoteSystem> connect_when_ready(const std::string& addre
   }
 }
 
-inline void serve_here(const std::string& address, int64_t meshes, bool taps) {
-  SimulatedSystem lent(chips(meshes), optics(taps));
+inline void serve_here(const std::string& address, int64_t meshes, bool monitors) {
+  SimulatedSystem lent(chips(meshes), optics(monitors));
   InstrumentServer(lent, address).serve([] { return false; });
 }
 

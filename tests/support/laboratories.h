@@ -46,13 +46,13 @@ inline std::vector<Chip> chips(const MziMeshOptions& mesh = ports,
   return all;
 }
 
-inline std::shared_ptr<SimulatedSystem> simulated(bool taps = true, const MziMeshOptions& mesh = ports,
+inline std::shared_ptr<SimulatedSystem> simulated(bool monitors = true, const MziMeshOptions& mesh = ports,
                                                   const Imperfections& imperfections = errors()) {
-  return std::make_shared<SimulatedSystem>(chips(mesh, imperfections),
-                                           SimulatedSystemOptions().activation(activation()).taps(taps));
+  return std::make_shared<SimulatedSystem>(
+      chips(mesh, imperfections), SimulatedSystemOptions().activation(activation()).monitors(monitors));
 }
 
-/// Options of a network for `simulated(taps, mesh)`.
+/// Options of a network for `simulated(monitors, mesh)`.
 inline PhysicalNetworkOptions three(const MziMeshOptions& mesh = ports) {
   return PhysicalNetworkOptions(mesh).meshes(static_cast<int64_t>(meshes)).activation(activation());
 }

@@ -79,7 +79,7 @@ inline MakeLayer physical_network(const PhysicalNetworkOptions& options) {
     const Chip chip(options.mesh().layout(), Imperfections(), 1);
     const auto system = std::make_shared<SimulatedSystem>(
         std::vector<Chip>(static_cast<size_t>(options.meshes()), chip),
-        SimulatedSystemOptions().activation(options.activation()).taps(true));
+        SimulatedSystemOptions().activation(options.activation()).monitors(true));
     return std::static_pointer_cast<Layer>(std::make_shared<PhysicalNetworkImpl>(system, options));
   };
 }

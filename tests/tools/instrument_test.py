@@ -89,7 +89,7 @@ class InstrumentTest(unittest.TestCase):
     def test_says_what_it_serves_and_ends_when_told_to(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             process, line = self.serve("--ports", 6, "--meshes", 3)
-            self.assertEqual(line, f"{self.address} serves 3 meshes of 6 ports, with taps")
+            self.assertEqual(line, f"{self.address} serves 3 meshes of 6 ports, with monitors")
             for _ in range(2):
                 with Client(self.address) as client:
                     opening, kind, payload = client.greeting()
@@ -103,10 +103,10 @@ class InstrumentTest(unittest.TestCase):
             self.assertFalse(self.file.exists())
 
     def test_a_chosen_port_is_told(self):
-        _, line = self.serve("--ports", 2, "--meshes", 1, "--no-taps", listen="tcp:127.0.0.1:0")
+        _, line = self.serve("--ports", 2, "--meshes", 1, "--no-monitors", listen="tcp:127.0.0.1:0")
         address, _, words = line.partition(" ")
         self.assertNotEqual(address, "tcp:127.0.0.1:0")
-        self.assertEqual(words, "serves 1 mesh of 2 ports, without taps")
+        self.assertEqual(words, "serves 1 mesh of 2 ports, without monitors")
         with Client(address) as client:
             self.assertEqual(client.greeting()[2][4:8], struct.pack("<I", 0))
 
@@ -219,7 +219,7 @@ class InstrumentTest(unittest.TestCase):
                     step = steps.pop()[1] + step
                 steps.append((line[0], step))
         self.assertEqual([direction for direction, _ in steps], ["<", ">", "<", ">", "<"])
-        self.serve("--ports", 2, "--meshes", 1, "--no-taps")
+        self.serve("--ports", 2, "--meshes", 1, "--no-monitors")
         with Client(self.address) as client:
             for direction, step in steps:
                 if direction == ">":

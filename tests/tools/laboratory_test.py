@@ -204,13 +204,13 @@ class LaboratoryTest(ProgramTest):
                 (("--ports", PORTS, "--idle-ports", "bar", "--meshes", 2), ["3, one a mesh", "2"]))):
             with Instrument(self.folder / str(number), *arguments) as instrument:
                 self.nothing_of("--instrument", instrument.address, say=say)
-        with Instrument(self.folder / "blind", "--ports", PORTS, "--idle-ports", "bar", "--no-taps") as instrument:
+        with Instrument(self.folder / "blind", "--ports", PORTS, "--idle-ports", "bar", "--no-monitors") as instrument:
             self.trained("output", "--instrument", instrument.address, rule="dat-output")
             for rule, options, needs in (("dat-unitary", (), "--rule dat-unitary"), ("at", (), "--rule at"),
                                          ("dat-separable", (), "--rule dat-separable"),
                                          ("in-silico", ("--identify", 2), "--identify")):
                 self.nothing_of("--instrument", instrument.address, *options, rule=rule,
-                                say=["taps", needs, instrument.address, "dat-output"])
+                                say=["monitors", needs, instrument.address, "dat-output"])
 
 
 if __name__ == "__main__":

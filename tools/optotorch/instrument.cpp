@@ -22,7 +22,7 @@ struct InstrumentConfig {
   int64_t ports = 64, meshes = 3, seed = 0;
   std::string idle_ports = "wire";
   Laboratory laboratory;
-  bool taps = true;
+  bool monitors = true;
   double idle = 60;
 };
 
@@ -37,13 +37,15 @@ void serve(const InstrumentConfig& config) {
   const MeshLayout layout{.ports = config.ports,
                           .columns = MeshLayout::universal_columns(MeshGrid::rectangular, config.ports),
                           .idle_port = idle_port(config.idle_ports)};
-  SimulatedSystem system(
-      make_chips(config.laboratory, layout, config.meshes, config.seed),
-      SimulatedSystemOptions().activation(std::make_shared<ElectroOpticActivationImpl>()).taps(config.taps));
+  SimulatedSystem system(make_chips(config.laboratory, layout, config.meshes, config.seed),
+                         SimulatedSystemOptions()
+                             .activation(std::make_shared<ElectroOpticActivationImpl>())
+                             .monitors(config.monitors));
   InstrumentServer server(system, config.listen,
                           InstrumentServerOptions().log(print_line).idle_s(config.idle));
   print_line(c10::str(server.address(), " serves ", config.meshes, config.meshes == 1 ? " mesh" : " meshes",
-                      " of ", config.ports, " ports, ", config.taps ? "with taps" : "without taps"));
+                      " of ", config.ports, " ports, ",
+                      config.monitors ? "with monitors" : "without monitors"));
   if (server.is_beyond_loopback()) {
     write_line_or_drop(
         STDERR_FILENO,
@@ -78,7 +80,8 @@ void add_instrument(CLI::App& app) {
   command->add_option("--seed", config->seed, "Of errors and noise, as --chip-seed of train")
       ->capture_default_str();
   command->add_flag_callback(
-      "--no-taps", [config] { config->taps = false; }, "Only the intensities behind the last mesh are read");
+      "--no-monitors", [config] { config->monitors = false; },
+      "Only the intensities behind the last mesh are read");
   command
       ->add_option("--idle", config->idle,
                    "A client that says nothing for so many seconds makes way if another waits")

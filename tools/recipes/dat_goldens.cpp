@@ -89,7 +89,7 @@ Hybrid network(const Golden& golden, const std::string& folder) {
   }
   auto net = mpnn_in_situ(
       classes, make_system(laboratory, mpnn_mesh().layout(), mpnn_meshes, ElectroOpticActivation().ptr(), 0),
-      /*taps=*/true, Fusion::propagate);
+      /*monitors=*/true, Fusion::propagate);
   net->to(torch::kFloat64);
   start_from(*net, folder + "/weights/" + golden.weights);
   net->eval();

@@ -202,7 +202,7 @@ std::shared_ptr<PhysicalSystem> make_system(const Laboratory& laboratory, const 
                                                             .log(tell));
   }
   return std::make_shared<SimulatedSystem>(make_chips(laboratory, layout, meshes, seed),
-                                           SimulatedSystemOptions().activation(activation).taps(true));
+                                           SimulatedSystemOptions().activation(activation).monitors(true));
 }
 
 void correct(PhysicalNetworkImpl& network, const Laboratory& laboratory, int64_t seed) {

@@ -168,13 +168,13 @@ Hybrid mpnn(int64_t classes) {
   return net;
 }
 
-Hybrid mpnn_in_situ(int64_t classes, std::shared_ptr<PhysicalSystem> system, bool taps, Fusion fusion) {
+Hybrid mpnn_in_situ(int64_t classes, std::shared_ptr<PhysicalSystem> system, bool monitors, Fusion fusion) {
   return Hybrid(FourierLens(mpnn_window),
                 PhysicalNetwork(std::move(system), PhysicalNetworkOptions(mpnn_mesh())
                                                        .meshes(mpnn_meshes)
                                                        .activation(ElectroOpticActivation().ptr())
                                                        .detection(Detection::intensity)
-                                                       .internal_states(taps)
+                                                       .internal_states(monitors)
                                                        .fusion(fusion)),
                 normalised_scores(classes));
 }

@@ -18,9 +18,9 @@ Hybrid mnist_in_situ(int64_t classes);
 /// The network of arXiv 2212.06141: lens (the 8 x 8 lowest frequencies), three 64-port meshes with
 /// electro-optic activations between, intensities of the first `classes` ports, I_k / || I ||_2, as scores.
 Hybrid mpnn(int64_t classes);
-/// The same with the meshes and activations in the laboratory. Without `taps` the readings behind the first
+/// The same with the meshes and activations in the laboratory. Without `monitors` the readings behind the first
 /// two meshes stay unused.
-Hybrid mpnn_in_situ(int64_t classes, std::shared_ptr<PhysicalSystem> system, bool taps, Fusion fusion);
+Hybrid mpnn_in_situ(int64_t classes, std::shared_ptr<PhysicalSystem> system, bool monitors, Fusion fusion);
 /// The design of its meshes.
 MziMeshOptions mpnn_mesh();
 constexpr int64_t mpnn_meshes = 3;

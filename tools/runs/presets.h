@@ -62,7 +62,7 @@ struct Preset {
   /// Of the multi-point variant; default: as two_pass, with Entrance::inputs and gain 1.
   std::optional<TwoPassForwardOptions> multi_point = {};
   /// In a laboratory: the same network there, and how its model is corrected unless the user says otherwise.
-  Hybrid (*make_in)(int64_t classes, std::shared_ptr<PhysicalSystem> system, bool taps,
+  Hybrid (*make_in)(int64_t classes, std::shared_ptr<PhysicalSystem> system, bool monitors,
                     Fusion fusion) = nullptr;
   Laboratory laboratory = {};
 };

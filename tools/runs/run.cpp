@@ -51,16 +51,16 @@ RunConfig settle(const RunConfig& said, const RunOptions& options, const FolderL
 }
 
 /// What the first measurement would complain of when the folder is made already.
-void require_taps(const HybridImpl& model, const RunConfig& config, bool identifies) {
+void require_monitors(const HybridImpl& model, const RunConfig& config, bool identifies) {
   if (tap_use_of(config.rule) != TapUse::needed && !identifies) {
     return;
   }
-  OPTOTORCH_CHECK(laboratory_network("optotorch", model).first->system()->has_taps(), .where = "optotorch",
-                  .argument = "--instrument",
-                  .expected = "one with taps behind every mesh, for " +
+  OPTOTORCH_CHECK(laboratory_network("optotorch", model).first->system()->has_monitors(),
+                  .where = "optotorch", .argument = "--instrument",
+                  .expected = "one with monitors behind every mesh, for " +
                               (identifies ? std::string("--identify") : "--rule " + config.rule),
-                  .got = config.laboratory.instrument + ", without taps",
-                  .remedy = "Without taps there are the rules 'dat-output' and 'pat-output'");
+                  .got = config.laboratory.instrument + ", without monitors",
+                  .remedy = "Without monitors there are the rules 'dat-output' and 'pat-output'");
 }
 
 /// What a new run begins with. If the run ends before its first checkpoint, by an error, it goes again.
@@ -170,7 +170,7 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
   // A run that is continued has what was identified in its checkpoint.
   const bool identifies =
       config.laboratory.identify > 0 && !(options.resume && keeps_corrections(options.folder));
-  require_taps(*model, config, identifies);
+  require_monitors(*model, config, identifies);
   Beginning beginning(options.folder);
   if (is_new) {
     beginning.write(config, data.vocabulary);

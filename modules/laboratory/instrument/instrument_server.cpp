@@ -22,7 +22,7 @@ Greeting greeting_of(const PhysicalSystem& system, const InstrumentServerOptions
                   .argument = "samples", .expected = c10::str("0 to ", most_samples),
                   .got = std::to_string(options.samples()));
   const int64_t that_fit = std::max<int64_t>(1, most_bytes / (16 * system.ports()));
-  return {system.layouts(), system.has_taps(), options.samples() == 0 ? that_fit : options.samples(),
+  return {system.layouts(), system.has_monitors(), options.samples() == 0 ? that_fit : options.samples(),
           system.between()};
 }
 

@@ -64,7 +64,7 @@ class Client final : public RemoteSystem {
 };
 
 Client::Client(Connection connection, const Greeting& greeting, const RemoteSystemOptions& options)
-    : RemoteSystem(greeting.layouts, greeting.taps),
+    : RemoteSystem(greeting.layouts, greeting.monitors),
       address_(connection.address()),
       options_(options),
       greeting_(greeting),

@@ -73,7 +73,7 @@ class FusedModelTest : public ::testing::Test {
   torch::Tensor x, w;
 };
 
-// On perfect chips the network is the same network in silico, with taps, without, and with any fusion.
+// On perfect chips the network is the same network in silico, with monitors, without, and with any fusion.
 TEST_F(FusedModelTest, OnPerfectChipsItIsTheNetworkInSilico) {
   for (const auto& mesh :
        {MziMeshOptions(ports), MziMeshOptions(ports).screen(false).columns(4),
@@ -96,11 +96,11 @@ TEST_F(FusedModelTest, OnPerfectChipsItIsTheNetworkInSilico) {
       for (size_t i = twin->size(); i-- > 0;) {
         signal = twin->layer(i).pullback(passes[i], signal);
       }
-      for (const bool taps : {true, false}) {
+      for (const bool monitors : {true, false}) {
         for (const bool internal_states : {true, false}) {
           for (const auto fusion : {Fusion::propagate, Fusion::in_place}) {
             auto network =
-                network_of(simulated(taps, mesh, Imperfections()),
+                network_of(simulated(monitors, mesh, Imperfections()),
                            three(mesh).detection(detection).internal_states(internal_states).fusion(fusion));
             network->copy_phases(twins);
             const auto pass = network->propagate(x);
@@ -127,16 +127,16 @@ TEST_F(FusedModelTest, PullBackIsThatOfTheFusedModel) {
       std::nullopt, testing::sepn_case("Sepn", {2, 3, 2}), testing::linear_case(),
       testing::white_box_case("WhiteBox", true), testing::white_box_case("WhiteBoxOfPhases", false)};
   for (const auto& row : rows) {
-    for (const bool taps : {true, false}) {
+    for (const bool monitors : {true, false}) {
       for (const auto fusion : {Fusion::propagate, Fusion::in_place}) {
         for (const double strength : {1.0, 0.3, 0.0}) {
-          auto network = network_of(simulated(taps), three().fusion(fusion));
+          auto network = network_of(simulated(monitors), three().fusion(fusion));
           if (row) {
             network = corrected(network, *row);
           }
           network->strength = strength;
           expect_pullback_is_slow(*network, row,
-                                  c10::str(row ? row->name : "no correction", taps ? " taps" : "",
+                                  c10::str(row ? row->name : "no correction", monitors ? " monitors" : "",
                                            fusion == Fusion::in_place ? " in place" : "", " ", strength));
         }
       }
@@ -144,7 +144,7 @@ TEST_F(FusedModelTest, PullBackIsThatOfTheFusedModel) {
   }
 }
 
-// Readings below zero, other layouts, taps that are not to be used, and no optics between the meshes.
+// Readings below zero, other layouts, monitors that are not to be used, and no optics between the meshes.
 TEST_F(FusedModelTest, PullBackHoldsInOddSurroundings) {
   const auto row = testing::white_box_case("WhiteBox", true);
   for (const auto fusion : {Fusion::propagate, Fusion::in_place}) {

@@ -52,11 +52,11 @@ class PhysicalNetworkModelTest : public ::testing::Test {
   torch::Tensor x, w;
 };
 
-// With taps that must not be used, the update is that of a system without taps.
+// With monitors that must not be used, the update is that of a system without monitors.
 TEST_F(PhysicalNetworkModelTest, InternalStatesAreUsedOnlyIfWanted) {
-  const auto update = [&](bool taps, bool internal_states) {
+  const auto update = [&](bool monitors, bool internal_states) {
     torch::manual_seed(3);
-    auto network = network_of(simulated(taps), three().internal_states(internal_states));
+    auto network = network_of(simulated(monitors), three().internal_states(internal_states));
     network->pullback(network->propagate(x), w);
     return take_gradients(learners(*network));
   };
@@ -69,10 +69,10 @@ TEST_F(PhysicalNetworkModelTest, InternalStatesAreUsedOnlyIfWanted) {
 
 // The errors of the system reach an update through intensities and in no other way.
 TEST_F(PhysicalNetworkModelTest, IntensitiesAreAllThatAnUpdateKnows) {
-  for (const bool taps : {true, false}) {
+  for (const bool monitors : {true, false}) {
     for (const auto fusion : {Fusion::propagate, Fusion::in_place}) {
       const auto row = testing::white_box_case("WhiteBox", true);
-      auto network = corrected(network_of(simulated(taps), three().fusion(fusion)), row);
+      auto network = corrected(network_of(simulated(monitors), three().fusion(fusion)), row);
       const auto pass = network->propagate(x);
       std::vector<at::Tensor> readings;
       for (const auto& intensity : network->readings_of(pass).behind) {
@@ -80,7 +80,7 @@ TEST_F(PhysicalNetworkModelTest, IntensitiesAreAllThatAnUpdateKnows) {
           readings.push_back(intensity.clone());
         }
       }
-      ASSERT_EQ(readings.size(), taps ? meshes : 1U);
+      ASSERT_EQ(readings.size(), monitors ? meshes : 1U);
       const auto record = std::make_shared<Recorded>(network->options.mesh().layout(), readings);
       auto twin = network_of(record, three().fusion(fusion));
       twin->copy_phases({network->meshes()[0].get(), network->meshes()[1].get(), network->meshes()[2].get()});

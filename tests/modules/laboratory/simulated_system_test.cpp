@@ -189,7 +189,7 @@ TEST_F(SimulatedSystemTest, BadInputIsRejectedAndChangesNothing) {
   });
 }
 
-// Light goes through all chips and the optics between them; taps take nothing of it.
+// Light goes through all chips and the optics between them; monitors take nothing of it.
 TEST_F(SimulatedSystemTest, SeveralChipsStandInARow) {
   const auto between = std::make_shared<ElectroOpticActivationImpl>();
   const std::vector<Chip> chips = {Chip(six_ports, errors, 5), Chip(six_ports, errors, 6),
@@ -204,15 +204,15 @@ TEST_F(SimulatedSystemTest, SeveralChipsStandInARow) {
                                       six_ports);
       expected.push_back(field.abs().square());
     }
-    for (const bool taps : {true, false}) {
-      SimulatedSystem system(chips,
-                             SimulatedSystemOptions().activation(optics ? between : nullptr).taps(taps));
-      EXPECT_EQ(system.has_taps(), taps);
+    for (const bool monitors : {true, false}) {
+      SimulatedSystem system(
+          chips, SimulatedSystemOptions().activation(optics ? between : nullptr).monitors(monitors));
+      EXPECT_EQ(system.has_monitors(), monitors);
       system.set_phases(all);
       const auto readings = system.measure(x);
       ASSERT_EQ(readings.behind.size(), chips.size());
       for (size_t n = 0; n < chips.size(); ++n) {
-        ASSERT_EQ(readings.behind[n].defined(), taps || n + 1 == chips.size()) << n;
+        ASSERT_EQ(readings.behind[n].defined(), monitors || n + 1 == chips.size()) << n;
         if (readings.behind[n].defined()) {
           expect_close(readings.behind[n], expected[n], 1e-12, std::to_string(n));
         }

@@ -34,7 +34,7 @@ std::vector<Pass> InSilico::first_pass(HybridImpl& model, const torch::Tensor& i
     Readings readings{std::vector<torch::Tensor>(network->meshes().size())};
     if (frozen > 0) {
       const auto measured = network->readings_of(network->measure(x)).behind[frozen - 1];
-      OPTOTORCH_CHECK(measured.defined(), .where = name(), .argument = "system", .expected = "taps",
+      OPTOTORCH_CHECK(measured.defined(), .where = name(), .argument = "system", .expected = "monitors",
                       .got = "none", .remedy = "The rule records the states behind every mesh");
       readings.behind[frozen - 1] = measured;
     }

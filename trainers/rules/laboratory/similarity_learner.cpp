@@ -94,7 +94,7 @@ double SimilarityLearner::learn(const PhysicalNetworkImpl& network, const torch:
     }
     const auto& intensity = readings.behind[n];
     OPTOTORCH_CHECK(intensity.defined(), .where = owner_, .argument = "similarity",
-                    .expected = "readings behind every mesh", .got = "a system without taps",
+                    .expected = "readings behind every mesh", .got = "a system without monitors",
                     .remedy = "Use Similarity::output");
     const int64_t ports = intensity.size(1);
     const int64_t compared =

@@ -116,7 +116,7 @@ void send_greeting(Connection& connection, const Greeting& greeting, Deadline de
   std::string opening(magic), payload;
   append(opening, version);
   append(payload, static_cast<uint32_t>(greeting.samples));
-  append(payload, uint32_t{greeting.taps});
+  append(payload, uint32_t{greeting.monitors});
   append(payload, static_cast<uint32_t>(greeting.layouts.size()));
   for (const auto& layout : greeting.layouts) {
     append(payload, static_cast<uint32_t>(layout.ports));
@@ -176,7 +176,7 @@ Greeting receive_greeting(Connection& connection, Deadline deadline) {
   Reader reader(where, message.payload);
   Greeting greeting;
   greeting.samples = reader.take<uint32_t>();
-  greeting.taps = take_flag(reader);
+  greeting.monitors = take_flag(reader);
   const auto meshes = reader.take<uint32_t>();
   check_number(where, "samples", "at least 1", greeting.samples, greeting.samples >= 1);
   check_number(where, "meshes", c10::str("1 to ", most_meshes), meshes, meshes >= 1 && meshes <= most_meshes);

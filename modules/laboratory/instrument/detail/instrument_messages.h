@@ -16,13 +16,13 @@ namespace optotorch {
 /// What an instrument says of itself.
 struct Greeting {
   std::vector<MeshLayout> layouts;
-  bool taps = false;
+  bool monitors = false;
   int64_t samples = 1;    ///< the most in one message: 1 to 2^32 - 1
   BetweenMeshes between;  ///< untold by an instrument of version 1
 
   bool operator==(const Greeting&) const = default;
   int64_t ports() const { return layouts.front().ports; }
-  size_t readings() const { return taps ? layouts.size() : 1; }
+  size_t readings() const { return monitors ? layouts.size() : 1; }
 };
 
 void send_greeting(Connection& connection, const Greeting& greeting, Deadline deadline);

@@ -31,7 +31,7 @@ class RemoteSystemTest : public InstrumentFixture {
   /// Readings of both, for the same phases and light.
   static void expect_the_same(PhysicalSystem& remote, PhysicalSystem& local) {
     ASSERT_EQ(remote.layouts(), local.layouts());
-    ASSERT_EQ(remote.has_taps(), local.has_taps());
+    ASSERT_EQ(remote.has_monitors(), local.has_monitors());
     for (const bool screen : {true, false}) {
       const auto phases = random_phases(local, screen);
       remote.set_phases(phases);
@@ -55,10 +55,10 @@ class RemoteSystemTest : public InstrumentFixture {
     EXPECT_EQ(remote.commands(), local.commands());
   }
 
-  /// The same within rounding, of three meshes with taps.
+  /// The same within rounding, of three meshes with monitors.
   static void expect_close(PhysicalSystem& remote, PhysicalSystem& local) {
     ASSERT_EQ(remote.layouts(), local.layouts());
-    ASSERT_TRUE(remote.has_taps());
+    ASSERT_TRUE(remote.has_monitors());
     EXPECT_EQ(remote.between(), local.between());
     for (const bool screen : {true, false}) {
       const auto phases = random_phases(local, screen);
@@ -78,9 +78,9 @@ class RemoteSystemTest : public InstrumentFixture {
 };
 
 TEST_F(RemoteSystemTest, ReadsWhatTheSystemReadsWhereItIs) {
-  for (const bool taps : {false, true}) {
+  for (const bool monitors : {false, true}) {
     for (const auto& place : {address, std::string("tcp:127.0.0.1:0")}) {
-      SimulatedSystem lent(chips(3), optics(taps)), local(chips(3), optics(taps));
+      SimulatedSystem lent(chips(3), optics(monitors)), local(chips(3), optics(monitors));
       const Served served(lent, place);
       const auto remote = RemoteSystem::connect(served.server.address());
       expect_the_same(*remote, local);

@@ -186,11 +186,12 @@ TEST_F(AdaptiveTrainingTest, WrongInputIsRejected) {
   for (const int64_t bad : {0, -1}) {
     expect_complaint({"at", "steps_per_stage", std::to_string(bad)}, [&] { AdaptiveTraining rule(bad); });
   }
-  auto without_taps = network_of(simulated(false));
-  Hybrid net(without_taps);
+  auto without_monitors = network_of(simulated(false));
+  Hybrid net(without_monitors);
   const auto before = parameters_by_name(*net);
   AdaptiveTraining rule(1);
-  expect_complaint({"at", "system", "taps"}, [&] { rule.step(*net, fields(), targets(), cross_entropy); });
+  expect_complaint({"at", "system", "monitors"},
+                   [&] { rule.step(*net, fields(), targets(), cross_entropy); });
   expect_equal(parameters_by_name(*net), before);
   EXPECT_EQ(rule.state().at("steps").item<int64_t>(), 0);
   MziMesh mesh(ports);

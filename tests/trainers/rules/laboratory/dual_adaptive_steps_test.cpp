@@ -126,10 +126,10 @@ class DualAdaptiveStepsTest : public OneThreadTest {
 
   /// Four steps of the rule and of the slow one, on two systems of the same chips.
   static void expect_published_steps(const CorrectionCase& row, const DualAdaptiveOptions& options,
-                                     Fusion fusion, bool taps = true, bool internal_states = true) {
-    auto network = corrected_network(simulated(taps), row, fusion, internal_states);
+                                     Fusion fusion, bool monitors = true, bool internal_states = true) {
+    auto network = corrected_network(simulated(monitors), row, fusion, internal_states);
     Hybrid net(network);
-    const auto system = simulated(taps);
+    const auto system = simulated(monitors);
     SlowRule slow(SlowNetwork(*network, row, electro_optics()), options, fusion);
     DualAdaptive rule(options);
     torch::optim::Adam optimizer(network->parameters(), torch::optim::AdamOptions(phase_rate));
@@ -196,9 +196,9 @@ TEST_F(DualAdaptiveStepsTest, StepsHoldWithEveryOption) {
       expect_published_steps(row, begins, Fusion::in_place);
     }
   }
-  SCOPED_TRACE("without taps");
+  SCOPED_TRACE("without monitors");
   expect_published_steps(row, DualAdaptiveOptions(options).similarity(Similarity::output), Fusion::propagate,
-                         /*taps=*/false);
+                         /*monitors=*/false);
 }
 
 // A network that takes no internal states for its own pull-back may still compare them.

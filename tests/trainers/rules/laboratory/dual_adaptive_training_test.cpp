@@ -137,13 +137,13 @@ TEST_F(DualAdaptiveTrainingTest, WrongOptionsAndNetworksAreRejected) {
   expect_complaint({"dat", "model", "one PhysicalNetwork", "2"}, [&] { step(Hybrid(first, second)); });
   EXPECT_EQ(first->system()->measurements() + second->system()->measurements(), 0);
 
-  auto without_taps = corrected_network(simulated(false), row);
-  const auto before = copies(learners(*without_taps));
+  auto without_monitors = corrected_network(simulated(false), row);
+  const auto before = copies(learners(*without_monitors));
   for (const auto similarity : {Similarity::unitary, Similarity::separable}) {
     rule = DualAdaptive(DualAdaptiveOptions().similarity(similarity));
-    expect_complaint({"dat", "taps", "Similarity::output"}, [&] { step(Hybrid(without_taps)); });
+    expect_complaint({"dat", "monitors", "Similarity::output"}, [&] { step(Hybrid(without_monitors)); });
   }
-  expect_equal(learners(*without_taps), before);
+  expect_equal(learners(*without_monitors), before);
 }
 
 /// Classes of random fields, scattered anew in every step: from the last readings of one batch alone a
@@ -189,9 +189,9 @@ TEST_F(DualAdaptiveTrainingTest, LearnsTheChipAndTheTask) {
   };
   const auto row = testing::white_box_case("WhiteBox", true);
   const auto compare = [&](Similarity similarity, int steps, double rate, int calibration) {
-    const bool taps = similarity != Similarity::output;
+    const bool monitors = similarity != Similarity::output;
     BackPropagation by_model;
-    Hybrid plain(fresh(nullptr, taps)), taught(fresh(&row, taps));
+    Hybrid plain(fresh(nullptr, monitors)), taught(fresh(&row, monitors));
     const double physics_aware = toy.train(plain, by_model, steps, rate);
     DualAdaptive rule(DualAdaptiveOptions().similarity(similarity).rate(1e-2).calibration_steps(calibration));
     toy.train(taught, rule, 1, rate);
@@ -205,7 +205,7 @@ TEST_F(DualAdaptiveTrainingTest, LearnsTheChipAndTheTask) {
   };
   compare(Similarity::unitary, 150, phase_rate, 50);
   compare(Similarity::separable, 150, phase_rate, 50);
-  // Without taps there is less to learn the chip from: a longer calibration, smaller steps.
+  // Without monitors there is less to learn the chip from: a longer calibration, smaller steps.
   compare(Similarity::output, 400, 5e-3, 400);
 }
 

@@ -39,10 +39,10 @@ class IdentifyTest : public OneThreadTest {
   IdentifyTest() { torch::manual_seed(31); }
 
   /// A chip of splitter and phase errors .1.
-  static PhysicalNetwork laboratory(int64_t of_ports, bool taps = true) {
+  static PhysicalNetwork laboratory(int64_t of_ports, bool monitors = true) {
     auto network = network_of(std::make_shared<SimulatedSystem>(
         chips(of_ports, Imperfections().splitter_error(0.1).phase_error(0.1)),
-        SimulatedSystemOptions().activation(activation()).taps(taps)));
+        SimulatedSystemOptions().activation(activation()).monitors(monitors)));
     correct(*network);
     return network;
   }
@@ -140,7 +140,7 @@ TEST_F(IdentifyTest, EveryBatchIsMeasuredAtPhasesOfItsOwn) {
 }
 
 TEST_F(IdentifyTest, WorksWithTheOutputAlone) {
-  auto network = laboratory(ports, /*taps=*/false);
+  auto network = laboratory(ports, /*monitors=*/false);
   const double before = error(*network, 1);
   const auto losses = identify(*network, RandomLight(ports, 50, 32),
                                IdentifyOptions().batches(150).similarity(Similarity::output));
@@ -169,11 +169,11 @@ TEST_F(IdentifyTest, PhasesAreBackWhenItThrows) {
   expect_equal(parameters_by_name(*network), phases, "light fails");
   EXPECT_NE(complaint([&] { identify(*network, RandomLight(ports + 1, 5, 4)); }), "");
   expect_equal(parameters_by_name(*network), phases, "light of other ports");
-  auto without_taps = laboratory(ports, false);
-  const auto others = parameters_by_name(*without_taps);
-  expect_complaint({"identify", "taps", "Similarity::output"},
-                   [&] { identify(*without_taps, RandomLight(ports, 5, 4)); });
-  expect_equal(parameters_by_name(*without_taps), others, "no taps");
+  auto without_monitors = laboratory(ports, false);
+  const auto others = parameters_by_name(*without_monitors);
+  expect_complaint({"identify", "monitors", "Similarity::output"},
+                   [&] { identify(*without_monitors, RandomLight(ports, 5, 4)); });
+  expect_equal(parameters_by_name(*without_monitors), others, "no monitors");
 }
 
 TEST_F(IdentifyTest, WrongOptionsAreRejectedBeforeAnythingIsMeasured) {

@@ -51,11 +51,11 @@ TEST_F(InSilicoTest, WithoutCorrectionsItIsBackPropagation) {
   EXPECT_EQ(system->commands(), 0);
 }
 
-// Neither the taps nor how readings would enter the model has a say.
+// Neither the monitors nor how readings would enter the model has a say.
 TEST_F(InSilicoTest, WhatIsNotMeasuredDoesNotMatter) {
-  for (const bool taps : {false, true}) {
+  for (const bool monitors : {false, true}) {
     for (const auto fusion : {Fusion::propagate, Fusion::in_place}) {
-      auto network = network_of(simulated(taps), fusion, taps);
+      auto network = network_of(simulated(monitors), fusion, monitors);
       correct_exactly(*network);
       expect_same_step(Hybrid(network), layers_of(*network, /*with_errors=*/true), cross_entropy);
       EXPECT_EQ(network->system()->measurements(), 0);
