@@ -116,6 +116,14 @@ class HybridImpl : public torch::nn::Module {
   /// Whether any parameter of the block learns.
   bool learns(const Block& block) const;
 
+  /// What was added under a name.
+  struct Part {
+    std::string name;
+    std::shared_ptr<Layer> layer;  ///< nullptr: a container, whose layers were taken over
+    std::shared_ptr<torch::nn::Module> container;
+  };
+  const std::vector<Part>& parts() const { return parts_; }
+
   size_t size() const { return layers_.size(); }
   Layer& layer(size_t index) const { return *layers_.at(index); }
 
@@ -125,13 +133,6 @@ class HybridImpl : public torch::nn::Module {
   void load(torch::serialize::InputArchive& archive) override;
 
  private:
-  /// What was added under a name.
-  struct Part {
-    std::string name;
-    std::shared_ptr<Layer> layer;  ///< nullptr: a container, whose layers were taken over
-    std::shared_ptr<torch::nn::Module> container;
-  };
-
   std::string next_name() const { return std::to_string(parts_.size()); }
   void append(std::shared_ptr<Layer> layer);
   void append(const HybridImpl& hybrid);

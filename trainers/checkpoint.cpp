@@ -37,35 +37,6 @@ std::string class_of(const torch::optim::Optimizer& optimizer) {
   return c10::demangle(typeid(optimizer).name());
 }
 
-/// The model's own, not copied.
-Tensors own_weights(const torch::nn::Module& model) {
-  Tensors own;
-  for (const auto& item : model.named_parameters()) {
-    own[item.key()] = item.value();
-  }
-  for (const auto& item : model.named_buffers()) {
-    own[item.key()] = item.value();
-  }
-  return own;
-}
-
-void check_weights(const torch::nn::Module& model, const Tensors& weights) {
-  const auto own = own_weights(model);
-  const std::string remedy = "The weights are another network's";
-  for (const auto& [name, tensor] : own) {
-    const auto found = weights.find(name);
-    OPTOTORCH_CHECK(found != weights.end() && found->second.sizes() == tensor.sizes() &&
-                        found->second.scalar_type() == tensor.scalar_type(),
-                    .where = "load_weights", .argument = name, .expected = describe(tensor),
-                    .got = found == weights.end() ? "nothing" : describe(found->second), .remedy = remedy);
-    check_finite("load_weights", name, found->second);
-  }
-  for (const auto& [name, tensor] : weights) {
-    OPTOTORCH_CHECK(own.contains(name), .where = "load_weights", .argument = name,
-                    .expected = "no such tensor", .got = describe(tensor), .remedy = remedy);
-  }
-}
-
 /// What the file says is frozen; what is frozen now, if it says nothing.
 std::vector<std::string> frozen_in(const SafeTensors& file, const torch::nn::Module& model) {
   const auto found = file.metadata.find("frozen");
@@ -109,10 +80,11 @@ std::string description_of(const torch::nn::Module& model) {
   return stream.str();
 }
 
-/// Files of the older format may not say which network or optimiser they are of.
+/// Files of the older format may not say which network or optimiser they are of, or in other words.
 void check_network(const std::string& path, const SafeTensors& file, const torch::nn::Module& model) {
   const auto found = file.metadata.find("network");
-  if (found == file.metadata.end() || found->second == description_of(model)) {
+  if (file.metadata.at("format") == older_format || found == file.metadata.end() ||
+      found->second == description_of(model)) {
     return;
   }
   std::istringstream own(description_of(model)), other(found->second);
@@ -150,22 +122,6 @@ SafeTensors read(const std::string& path) {
 }
 
 }  // namespace
-
-Tensors weights_of(const torch::nn::Module& model) {
-  auto weights = own_weights(model);
-  for (auto& [name, tensor] : weights) {
-    tensor = tensor.detach().clone();
-  }
-  return weights;
-}
-
-void load_weights(torch::nn::Module& model, const Tensors& weights) {
-  const torch::NoGradGuard no_grad;
-  check_weights(model, weights);
-  for (auto& [name, tensor] : own_weights(model)) {
-    torch::Tensor(tensor).copy_(weights.at(name));
-  }
-}
 
 void save_checkpoint(const std::string& path, const HybridImpl& model,
                      const torch::optim::Optimizer& optimizer, const Rule& rule,

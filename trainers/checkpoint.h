@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optotorch/modules/hybrid.h>
+#include <optotorch/modules/weights.h>
 #include <optotorch/trainers/rules/rule.h>
 #include <torch/optim/optimizer.h>
 
@@ -16,13 +17,6 @@ struct Checkpoint {
   std::map<std::string, torch::Tensor>
       best_weights;  ///< of the best epoch on the validation set; may be empty
 };
-
-/// Weights and buffers of a network by name, copied.
-std::map<std::string, torch::Tensor> weights_of(const torch::nn::Module& model);
-
-/// Puts weights back. Throws c10::ValueError, with the network unchanged, if names, shapes or types differ,
-/// or if a value is NaN or infinite.
-void load_weights(torch::nn::Module& model, const std::map<std::string, torch::Tensor>& weights);
 
 /// Writes model, what of it is frozen, optimiser, rule, LibTorch's random state and `checkpoint` into one
 /// safetensors file, atomically, with what the network prints of itself and the optimiser's class: weights of

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace optotorch {
 
@@ -12,18 +13,38 @@ enum class MeshGrid {
   rectangular,  ///< Clements et al. 2016: every such pair; universal with `ports` columns
   triangular,   ///< Reck et al. 1994: p <= min(c, 2 ports - 4 - c); universal with 2 ports - 3 columns
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(MeshGrid) {
+  static const std::vector<std::string> all{"rectangular", "triangular"};
+  return all;
+}
 
 /// The arm, always the upper one, that carries the external phase phi.
 enum class PhiArm { input, output };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(PhiArm) {
+  static const std::vector<std::string> all{"input", "output"};
+  return all;
+}
 
 /// What an ideal MZI does at theta = 0. In the bar convention the inner arms hold theta + pi.
 enum class ZeroState { cross, bar };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(ZeroState) {
+  static const std::vector<std::string> all{"cross", "bar"};
+  return all;
+}
 
 /// What a port meets in a column where no MZI covers it.
 enum class IdlePort {
   wire,  ///< nothing: factor 1
   bar,   ///< a dummy MZI fixed in its bar state: factor -i
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(IdlePort) {
+  static const std::vector<std::string> all{"wire", "bar"};
+  return all;
+}
 
 /// Geometry and conventions of a mesh: everything about it but its phases and errors.
 ///

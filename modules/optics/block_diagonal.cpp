@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/block_diagonal.h>
 
 #include <ostream>
@@ -241,4 +242,25 @@ std::shared_ptr<torch::nn::Module> BlockDiagonalImpl::clone(
   return copy;
 }
 
+namespace {
+
+/// The blocks as a description has them.
+struct Blocks {
+  std::vector<DiagonalBlock> all;
+  void fields(FieldVisitor& visit) { visit("blocks", all); }
+};
+
+const RegisteredPart registered({"BlockDiagonal", typeid(BlockDiagonalImpl), 1,
+                                 [](const torch::nn::Module& module, FieldVisitor& visit) {
+                                   Blocks{dynamic_cast<const BlockDiagonalImpl&>(module).blocks()}.fields(
+                                       visit);
+                                 },
+                                 [](FieldVisitor& visit) {
+                                   Blocks blocks;
+                                   blocks.fields(visit);
+                                   return torch::nn::AnyModule(
+                                       std::make_shared<BlockDiagonalImpl>(std::move(blocks.all)));
+                                 }});
+
+}  // namespace
 }  // namespace optotorch

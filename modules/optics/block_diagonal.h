@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 
 #include <utility>
@@ -12,6 +13,12 @@ namespace optotorch {
 struct DiagonalBlock {
   std::shared_ptr<Layer> layer;
   std::vector<int64_t> sample;
+
+  /// Both by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("sample", sample);
+    visit("layer", layer);
+  }
 };
 
 /// Components side by side, as one: y = (W_1 x_1, W_2 x_2, ...). The values of a sample [batch, n] are dealt

@@ -1,4 +1,5 @@
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/ops/activation.h>
 
@@ -36,4 +37,10 @@ void ElectroOpticActivationImpl::pretty_print(std::ostream& stream) const {
          << ", bias=" << options.bias() << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<ElectroOpticActivationImpl>("ElectroOpticActivation",
+                                                                      ElectroOpticActivationOptions()));
+
+}  // namespace
 }  // namespace optotorch

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
 
@@ -15,6 +16,14 @@ struct ElectroOpticActivationOptions {
   TORCH_ARG(double, gain) = 0.05 * std::numbers::pi;
   /// Phase in the dark, radians.
   TORCH_ARG(double, bias) = std::numbers::pi;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("tap", tap_);
+    visit("gain", gain_);
+    visit("bias", bias_);
+  }
 };
 
 /// y = sqrt(1 - tap) cos(p) exp(-ip) z, p = (gain |z|^2 + bias) / 2, on a complex field of any shape. No

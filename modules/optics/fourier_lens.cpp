@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/detail/or_one.h>
 #include <optotorch/modules/optics/fourier_lens.h>
 
@@ -70,4 +71,9 @@ void FourierLensImpl::pretty_print(std::ostream& stream) const {
   stream << "optotorch::FourierLens(window=" << options.window() << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<FourierLensImpl>("FourierLens", FourierLensOptions(1), 1));
+
+}  // namespace
 }  // namespace optotorch

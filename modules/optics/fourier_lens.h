@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
 
@@ -10,6 +11,10 @@ struct FourierLensOptions {
   FourierLensOptions(int64_t window)
       : window_(window) {}  // NOLINT(google-explicit-constructor): FourierLens(8)
   TORCH_ARG(int64_t, window);
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) { visit("window", window_); }
 };
 
 /// A lens before a chip: real images [batch, 1, height, width] -> field [batch, window^2].

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/detail/deployed_check.h>
 #include <optotorch/modules/optics/detail/or_one.h>
 #include <optotorch/modules/optics/image_slices.h>
@@ -137,4 +138,9 @@ void ImageSlicesImpl::pretty_print(std::ostream& stream) const {
   stream << (options.normalized() ? "" : ", as they are") << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<ImageSlicesImpl>("ImageSlices", ImageSlicesOptions(1, 1), 2));
+
+}  // namespace
 }  // namespace optotorch

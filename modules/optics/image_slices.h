@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
 
@@ -14,9 +15,20 @@ struct SliceSet {
     rows,     ///< one slice a row
     patches,  ///< squares of `size` x `size` pixels, their corners `stride` apart, in row-major order
   };
+  friend const std::vector<std::string>& words(Kind) {
+    static const std::vector<std::string> all{"columns", "rows", "patches"};
+    return all;
+  }
   Kind kind = Kind::columns;
   int64_t size = 0, stride = 0;  ///< of patches, in pixels
   int64_t copies = 1;            ///< the set is delivered so many times, one after the other
+
+  void fields(FieldVisitor& visit) {
+    visit("kind", kind);
+    visit("size", size);
+    visit("stride", stride);
+    visit("copies", copies);
+  }
 
   static SliceSet columns() { return {}; }
   static SliceSet rows() { return {.kind = Kind::rows}; }
@@ -33,6 +45,15 @@ struct ImageSlicesOptions {
   TORCH_ARG(std::vector<SliceSet>, sets) = {SliceSet::columns()};
   /// Divides every image by its root mean square, so that a port carries unit intensity on average.
   TORCH_ARG(bool, normalized) = true;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("height", height_);
+    visit("width", width_);
+    visit("sets", sets_);
+    visit("normalized", normalized_);
+  }
 };
 
 /// The way in for many small meshes: real images [batch, 1, height, width], or their pixels [batch, height

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/linear_map.h>
 #include <optotorch/modules/optics/mzi_linear.h>
 #include <optotorch/modules/optics/weight_bank.h>
@@ -78,4 +79,9 @@ void LinearMapImpl::pretty_print(std::ostream& stream) const {
          << ", bias=" << std::boolalpha << options.bias() << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<LinearMapImpl>("LinearMap", LinearMapOptions(1, 1), 2));
+
+}  // namespace
 }  // namespace optotorch

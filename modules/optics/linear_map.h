@@ -1,11 +1,13 @@
 #pragma once
 
 #include <optotorch/modules/differentiable.h>
+#include <optotorch/modules/fields.h>
 #include <torch/arg.h>
 #include <torch/nn/cloneable.h>
 #include <torch/nn/modules/linear.h>
 
 #include <string>
+#include <vector>
 
 namespace optotorch {
 
@@ -15,6 +17,11 @@ enum class Maps {
   weight_bank,  ///< WeightBank: add-drop microrings, weights in (-1, 1]
   mzi_linear,   ///< MziLinear: two meshes and a row of amplitudes, read coherently
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Maps) {
+  static const std::vector<std::string> all{"electronic", "weight_bank", "mzi_linear"};
+  return all;
+}
 
 /// "electronic", "weight_bank", "mzi_linear".
 std::string to_string(Maps maps);
@@ -28,6 +35,15 @@ struct LinearMapOptions {
   TORCH_ARG(Maps, maps) = Maps::electronic;
   /// An electronic offset per output.
   TORCH_ARG(bool, bias) = true;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("in_features", in_features_);
+    visit("out_features", out_features_);
+    visit("maps", maps_);
+    visit("bias", bias_);
+  }
 };
 
 /// A real linear map of the last dimension, electronic or optical: real values [..., in_features] ->

@@ -1,4 +1,5 @@
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/mod_relu.h>
 #include <optotorch/ops/activation.h>
 
@@ -39,4 +40,9 @@ void ModReluImpl::pretty_print(std::ostream& stream) const {
   stream << "optotorch::ModRelu(shape=[" << c10::Join(", ", options.shape()) << "])";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<ModReluImpl>("ModRelu", ModReluOptions(1), 1));
+
+}  // namespace
 }  // namespace optotorch

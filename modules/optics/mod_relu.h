@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
 
@@ -17,6 +18,13 @@ struct ModReluOptions {
   TORCH_ARG(std::vector<int64_t>, shape);
   /// Initial value of every bias.
   TORCH_ARG(double, bias) = -0.1;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("shape", shape_);
+    visit("bias", bias_);
+  }
 };
 
 /// y = max(|z| + bias, 0) z / |z|: field [batch, ..., shape] -> the same. A threshold for light.

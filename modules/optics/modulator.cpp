@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/detail/deployed_check.h>
 #include <optotorch/modules/optics/modulator.h>
 
@@ -102,4 +103,9 @@ void ModulatorImpl::pretty_print(std::ostream& stream) const {
          << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<ModulatorImpl>("Modulator", ModulatorOptions(1), 1));
+
+}  // namespace
 }  // namespace optotorch

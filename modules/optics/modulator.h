@@ -1,7 +1,11 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
+
+#include <string>
+#include <vector>
 
 namespace optotorch {
 
@@ -11,12 +15,24 @@ enum class Encoding {
   phase,      ///< E = exp(i pi x)
   complex,    ///< E = x[0:ports] + i x[ports:2 ports]
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Encoding) {
+  static const std::vector<std::string> all{"amplitude", "phase", "complex"};
+  return all;
+}
 
 /// Options for Modulator: ModulatorOptions(784).encoding(Encoding::phase).
 struct ModulatorOptions {
   ModulatorOptions(int64_t ports) : ports_(ports) {}  // NOLINT(google-explicit-constructor): Modulator(784)
   TORCH_ARG(int64_t, ports);
   TORCH_ARG(Encoding, encoding) = Encoding::amplitude;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("ports", ports_);
+    visit("encoding", encoding_);
+  }
 };
 
 /// The way in: real values [batch, ...] -> field [batch, ports]. All but the batch dimension is flattened;

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/mzi_linear.h>
 
 #include <ostream>
@@ -108,4 +109,9 @@ void MziLinearImpl::pretty_print(std::ostream& stream) const {
          << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<MziLinearImpl>("MziLinear", MziLinearOptions(1, 1), 2));
+
+}  // namespace
 }  // namespace optotorch

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 
 namespace optotorch {
@@ -14,6 +15,16 @@ struct MziLinearOptions {
   TORCH_ARG(MeshGrid, grid) = MeshGrid::rectangular;
   TORCH_ARG(PhiArm, phi_arm) = PhiArm::output;
   TORCH_ARG(ZeroState, zero_state) = ZeroState::cross;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("in_ports", in_ports_);
+    visit("out_ports", out_ports_);
+    visit("grid", grid_);
+    visit("phi_arm", phi_arm_);
+    visit("zero_state", zero_state_);
+  }
 };
 
 /// Any complex matrix in optics, y = U Sigma V x: field [batch, in_ports] -> field [batch, out_ports].

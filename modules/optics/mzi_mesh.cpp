@@ -2,6 +2,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/mesh/decomposition.h>
 #include <optotorch/mesh/haar.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 
 #include <ostream>
@@ -184,4 +185,9 @@ void MziMeshImpl::pretty_print(std::ostream& stream) const {
          << (options.screen() ? ", screen" : "") << (options.imperfect() ? ", imperfect" : "") << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<MziMeshImpl>("MziMesh", MziMeshOptions(2), 1));
+
+}  // namespace
 }  // namespace optotorch

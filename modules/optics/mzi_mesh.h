@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 #include <optotorch/ops/mzi_mesh.h>
 #include <torch/arg.h>
@@ -27,6 +28,20 @@ struct MziMeshOptions {
 
  public:
   MeshLayout layout() const;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("ports", ports_);
+    visit("meshes", meshes_);
+    visit("grid", grid_);
+    visit("columns", columns_);
+    visit("phi_arm", phi_arm_);
+    visit("zero_state", zero_state_);
+    visit("idle_port", idle_port_);
+    visit("screen", screen_);
+    visit("imperfect", imperfect_);
+  }
 };
 
 /// A mesh of Mach-Zehnder interferometers: field -> field of the same shape, [..., ports] with at least one

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/phase_screen.h>
 
 #include <numbers>
@@ -43,4 +44,9 @@ void PhaseScreenImpl::pretty_print(std::ostream& stream) const {
   stream << "optotorch::PhaseScreen(shape=[" << c10::Join(", ", options.shape()) << "])";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<PhaseScreenImpl>("PhaseScreen", PhaseScreenOptions(1), 1));
+
+}  // namespace
 }  // namespace optotorch

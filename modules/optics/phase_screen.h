@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
 
@@ -15,6 +16,10 @@ struct PhaseScreenOptions {
       : shape_(std::move(shape)) {}  // NOLINT(google-explicit-constructor)
   /// Of a field, behind the batch: {ports}, or {planes, height, width} in free space.
   TORCH_ARG(std::vector<int64_t>, shape);
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) { visit("shape", shape_); }
 };
 
 /// A phase shifter on every port or pixel, y = exp(i gamma) x: field [batch, ..., shape] -> the same.

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/ops/photodetect.h>
 
@@ -136,4 +137,9 @@ void PhotodetectorImpl::pretty_print(std::ostream& stream) const {
   stream << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<PhotodetectorImpl>("Photodetector", PhotodetectorOptions()));
+
+}  // namespace
 }  // namespace optotorch

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
+
+#include <string>
+#include <vector>
 
 namespace optotorch {
 
@@ -12,6 +16,11 @@ enum class Detection {
   balanced,   ///< I[2k] - I[2k+1], N/2 values of either sign; N even
   coherent,   ///< (Re z, Im z) against a local oscillator, 2N values
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Detection) {
+  static const std::vector<std::string> all{"intensity", "amplitude", "balanced", "coherent"};
+  return all;
+}
 
 /// What Detection::amplitude adds to an intensity: it keeps the slope of the square root finite on a dark
 /// port.
@@ -34,6 +43,15 @@ struct PhotodetectorOptions {
   TORCH_ARG(double, thermal_noise) = 0;
   /// Seed of the noise; pass n draws stream n of it (ops/photodetect.h).
   TORCH_ARG(int64_t, seed) = 0;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("detection", detection_);
+    visit("shot_noise", shot_noise_);
+    visit("thermal_noise", thermal_noise_);
+    visit("seed", seed_);
+  }
 };
 
 /// The way out: field [batch, N] -> real values. Noise is drawn in training mode only; its count of passes is

@@ -1,4 +1,5 @@
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/saturable_absorber.h>
 #include <optotorch/ops/activation.h>
 
@@ -37,4 +38,10 @@ void SaturableAbsorberImpl::pretty_print(std::ostream& stream) const {
          << ", saturation=" << options.saturation() << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<SaturableAbsorberImpl>("SaturableAbsorber",
+                                                                 SaturableAbsorberOptions()));
+
+}  // namespace
 }  // namespace optotorch

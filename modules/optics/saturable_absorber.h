@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
 
@@ -11,6 +12,13 @@ struct SaturableAbsorberOptions {
   TORCH_ARG(double, depth) = 2;
   /// Intensity at which the depth has halved, > 0.
   TORCH_ARG(double, saturation) = 1;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("depth", depth_);
+    visit("saturation", saturation_);
+  }
 };
 
 /// y = exp(-(depth / 2) / (1 + |z|^2 / saturation)) z on a complex field of any shape: weak light is

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/weight_bank.h>
 
 #include <cmath>
@@ -96,4 +97,9 @@ void WeightBankImpl::pretty_print(std::ostream& stream) const {
   stream << ", gain=" << options.gain() << ", bias=" << std::boolalpha << options.bias() << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<WeightBankImpl>("WeightBank", WeightBankOptions(1, 1), 2));
+
+}  // namespace
 }  // namespace optotorch

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/layer.h>
 #include <torch/arg.h>
 
@@ -19,6 +20,16 @@ struct WeightBankOptions {
   TORCH_ARG(double, gain) = 1;
   /// An electronic offset per output.
   TORCH_ARG(bool, bias) = true;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("in_features", in_features_);
+    visit("out_features", out_features_);
+    visit("bits", bits_);
+    visit("gain", gain_);
+    visit("bias", bias_);
+  }
 };
 
 /// Real weights by add-drop microrings: [batch, in_features] -> [batch, out_features], all real,

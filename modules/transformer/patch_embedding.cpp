@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/detail/deployed_check.h>
 #include <optotorch/modules/layer.h>
 #include <optotorch/modules/transformer/patch_embedding.h>
@@ -68,4 +69,10 @@ void PatchEmbeddingImpl::pretty_print(std::ostream& stream) const {
          << ", overlap=" << options.overlap() << ", hidden=" << options.hidden() << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<PatchEmbeddingImpl>("PatchEmbedding",
+                                                              PatchEmbeddingOptions(1, 1, 1, 1), 4));
+
+}  // namespace
 }  // namespace optotorch

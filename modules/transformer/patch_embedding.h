@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <torch/arg.h>
 #include <torch/nn/cloneable.h>
 #include <torch/nn/modules/linear.h>
@@ -22,6 +23,17 @@ struct PatchEmbeddingOptions {
   TORCH_ARG(int64_t, overlap) = 0;
   /// Values of a hidden layer before W, with GELU; 0: none.
   TORCH_ARG(int64_t, hidden) = 0;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("channels", channels_);
+    visit("side", side_);
+    visit("patch", patch_);
+    visit("width", width_);
+    visit("overlap", overlap_);
+    visit("hidden", hidden_);
+  }
 };
 
 /// Images as tokens: [batch, channels, side, side] -> [batch, (side / patch)^2, width],

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <ATen/TracerMode.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/transformer/token_embedding.h>
 
 #include <ostream>
@@ -54,4 +55,10 @@ void TokenEmbeddingImpl::pretty_print(std::ostream& stream) const {
          << ", context=" << options.context() << ", width=" << options.width() << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<TokenEmbeddingImpl>("TokenEmbedding",
+                                                              TokenEmbeddingOptions(1, 1, 1), 3));
+
+}  // namespace
 }  // namespace optotorch

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <torch/arg.h>
 #include <torch/nn/cloneable.h>
 #include <torch/nn/pimpl.h>
@@ -16,6 +17,14 @@ struct TokenEmbeddingOptions {
   TORCH_ARG(int64_t, context);
   /// Values of a token.
   TORCH_ARG(int64_t, width);
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("vocabulary", vocabulary_);
+    visit("context", context_);
+    visit("width", width_);
+  }
 };
 
 /// Numbers as tokens: int64 [batch, tokens] -> [batch, tokens, width], tokens <= context,

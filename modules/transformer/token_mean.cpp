@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/transformer/token_mean.h>
 
 #include <ostream>
@@ -18,4 +19,9 @@ void TokenMeanImpl::pretty_print(std::ostream& stream) const {
   stream << "optotorch::TokenMean()";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<TokenMeanImpl>("TokenMean"));
+
+}  // namespace
 }  // namespace optotorch

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/tap.h>
 #include <optotorch/modules/transformer/transformer_block.h>
 
@@ -70,4 +71,10 @@ void TransformerBlockImpl::pretty_print(std::ostream& stream) const {
          << ", taps=" << (options.taps() == Taps::micro ? "micro" : "none") << ")";
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<TransformerBlockImpl>("TransformerBlock",
+                                                                TransformerBlockOptions(1, 1), 2));
+
+}  // namespace
 }  // namespace optotorch

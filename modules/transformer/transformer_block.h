@@ -1,7 +1,11 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/transformer/self_attention.h>
 #include <torch/nn/modules/normalization.h>
+
+#include <string>
+#include <vector>
 
 namespace optotorch {
 
@@ -10,12 +14,22 @@ enum class Norm {
   post,  ///< behind each sum
   pre,   ///< before the attention and the feed-forward; the sums are not normalised
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Norm) {
+  static const std::vector<std::string> all{"post", "pre"};
+  return all;
+}
 
 /// Where a rule's signals enter a block inside (tap.h).
 enum class Taps {
   none,   ///< nowhere: at the block's output only ("macro")
   micro,  ///< behind the attention's norm, behind the activation, behind the second norm
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Taps) {
+  static const std::vector<std::string> all{"none", "micro"};
+  return all;
+}
 
 /// Options for TransformerBlock: TransformerBlockOptions(64, 4).hidden(128).causal(true).
 struct TransformerBlockOptions {
@@ -34,6 +48,19 @@ struct TransformerBlockOptions {
   TORCH_ARG(Taps, taps) = Taps::none;
   /// In training, the fraction of what attention and feed-forward add that is left out, 0 to below 1.
   TORCH_ARG(double, dropout) = 0;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("width", width_);
+    visit("heads", heads_);
+    visit("hidden", hidden_);
+    visit("norm", norm_);
+    visit("causal", causal_);
+    visit("maps", maps_);
+    visit("taps", taps_);
+    visit("dropout", dropout_);
+  }
 };
 
 /// A block of a transformer, real values [batch, tokens, width] -> [batch, tokens, width]:

@@ -102,7 +102,7 @@ class Incoming {
 };
 
 const Greeting greeting_of_two{
-    .layouts = {layout_of(4), layout_of(4)}, .taps = true, .samples = 3, .between = {}};
+    .layouts = {layout_of(4), layout_of(4)}, .monitors = true, .samples = 3, .between = {}};
 
 /// What an instrument sends: its greeting, `done`, and readings of two fields.
 int from_instrument(const uint8_t* data, size_t size) {
@@ -169,15 +169,15 @@ std::string sent(Send&& send) {
 
 std::vector<std::string> from_instrument_seeds() {
   std::vector<std::string> seeds;
-  for (const bool taps : {false, true}) {
+  for (const bool monitors : {false, true}) {
     auto greeting = greeting_of_two;
-    greeting.taps = taps;
+    greeting.monitors = monitors;
     seeds.push_back(sent([&](Connection& connection) {
       const auto deadline = deadline_after(10);
       send_greeting(connection, greeting, deadline);
       connection.send(MessageKind::done, {}, deadline);
-      const DataHead head{4, taps ? 2U : 1U, 2, 4};
-      const auto readings = at::ones({taps ? 2 : 1, 2, 4});
+      const DataHead head{4, monitors ? 2U : 1U, 2, 4};
+      const auto readings = at::ones({monitors ? 2 : 1, 2, 4});
       connection.send(MessageKind::readings, {bytes_of(head), bytes_of(readings)}, deadline);
       connection.send(MessageKind::failure, {"a lamp has failed"}, deadline);
     }));

@@ -1,0 +1,78 @@
+#pragma once
+
+// A network as a value: its architecture as JSON, and back.
+
+#include <optotorch/modules/fields.h>
+#include <optotorch/modules/hybrid.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <typeindex>
+#include <typeinfo>
+#include <utility>
+
+namespace optotorch {
+
+/// The architecture of a network: type and options of every layer, networks within each other, no weights.
+///
+///     {"format": "optotorch-network-1",
+///      "layers": [{"type": "FourierLens", "window": 10}, {"type": "MziMesh", "ports": 100, ...}, ...]}
+///
+/// Throws c10::ValueError, naming the layer, for one whose type is not registered: a torch::nn::Functional, a
+/// PhysicalNetwork, a module of one's own.
+std::string describe(const HybridImpl& network);
+
+/// The network that `json` describes, with initial weights of its own, drawn by LibTorch's generator. Options
+/// that are left out have their defaults. A module with a `weight` may say how it begins, "initial": "zero",
+/// "glorot" (uniform), "he" (uniform) or "normal" (deviation 1 / sqrt(inputs)), with biases of zero.
+///
+/// Throws c10::ValueError, which names the place, layers[2].encoding, for what is no description, and for
+/// types, options and words that are not known, with the nearest.
+Hybrid build(const std::string& json);
+
+/// A type of layer or module that networks may be described of.
+struct PartType {
+  std::string name;      ///< "MziMesh"
+  std::type_index type;  ///< of the module
+  size_t required = 0;   ///< its first options, which have no default
+  std::function<void(const torch::nn::Module& module, FieldVisitor& visit)> look;
+  std::function<torch::nn::AnyModule(FieldVisitor& visit)> make;
+};
+
+/// The type of a layer or module `Impl` that is made from `Impl::options`, which has `fields` (fields.h).
+/// `usual`: options with their defaults; the first `required` of them have none, and any value there.
+template <typename Impl, typename Options>
+PartType part_type(const std::string& name, const Options& usual, size_t required = 0) {
+  return {name, typeid(Impl), required,
+          [](const torch::nn::Module& module, FieldVisitor& visit) {
+            auto options = dynamic_cast<const Impl&>(module).options;
+            options.fields(visit);
+          },
+          [usual](FieldVisitor& visit) {
+            auto options = usual;
+            options.fields(visit);
+            return torch::nn::AnyModule(std::make_shared<Impl>(options));
+          }};
+}
+
+/// The same for a module without options.
+template <typename Impl>
+PartType part_type(const std::string& name) {
+  return {name, typeid(Impl), 0, [](const torch::nn::Module& module, FieldVisitor& visit) {},
+          [](FieldVisitor& visit) { return torch::nn::AnyModule(std::make_shared<Impl>()); }};
+}
+
+/// Makes a type known, in a line:
+///
+///     register_part(part_type<MyLayerImpl>("MyLayer", MyLayerOptions(1), /*required=*/1));
+///
+/// Throws c10::ValueError if its name or type is known already. Not while other threads describe or build.
+void register_part(PartType type);
+
+/// The same before `main`, by a constant in the source file of the layer.
+struct RegisteredPart {
+  explicit RegisteredPart(PartType type) { register_part(std::move(type)); }
+};
+
+}  // namespace optotorch

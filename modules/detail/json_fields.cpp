@@ -1,0 +1,155 @@
+#include <c10/util/StringUtil.h>
+#include <optotorch/core/check.h>
+#include <optotorch/modules/detail/json_fields.h>
+#include <optotorch/modules/electronic_block.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace optotorch {
+namespace {
+
+constexpr char where[] = "build";
+constexpr size_t most_structs = 10'000;
+
+std::string guess(const std::string& word, const std::vector<std::string>& known) {
+  const auto nearest = nearest_name(word, known);
+  return nearest.empty() ? "" : "Did you mean '" + nearest + "'?";
+}
+
+}  // namespace
+
+void JsonWriter::value(const char* name, std::shared_ptr<Layer>& field) {
+  object_[name] = describe_part(*field, c10::str(place_, ".", name));
+}
+
+void JsonWriter::word(const char* name, const std::vector<std::string>& words, size_t& index) {
+  object_[name] = words.at(index);
+}
+
+void JsonWriter::structs(const char* name, size_t count, const std::function<void(size_t)>& /*resize*/,
+                         const std::function<void(size_t, FieldVisitor&)>& element) {
+  auto list = nlohmann::ordered_json::array();
+  for (size_t index = 0; index < count; ++index) {
+    auto object = nlohmann::ordered_json::object();
+    JsonWriter writer(object, c10::str(place_, ".", name, "[", index, "]"));
+    element(index, writer);
+    list.push_back(std::move(object));
+  }
+  object_[name] = std::move(list);
+}
+
+void JsonReader::refuse(const std::string& name, const std::string& expected,
+                        const nlohmann::json& got) const {
+  constexpr size_t longest = 60;
+  reject({.where = where,
+          .argument = place_of(name),
+          .expected = expected,
+          .got = got.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, longest)});
+}
+
+const nlohmann::json* JsonReader::find(const char* name) {
+  names_.emplace_back(name);
+  const auto found = object_.find(name);
+  OPTOTORCH_CHECK(found != object_.end() || seen_ >= required_, .where = where, .argument = place_,
+                  .expected = c10::str("'", name, "', which has no default"), .got = "none");
+  ++seen_;
+  return found == object_.end() ? nullptr : &*found;
+}
+
+void JsonReader::expect_nothing_more() const {
+  for (const auto& [name, value] : object_.items()) {
+    OPTOTORCH_CHECK(std::find(names_.begin(), names_.end(), name) != names_.end(), .where = where,
+                    .argument = place_, .expected = "one of " + c10::Join(", ", names_),
+                    .got = "'" + name + "'", .remedy = guess(name, names_));
+  }
+}
+
+void JsonReader::value(const char* name, bool& field) {
+  if (const auto* found = find(name)) {
+    if (!found->is_boolean()) {
+      refuse(name, "true or false", *found);
+    }
+    field = found->get<bool>();
+  }
+}
+
+void JsonReader::value(const char* name, int64_t& field) {
+  if (const auto* found = find(name)) {
+    const bool fits = found->is_number_integer() &&
+                      (!found->is_number_unsigned() || found->get<uint64_t>() <= uint64_t{INT64_MAX});
+    if (!fits) {
+      refuse(name, "a whole number", *found);
+    }
+    field = found->get<int64_t>();
+  }
+}
+
+void JsonReader::value(const char* name, double& field) {
+  if (const auto* found = find(name)) {
+    if (!found->is_number() || !std::isfinite(found->get<double>())) {
+      refuse(name, "a number", *found);
+    }
+    field = found->get<double>();
+  }
+}
+
+void JsonReader::value(const char* name, std::vector<int64_t>& field) {
+  if (const auto* found = find(name)) {
+    const bool fits =
+        found->is_array() && std::all_of(found->begin(), found->end(), [](const auto& size) {
+          return size.is_number_integer() &&
+                 (!size.is_number_unsigned() || size.template get<uint64_t>() <= uint64_t{INT64_MAX});
+        });
+    if (!fits) {
+      refuse(name, "a list of whole numbers", *found);
+    }
+    field = found->get<std::vector<int64_t>>();
+  }
+}
+
+void JsonReader::value(const char* name, std::shared_ptr<Layer>& field) {
+  if (const auto* found = find(name)) {
+    const auto made = build_part(*found, place_of(name));
+    field = std::dynamic_pointer_cast<Layer>(made.ptr());
+    if (field == nullptr) {
+      field = std::make_shared<ElectronicBlock>(made);
+    }
+  }
+}
+
+void JsonReader::word(const char* name, const std::vector<std::string>& words, size_t& index) {
+  if (const auto* found = find(name)) {
+    const auto said = found->is_string() ? found->get<std::string>() : std::string();
+    const auto known = std::find(words.begin(), words.end(), said);
+    OPTOTORCH_CHECK(known != words.end(), .where = where, .argument = place_of(name),
+                    .expected = "one of " + c10::Join(", ", words),
+                    .got = found->is_string() ? "'" + said + "'" : found->type_name(),
+                    .remedy = guess(said, words));
+    index = static_cast<size_t>(known - words.begin());
+  }
+}
+
+void JsonReader::structs(const char* name, size_t /*count*/, const std::function<void(size_t)>& resize,
+                         const std::function<void(size_t, FieldVisitor&)>& element) {
+  if (const auto* found = find(name)) {
+    if (!found->is_array() || found->size() > most_structs) {
+      refuse(name, c10::str("a list of at most ", most_structs), *found);
+    }
+    resize(found->size());
+    for (size_t index = 0; index < found->size(); ++index) {
+      const auto place = c10::str(place_of(name), "[", index, "]");
+      require_object((*found)[index], place);
+      JsonReader reader((*found)[index], place);
+      element(index, reader);
+      reader.expect_nothing_more();
+    }
+  }
+}
+
+void require_object(const nlohmann::json& object, const std::string& place) {
+  OPTOTORCH_CHECK(object.is_object(), .where = where, .argument = place, .expected = "a JSON object",
+                  .got = object.type_name());
+}
+
+}  // namespace optotorch

@@ -1,0 +1,77 @@
+#pragma once
+
+// Fields of options in JSON objects; parts of networks.
+
+#include <optotorch/modules/fields.h>
+#include <torch/nn/modules/container/any.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+namespace optotorch {
+
+/// What describe() says of a module, and the module that build() makes of it. `place`: what errors call it.
+nlohmann::ordered_json describe_part(const torch::nn::Module& module, const std::string& place);
+torch::nn::AnyModule build_part(const nlohmann::json& object, const std::string& place);
+
+/// Writes every field under its name.
+class JsonWriter : public FieldVisitor {
+ public:
+  JsonWriter(nlohmann::ordered_json& object, std::string place) : object_(object), place_(std::move(place)) {}
+
+ protected:
+  void value(const char* name, bool& field) override { object_[name] = field; }
+  void value(const char* name, int64_t& field) override { object_[name] = field; }
+  void value(const char* name, double& field) override { object_[name] = field; }
+  void value(const char* name, std::vector<int64_t>& field) override { object_[name] = field; }
+  void value(const char* name, std::shared_ptr<Layer>& field) override;
+  void word(const char* name, const std::vector<std::string>& words, size_t& index) override;
+  void structs(const char* name, size_t count, const std::function<void(size_t)>& resize,
+               const std::function<void(size_t, FieldVisitor&)>& element) override;
+
+ private:
+  nlohmann::ordered_json& object_;
+  std::string place_;
+};
+
+/// Sets every field that the object has. Throws c10::ValueError, naming the place, for a value of another
+/// kind and for a word that is not known.
+class JsonReader : public FieldVisitor {
+ public:
+  /// `place`: what errors call the object. Of its fields the first `required` must be there.
+  JsonReader(const nlohmann::json& object, std::string place, size_t required = 0)
+      : object_(object), place_(std::move(place)), required_(required) {}
+
+  /// Counts a field as looked at that somebody else reads.
+  void known(const std::string& name) { names_.push_back(name); }
+  /// Throws c10::ValueError for a name that no field has.
+  void expect_nothing_more() const;
+
+ protected:
+  void value(const char* name, bool& field) override;
+  void value(const char* name, int64_t& field) override;
+  void value(const char* name, double& field) override;
+  void value(const char* name, std::vector<int64_t>& field) override;
+  void value(const char* name, std::shared_ptr<Layer>& field) override;
+  void word(const char* name, const std::vector<std::string>& words, size_t& index) override;
+  void structs(const char* name, size_t count, const std::function<void(size_t)>& resize,
+               const std::function<void(size_t, FieldVisitor&)>& element) override;
+
+ private:
+  /// The value of that name, or nullptr.
+  const nlohmann::json* find(const char* name);
+  std::string place_of(const std::string& name) const { return place_ + "." + name; }
+  [[noreturn]] void refuse(const std::string& name, const std::string& expected,
+                           const nlohmann::json& got) const;
+
+  const nlohmann::json& object_;
+  std::string place_;
+  size_t required_, seen_ = 0;
+  std::vector<std::string> names_;
+};
+
+/// Throws c10::ValueError unless `object` is a JSON object.
+void require_object(const nlohmann::json& object, const std::string& place);
+
+}  // namespace optotorch

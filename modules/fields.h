@@ -1,0 +1,67 @@
+#pragma once
+
+// The options of a layer by name: one enumeration serves everything that writes, reads or compares them.
+//
+//     struct MyOptions {
+//       TORCH_ARG(int64_t, ports) = 8;
+//       TORCH_ARG(Encoding, encoding) = Encoding::phase;
+//
+//      public:
+//       void fields(FieldVisitor& visit) {
+//         visit("ports", ports_);
+//         visit("encoding", encoding_);
+//       }
+//     };
+//
+// An enum is known by words: `const std::vector<std::string>& words(Encoding)` gives them in the order of its
+// values, which count from 0.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace optotorch {
+
+class Layer;
+
+/// Looks at every field of an options struct, or sets it.
+class FieldVisitor {
+ public:
+  FieldVisitor() = default;
+  FieldVisitor(const FieldVisitor&) = delete;
+  FieldVisitor& operator=(const FieldVisitor&) = delete;
+  virtual ~FieldVisitor() = default;
+
+  template <typename Field>
+  void operator()(const char* name, Field& field) {
+    if constexpr (std::is_enum_v<Field>) {
+      auto index = static_cast<size_t>(field);
+      word(name, words(Field()), index);
+      field = static_cast<Field>(index);
+    } else if constexpr (requires { field.front().fields(*this); }) {
+      structs(
+          name, field.size(), [&](size_t count) { field.resize(count); },
+          [&](size_t index, FieldVisitor& visit) { field[index].fields(visit); });
+    } else {
+      value(name, field);
+    }
+  }
+
+ protected:
+  virtual void value(const char* name, bool& field) = 0;
+  virtual void value(const char* name, int64_t& field) = 0;
+  virtual void value(const char* name, double& field) = 0;
+  virtual void value(const char* name, std::vector<int64_t>& field) = 0;
+  /// A layer that belongs to this one.
+  virtual void value(const char* name, std::shared_ptr<Layer>& field) = 0;
+  /// One of `words`, by its number.
+  virtual void word(const char* name, const std::vector<std::string>& words, size_t& index) = 0;
+  /// A list of structs with fields of their own.
+  virtual void structs(const char* name, size_t count, const std::function<void(size_t count)>& resize,
+                       const std::function<void(size_t index, FieldVisitor& visit)>& element) = 0;
+};
+
+}  // namespace optotorch

@@ -1,0 +1,21 @@
+#pragma once
+
+// A network in one file: its architecture (describe.h) and its weights.
+
+#include <optotorch/modules/hybrid.h>
+
+#include <string>
+
+namespace optotorch {
+
+/// Writes the network to a safetensors file, atomically: parameters and buffers by name, the description as
+/// metadata `network`, names of frozen parameters as `frozen`. Python's `safetensors` reads it. Throws
+/// c10::ValueError for a layer whose type is not registered, and if writing fails.
+void save_network(const HybridImpl& network, const std::string& path);
+
+/// The network in the file, in training mode. No code is executed. Throws c10::ValueError, naming the file,
+/// if it is damaged, holds no network, or a layer whose type is not registered, and if its tensors are not
+/// those of the layers.
+Hybrid load_network(const std::string& path);
+
+}  // namespace optotorch

@@ -1,0 +1,60 @@
+// Networks in files: architecture, weights, and what is frozen.
+
+#include <gtest/gtest.h>
+#include <optotorch/core/safetensors.h>
+#include <optotorch/modules/describe.h>
+#include <optotorch/modules/network_file.h>
+#include <optotorch/modules/optics/modulator.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/optics/photodetector.h>
+#include <support/errors.h>
+#include <support/temporary_folder.h>
+
+#include <cmath>
+#include <functional>
+
+namespace optotorch {
+namespace {
+
+class NetworkFileTest : public ::testing::Test {
+ protected:
+  std::string path() const { return folder.path() + "/net.safetensors"; }
+  testing::TemporaryFolder folder;
+};
+
+TEST_F(NetworkFileTest, ArchitectureAndWeightsComeBack) {
+  Hybrid net(Modulator(6), MziMesh(6), Photodetector(), torch::nn::Linear(6, 2));
+  freeze(net->layer(1));
+  for (const auto type : {torch::kFloat32, torch::kFloat64}) {
+    net->to(type);
+    save_network(*net, path());
+    auto read = load_network(path());
+    EXPECT_EQ(describe(*read), describe(*net));
+    EXPECT_EQ(frozen_parameters(*read), frozen_parameters(*net));
+    const auto x = torch::rand({3, 6}, type);
+    EXPECT_TRUE(read->forward(x).equal(net->forward(x)));
+  }
+}
+
+TEST_F(NetworkFileTest, OtherFilesAreRefusedByName) {
+  Hybrid net(Modulator(6), MziMesh(6));
+  save_network(*net, path());
+  const auto whole = load_safetensors(path());
+  const auto expect = [&](const std::function<void(SafeTensors&)>& change, const std::string& says) {
+    auto file = whole;
+    change(file);
+    save_safetensors(path(), file);
+    EXPECT_SAYS(load_network(path()), path());
+    EXPECT_SAYS(load_network(path()), says);
+  };
+  expect([](auto& file) { file.metadata.erase("format"); }, "a file without a format");
+  expect([](auto& file) { file.metadata["network"] = "{"; }, "a description of a network");
+  expect([](auto& file) { file.tensors.erase("1.theta"); }, "1.theta");
+  expect([](auto& file) { file.tensors["1.theta"] = torch::zeros({3}); }, "1.theta");
+  expect([](auto& file) { file.tensors["1.theta"] = at::full({15}, NAN); }, "1.theta");
+  expect([](auto& file) { file.metadata["frozen"] = "7.weight"; }, "7.weight");
+  EXPECT_SAYS(load_network(folder.path() + "/none"), "none");
+}
+
+}  // namespace
+}  // namespace optotorch
