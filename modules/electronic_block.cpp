@@ -24,7 +24,7 @@ constexpr size_t saved_taps = 2;    // from there on: the ends of the parts befo
           .remedy = "Make it without inplace: a rule may still read what stood there"});
 }
 
-/// Whether x was changed in place after `mark`; unknown in c10::InferenceMode.
+/// True if x was changed in place after `mark`; unknown in c10::InferenceMode.
 void check_not_in_place(const VersionMark& mark, const std::string& where) {
   if (mark.is_passed()) {
     reject_in_place(where);

@@ -38,9 +38,9 @@ class ElectronicBlock : public Layer {
   void tap_update(const Pass& pass, const std::vector<torch::Tensor>& signals);
 
   Adjoint adjoint(const torch::Tensor& x) const override;
-  /// That of the optical layers inside.
+  /// Parts of the optical layers inside.
   Footprint footprint() const override;
-  /// Of an optical layer inside, what it deploys stands in for its parameters.
+  /// An optical layer inside is deployed, too: that stands in for its parameters.
   Deployment deploy() override;
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;

@@ -33,7 +33,7 @@ void unfreeze(const torch::nn::ModuleHolder<Contained>& holder) {
   unfreeze(*holder.ptr());
 }
 
-/// Whether any parameter learns.
+/// True if any parameter learns.
 bool is_trainable(const torch::nn::Module& module);
 
 /// Names of the parameters that do not learn, in their order.

@@ -113,7 +113,7 @@ class HybridImpl : public torch::nn::Module {
   /// The blocks that have parameters, frozen ones too; the last of them is the head. Where signals enter is a
   /// matter of the network, not of what is frozen at the moment.
   std::vector<Block> trainable_blocks() const;
-  /// Whether any parameter of the block learns.
+  /// True if any parameter of the block learns.
   bool learns(const Block& block) const;
 
   /// What was added under a name.

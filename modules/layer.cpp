@@ -73,8 +73,8 @@ torch::Tensor Layer::forward(const torch::Tensor& x) {
   return is_training() ? compute(x.detach(), nullptr) : evaluate(x.detach());
 }
 
-/// What eval mode runs, and the values that it was made of: version counters miss whoever steps `p.data()`, as
-/// LibTorch's SGD does.
+/// The deployment that eval mode runs, and the values that it was made of: version counters miss whoever steps
+/// `p.data()`, as LibTorch's SGD does.
 struct Layer::Deployed {
   std::mutex mutex;  // a served network is called from many threads
   std::vector<torch::Tensor> values;

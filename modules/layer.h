@@ -123,7 +123,7 @@ class Layer : public torch::nn::Module {
   /// others.
   virtual Deployment deploy();
 
-  /// What the layer is built of, where its options say so: the words of the parts (`parts`) and their numbers.
+  /// Hardware that the layer is built of, where its options say so: kinds (`parts`) and their numbers.
   virtual Footprint footprint() const { return {}; }
 
   /// Saves as torch::nn::Module does, and which parameters are frozen.
@@ -143,7 +143,7 @@ class Layer : public torch::nn::Module {
   /// f(x). If `kept` is not null, puts into its `saved` and `inside` what compute_pullback needs beyond x and
   /// y, which the caller adds. Runs without a graph.
   virtual torch::Tensor compute(const torch::Tensor& x, Pass* kept) = 0;
-  /// f(x) in eval mode: what `deploy()` computes, which is kept until a parameter or buffer has another value.
+  /// f(x) in eval mode, by what `deploy()` gives, which is kept until a parameter or buffer has another value.
   /// A layer that cannot be deployed, or consists of others, overrides it.
   virtual torch::Tensor evaluate(const torch::Tensor& x);
 
@@ -151,8 +151,8 @@ class Layer : public torch::nn::Module {
   virtual torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) = 0;
 
   /// What `compute_pullback` reads: a change in place of any of them makes the pass useless. By default
-  /// input, output and all that was saved, here and inside, the parameters, and buffers of floating point; a layer that reads
-  /// less says so, and its output may then be changed in place, as behind torch::nn::Linear.
+  /// input, output and all that was saved, here and inside, the parameters, and buffers of floating point; a
+  /// layer that reads less says so, and its output may then be changed in place, as behind torch::nn::Linear.
   virtual std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const;
   /// The last two of them.
   std::vector<torch::Tensor> own_tensors() const;

@@ -39,7 +39,7 @@ class TapScope {
   TapScope(TapScope&&) = delete;
   TapScope& operator=(TapScope&&) = delete;
 
-  /// Whether a model is being run, on this thread, by one that collects its taps.
+  /// True if a model is being run, on this thread, by one that collects its taps.
   static bool is_recording();
 
   /// What stood at the taps, in the order in which they were passed, at the end of its own part of the graph.

@@ -34,7 +34,7 @@ struct Metric {
     return function(output, target);
   }
 
-  /// Of how many samples or elements the number of a batch is the mean.
+  /// Number of samples or elements that the metric of a batch is the mean of.
   int64_t weight(const torch::Tensor& target) const {
     return over == Over::samples ? target.size(0) : target.numel();
   }

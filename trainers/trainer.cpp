@@ -37,7 +37,7 @@ std::string shown(const std::optional<double>& value, const Metric& metric) {
   return digits;
 }
 
-/// Whether `value` is finite and better than those of all epochs before.
+/// True if `value` is finite and better than those of all epochs before.
 bool is_best(double value, const std::vector<EpochReport>& before, const Metric& metric) {
   const auto is_beaten = [&](const EpochReport& report) {
     const double earlier = report.validation_accuracy.value_or(std::nan(""));

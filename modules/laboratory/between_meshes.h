@@ -31,7 +31,7 @@ const std::vector<std::string>& constant_names(BetweenMeshes::Kind kind);
 /// That of a layer: `untold` for one of another class, `nothing` for nullptr.
 BetweenMeshes between_meshes(const Layer* layer);
 
-/// Whether both are told and they differ: in kind, or in a constant by more than 1e-6 of it (float32 rounds
+/// True if both are told and they differ: in kind, or in a constant by more than 1e-6 of it (float32 rounds
 /// so).
 bool contradict(const BetweenMeshes& a, const BetweenMeshes& b);
 

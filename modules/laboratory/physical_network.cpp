@@ -146,7 +146,7 @@ Readings PhysicalNetworkImpl::readings_of(const Pass& pass) const {
 Pass PhysicalNetworkImpl::with_model(const Pass& pass) const {
   const auto readings = readings_of(pass);
   Pass again{pass.input, pass.output, readings.behind};
-  // A mesh's model: x_n, S_n, what they were fused to, and either the mesh's own pass or U_n, to be corrected.
+  // A mesh's model: x_n, S_n, F_n, and either the mesh's own pass or U_n, which is corrected.
   for (auto& state : model(pass.input, &readings)) {
     const auto& [x, u, s, strength] = state.prediction;
     Pass& mesh = again.inside.emplace_back(Pass{x, s, {state.fused, u}});

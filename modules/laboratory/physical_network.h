@@ -29,7 +29,7 @@ struct PhysicalNetworkOptions {
   TORCH_ARG(std::shared_ptr<Layer>, activation) = nullptr;
   /// What becomes of the intensities: Detection::amplitude or Detection::intensity.
   TORCH_ARG(Detection, detection) = Detection::amplitude;
-  /// Whether the readings of monitors enter the model, where there are any.
+  /// True if the readings of monitors enter the model, where there are any.
   TORCH_ARG(bool, internal_states) = true;
   TORCH_ARG(Fusion, fusion) = Fusion::propagate;
 };
@@ -42,8 +42,8 @@ struct PhysicalNetworkOptions {
 ///     forward:      h = sqrt(I_N + 1e-8) or I_N,  I_n = |P_n|^2 measured at the commanded phases
 ///     model:        S_n = correction_n(x_n, mesh_n),  F_n = |P_n| exp(i arg S_n) where I_n is measured, else
 ///                   S_n,  x_{n+1} = f(F_n)
-///     pullback:     of the model, with every slope taken at F_n and the signal handed from F_n to S_n as it
-///     is tpfp_update:  of a single mesh: S at the mesh's output, dL_dtheta = Re tr((S x^H)^H dW/dtheta)
+///     pullback:     of the model, with every slope taken at F_n and the signal handed from F_n to S_n as is
+///     tpfp_update:  of a single mesh: S at the mesh's output, dL_dtheta = Re tr((S x^H)^H dW/dtheta)
 ///
 /// No update asks the system for anything. Without corrections S = U = W x, and the pull-back is
 /// physics-aware training (Wright et al., Nature 601, 549, 2022), layer-wise if internal states are measured;
@@ -59,7 +59,7 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
   PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system, PhysicalNetworkOptions options);
 
   Role role() const override { return Role::component; }
-  /// Of a single mesh's model: light sent backwards through the nominal mesh.
+  /// Light sent backwards through the nominal mesh; for a single mesh alone.
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   Footprint footprint() const override;

@@ -20,16 +20,16 @@ struct Readings {
 
 /// Meshes of Mach-Zehnder interferometers in a row, as a laboratory has them: phases are commanded, light
 /// goes in and through all of them (and through what optics stand between them), intensities come out of the
-/// last, and of those before it where there are monitors. Nobody learns more from it: no gradients, no phases of
-/// light, no errors. Rules that train in situ see only this.
+/// last, and of those before it where there are monitors. Nobody learns more from it: no gradients, no phases
+/// of light, no errors. Rules that train in situ see only this.
 ///
 /// A simulated chip is one implementation (simulated_system.h), an instrument behind a cable another
 /// (remote_system.h): it implements `command` and `read`. Checks and counts stand in the public functions and
 /// nowhere else. Not to be called by two threads at once.
 class PhysicalSystem {
  public:
-  /// `layouts` are the designs that were sent to the foundry; what was built may differ. `monitors`: intensities
-  /// behind every mesh can be read. Throws c10::ValueError for no layouts, wrong ones, or other ports than
+  /// `layouts` are the designs that were sent to the foundry; what was built may differ. `monitors`:
+  /// intensities behind every mesh can be read. Throws c10::ValueError for no layouts, wrong ones, or other ports than
   /// the first's.
   explicit PhysicalSystem(std::vector<MeshLayout> layouts, bool monitors = false);
   virtual ~PhysicalSystem() = default;

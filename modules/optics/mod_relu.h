@@ -14,7 +14,7 @@ struct ModReluOptions {
   ModReluOptions(int64_t ports) : shape_{ports} {}  // NOLINT(google-explicit-constructor)
   ModReluOptions(std::vector<int64_t> shape)
       : shape_(std::move(shape)) {}  // NOLINT(google-explicit-constructor)
-  /// Of a field, behind the batch: {ports}, or {planes, height, width} in free space.
+  /// Shape of a sample: {ports}, or {planes, height, width} in free space.
   TORCH_ARG(std::vector<int64_t>, shape);
   /// Initial value of every bias.
   TORCH_ARG(double, bias) = -0.1;

@@ -60,11 +60,11 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
   Role role() const override { return Role::component; }
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
-  /// Of all meshes together.
+  /// Parts of all meshes together.
   Footprint footprint() const override;
   void pretty_print(std::ostream& stream) const override;
 
-  /// Of each mesh.
+  /// Layout of each mesh.
   const MeshLayout& layout() const { return layout_; }
 
   /// The matrix that the mesh realises with its errors: y = matrix() x. [ports, ports], or [meshes, ports,

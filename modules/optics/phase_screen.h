@@ -14,7 +14,7 @@ struct PhaseScreenOptions {
   PhaseScreenOptions(int64_t ports) : shape_{ports} {}  // NOLINT(google-explicit-constructor)
   PhaseScreenOptions(std::vector<int64_t> shape)
       : shape_(std::move(shape)) {}  // NOLINT(google-explicit-constructor)
-  /// Of a field, behind the batch: {ports}, or {planes, height, width} in free space.
+  /// Shape of a sample: {ports}, or {planes, height, width} in free space.
   TORCH_ARG(std::vector<int64_t>, shape);
 
  public:

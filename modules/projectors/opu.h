@@ -19,7 +19,7 @@ struct OpuOptions {
   /// Pixels of the camera that are read; pixels of the modulator.
   TORCH_ARG(int64_t, rows);
   TORCH_ARG(int64_t, columns);
-  /// Of the medium, and of its noise.
+  /// Seed of the medium and of its noise.
   TORCH_ARG(int64_t, seed) = 0;
   TORCH_ARG(OpuModel, model) = OpuModel::noisy;
   /// noisy: standard deviation of the noise over that of the signal, 0 to 100.

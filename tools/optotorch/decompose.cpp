@@ -118,7 +118,7 @@ void add_decompose(CLI::App& app) {
       ->check(one_of({"wire", "bar"}))
       ->capture_default_str();
   command->add_flag("--nearest", settings->nearest,
-                    "Of a matrix that is not unitary, as measured ones: the nearest");
+                    "Take the nearest unitary of a matrix that is not, as measured ones");
   command->callback([settings] { run(*settings); });
 }
 

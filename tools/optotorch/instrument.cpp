@@ -64,7 +64,7 @@ void add_instrument(CLI::App& app) {
       ->add_option("--listen", config->listen,
                    "unix:PATH or tcp:HOST:PORT (port 0: any that is free). Whoever reaches it may use it")
       ->required();
-  command->add_option("--ports", config->ports, "Of every mesh")
+  command->add_option("--ports", config->ports, "Ports of every mesh")
       ->check(within(2, 4096))
       ->capture_default_str();
   command
@@ -77,7 +77,7 @@ void add_instrument(CLI::App& app) {
       ->check(one_of({"wire", "bar"}))
       ->capture_default_str();
   add_chip_options(*command, config->laboratory, "Errors of the chips");
-  command->add_option("--seed", config->seed, "Of errors and noise, as --chip-seed of train")
+  command->add_option("--seed", config->seed, "Seed of errors and noise, as --chip-seed of train")
       ->capture_default_str();
   command->add_flag_callback(
       "--no-monitors", [config] { config->monitors = false; },

@@ -81,7 +81,7 @@ void check_writable(const std::string& json_file) {
                   .remedy = "Choose another place");
 }
 
-/// Whether every figure that must be met is.
+/// True if every figure that must be met is.
 bool reproduce(const Recipe& recipe, const RecipeOptions& options) {
   const OutputFolder folder(recipe, options.out);
   const std::string path =
@@ -146,7 +146,7 @@ void add_reproduce(CLI::App& app) {
       if (own->count(option.name) == 0) {
         const std::string usual = option.usual.empty() ? "" : " (default: " + option.usual + ")";
         command->add_option("--" + option.name, (*own)[option.name], option.description + usual)
-            ->group("Of '" + recipe.name + "'");
+            ->group("Options of '" + recipe.name + "'");
       }
     }
   }

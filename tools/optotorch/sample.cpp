@@ -53,13 +53,15 @@ void add_sample(CLI::App& app) {
   auto options = std::make_shared<DrawOptions>();
   command->add_option("RUN", options->folder, "Folder that train wrote")->required();
   command->add_option("--prompt", options->prompt,
-                      "What comes before (default: a line end, if the text has any)");
+                      "Text that comes before (default: a line end, if the text has any)");
   command->add_option("--length", options->length, "Characters to draw")->capture_default_str();
   command
       ->add_option("--temperature", options->temperature,
                    "Below 1 the probable becomes more so; 0: always the most probable")
       ->capture_default_str();
-  command->add_option("--seed", options->seed, "Of the draw")->check(not_negative())->capture_default_str();
+  command->add_option("--seed", options->seed, "Seed of the draw")
+      ->check(not_negative())
+      ->capture_default_str();
   command->add_flag("--best", options->best,
                     "Weights of the best epoch on the validation set, not of the last");
   command->callback([options] { draw(*options); });

@@ -129,7 +129,7 @@ void add_train(CLI::App& app) {
                    "Train on the first so many images (characters of a text) at most; 0: on all")
       ->check(not_negative())
       ->capture_default_str();
-  command->add_option("--seed", config->seed, "Of initial weights, order, shifts and random matrices")
+  command->add_option("--seed", config->seed, "Seed of initial weights, order, shifts and random matrices")
       ->capture_default_str();
   command->add_option("--threads", config->threads, "Default: the network's")->check(positive());
   command->add_option(
@@ -145,7 +145,8 @@ void add_train(CLI::App& app) {
       ->group(system);
   add_patience_options(*command, config->laboratory, system);
   add_chip_options(*command, config->laboratory, system);
-  command->add_option("--chip-seed", config->laboratory.chip_seed, "Of the drawn errors (default: --seed)")
+  command
+      ->add_option("--chip-seed", config->laboratory.chip_seed, "Seed of the drawn errors (default: --seed)")
       ->check(not_negative())
       ->group(system);
   const std::string model = "Its numerical model (rules dat-..., in-silico; defaults: the network's)";

@@ -60,7 +60,7 @@ std::string best_published(const std::string& dataset, const ErrorSize& size) {
   return best ? best->text() : "-";
 }
 
-/// Of the seeds.
+/// Accuracy over the seeds.
 struct Accuracy {
   double mean, least, most;
 };

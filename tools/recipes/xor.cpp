@@ -210,7 +210,7 @@ std::string number(const char* format, double value) {
   return std::isfinite(value) ? text : "-";
 }
 
-/// Of one step, with four inputs as one batch.
+/// Forward passes of one step, with four inputs as one batch.
 int64_t forward_passes(const Variant& variant) {
   if (variant.teacher == Teacher::back_propagation) {
     return 1;
@@ -266,7 +266,7 @@ void print_table(const std::vector<Result>& results) {
   std::fflush(stdout);
 }
 
-/// Of all seeds, against the steps taken.
+/// A value of all seeds, against the steps taken.
 Series series(const Result& result, const std::function<double(size_t step)>& value) {
   Series line{result.variant.title, {}, {}};
   for (size_t step = 0; step < result.trials.front().errors.size(); ++step) {

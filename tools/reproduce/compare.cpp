@@ -67,7 +67,7 @@ std::vector<Outcome> plan(const std::vector<System>& systems, const RecipeOption
   return outcomes;
 }
 
-/// Whether a run needs nothing more. Throws if its folder holds another.
+/// True if a run needs nothing more. Throws if its folder holds another.
 bool is_finished(SeedRun& run) {
   if (!fs::exists(run.folder + "/config.json")) {
     return false;

@@ -33,7 +33,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// Whether it is a part of one of `files`, as write_atomically leaves it when it is killed:
+/// True if it is a part of one of `files`, as write_atomically leaves it when it is killed:
 /// "config.json.part123".
 bool is_part_of(const std::vector<std::string>& files, const std::string& name) {
   const auto digits = name.find_last_not_of("0123456789") + 1;

@@ -18,7 +18,7 @@ class FolderLock {
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
-  /// Whether it holds nothing but the lock, files of the given names, and parts that killed writers of
+  /// True if it holds nothing but the lock, files of the given names, and parts that killed writers of
   /// `parts_of` left.
   bool is_empty_but_for(const std::vector<std::string>& names,
                         const std::vector<std::string>& parts_of = {}) const;

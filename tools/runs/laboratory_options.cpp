@@ -48,7 +48,7 @@ void add_patience_options(CLI::App& command, Laboratory& laboratory, const std::
 void add_model_options(CLI::App& command, Laboratory& laboratory, const std::string& group) {
   command
       .add_option("--correction", laboratory.correction,
-                  "What corrects the model: " + c10::Join(", ", correction_names()))
+                  "Correction of the model: " + c10::Join(", ", correction_names()))
       ->check(one_of(correction_names()))
       ->group(group);
   command.add_option("--correction-lr", laboratory.correction_rate, "Learning rate of its Adam")

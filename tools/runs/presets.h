@@ -59,7 +59,7 @@ struct Preset {
   /// The read-out begins as the transpose of what direct feedback sends, with every rule.
   bool aligned_start = false;
   TwoPassForwardOptions two_pass = {};
-  /// Of the multi-point variant; default: as two_pass, with Entrance::inputs and gain 1.
+  /// Options of the multi-point variant; default: as two_pass, with Entrance::inputs and gain 1.
   std::optional<TwoPassForwardOptions> multi_point = {};
   /// In a laboratory: the same network there, and how its model is corrected unless the user says otherwise.
   Hybrid (*make_in)(int64_t classes, std::shared_ptr<PhysicalSystem> system, bool monitors,

@@ -129,7 +129,7 @@ std::shared_ptr<torch::optim::Optimizer> make_optimizer(const HybridImpl& model,
   return std::make_shared<torch::optim::Adam>(groups, options(rate));
 }
 
-/// Whether `work` came to its end. It need not, and may throw, when a signal has told it to end.
+/// True if `work` came to its end. It need not, and may throw, when a signal has told it to end.
 bool done_unless_interrupted(const std::function<void()>& work) {
   try {
     work();

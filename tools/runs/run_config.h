@@ -38,7 +38,7 @@ RunConfig resolve(RunConfig config);
 void save_config(const RunConfig& config, const std::string& folder);
 /// A resolved configuration. Throws c10::ValueError, naming the file, if it is missing or damaged.
 RunConfig load_config(const std::string& folder);
-/// Whether there is a config.json.
+/// True if there is a config.json.
 bool holds_config(const std::string& folder);
 
 /// The settings with which the run in `folder` goes on: its own. Of what is `said`, only the options that
@@ -47,7 +47,7 @@ bool holds_config(const std::string& folder);
 /// contradicts the run.
 RunConfig continued(RunConfig said, const std::set<std::string>& given, const std::string& folder);
 
-/// Whether all settings agree.
+/// True if all settings agree.
 bool is_same(const RunConfig& a, const RunConfig& b);
 
 /// Sets the threads and the precision of matrix products that a resolved configuration says.

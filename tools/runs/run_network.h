@@ -27,7 +27,7 @@ Hybrid load_model_on_paper(RunConfig config, const std::string& folder, bool bes
 /// are. Throws c10::ValueError, with nothing written, if there are none and if the folder holds something.
 int64_t export_phases_of(HybridImpl& model, const std::string& folder);
 
-/// Whether the checkpoint in a run's folder, if there is one yet, holds what the run's corrections learnt.
+/// True if the checkpoint in a run's folder, if there is one yet, holds what the run's corrections learnt.
 /// Physics-aware training has none.
 bool keeps_corrections(const std::string& folder);
 

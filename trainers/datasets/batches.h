@@ -21,7 +21,7 @@ struct ImageBatchesOptions {
   TORCH_ARG(int64_t, batch_size);
   /// A new random order in every epoch; otherwise the order of the data set.
   TORCH_ARG(bool, shuffle) = false;
-  /// Of the orders, the shifts and the flips.
+  /// Seed of the orders, the shifts and the flips.
   TORCH_ARG(uint64_t, seed) = 0;
   /// Leaves out the last batch of an epoch if it is not full.
   TORCH_ARG(bool, drop_last) = false;

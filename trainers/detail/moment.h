@@ -11,7 +11,7 @@
 
 namespace optotorch {
 
-/// Whether the optimiser is one of LibTorch's that ask for the loss once a step.
+/// True if the optimiser is one of LibTorch's that ask for the loss once a step.
 bool evaluates_once(const torch::optim::Optimizer& optimizer);
 
 /// What a step changes before its end, as it was: an instant between two whole steps. Where the optimiser

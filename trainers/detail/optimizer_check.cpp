@@ -351,8 +351,7 @@ class Check {
     }
   }
 
-  /// Of an optimiser that is not LibTorch's: what belongs to a parameter has its shape, or is a scalar or a
-  /// vector.
+  /// A tensor of an optimiser that is not LibTorch's has its parameter's shape, or is a scalar or a vector.
   void check_tensors_of(const std::string& place, const torch::Tensor& parameter) const {
     for (const auto& [name, tensor] : state_.tensors) {
       if (name.starts_with(place + "/") && tensor.dim() > 1 && tensor.sizes() != parameter.sizes()) {

@@ -37,7 +37,7 @@ class Numbering {
     return found == numbers_.end() ? key : found->second;
   }
 
-  /// Whether `number` stands for a parameter.
+  /// True if `number` stands for a parameter.
   bool has(const std::string& number) const {
     return std::any_of(numbers_.begin(), numbers_.end(),
                        [&](const auto& pair) { return pair.second == number; });
@@ -105,7 +105,7 @@ json to_json(torch::serialize::InputArchive& archive, const std::string& path, T
   return object;
 }
 
-/// Of a tree that has been checked.
+/// The tree has been checked.
 c10::IValue to_value(const json& item, const Tensors& tensors) {
   const auto entry = item.begin();
   const std::string kind = entry.key();

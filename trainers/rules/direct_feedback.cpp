@@ -8,7 +8,7 @@
 namespace optotorch {
 namespace {
 
-/// Whether a parameter stands in several layers: their updates must come one after the other.
+/// True if a parameter stands in several layers: their updates must come one after the other.
 bool share_parameters(const HybridImpl& model) {
   std::set<const void*> seen;
   for (size_t layer = 0; layer < model.size(); ++layer) {

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int watched_steps = 3;
 
-/// Whether the parameters of a block that learn were given gradients, and all of them exactly zero.
+/// True if the parameters of a block that learn were given gradients, and all of them exactly zero.
 bool got_zero(const HybridImpl& model, const Block& block) {
   bool taught = false;
   for (size_t layer = block.begin; layer < block.end; ++layer) {

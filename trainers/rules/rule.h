@@ -85,7 +85,7 @@ class Rule {
   virtual void load_state(const std::map<std::string, torch::Tensor>& state) {}
 
  protected:
-  /// Whether `teach` pulls the first pass back; if not, it keeps nothing and costs less.
+  /// True if `teach` pulls the first pass back; if not, it keeps nothing and costs less.
   virtual Keep keep_of_first_pass() const { return Keep::context; }
 
   /// The first pass, by layer number. A rule that needs less than all of it may leave passes empty, but for

@@ -34,7 +34,7 @@ struct SepnStep {
   int64_t x, y;  ///< first rows of input and output
   bool active;   ///< CReLU follows
   SepnLinks forward, backward;
-  /// Of each tap: pairs of output and input pixel.
+  /// Pairs of output and input pixel, for each tap.
   std::vector<std::vector<std::pair<int32_t, int32_t>>> pairs;
 };
 

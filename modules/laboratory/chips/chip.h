@@ -45,7 +45,7 @@ class Chip {
   const MeshLayout& layout() const { return layout_; }
   const Imperfections& imperfections() const { return imperfections_; }
 
-  /// Of noise and drift, and of the static errors if they were drawn.
+  /// Seed of noise and drift, and of the static errors if they were drawn.
   int64_t seed() const { return seed_; }
 
   /// The chip's time: 0 if it does not come from `at`.

@@ -90,7 +90,7 @@ void check_layout(const char* where, const std::string& folder, const MeshLayout
   }
 }
 
-/// Whether the folder holds errors of this kind, of any of the meshes or of one more.
+/// True if the folder holds errors of this kind, of any of the meshes or of one more.
 bool holds(const std::string& folder, const Kind& kind, size_t meshes) {
   for (size_t mesh = 0; mesh <= meshes; ++mesh) {
     for (const char* what : kind) {

@@ -42,7 +42,7 @@ class InstrumentServer {
   /// Where clients connect, with the port that was chosen.
   const std::string& address() const;
 
-  /// Whether that is open to other hosts.
+  /// True if that is open to other hosts.
   bool is_beyond_loopback() const;
 
   /// Serves in the calling thread until `stopped` is true; it is asked several times a second. An error of

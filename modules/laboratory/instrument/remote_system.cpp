@@ -60,7 +60,7 @@ class Client final : public RemoteSystem {
   Greeting greeting_;
   std::optional<Connection> connection_;  ///< empty after an error
   std::string phases_;                    ///< encoded, as last commanded
-  bool has_phases_ = false;               ///< whether the instrument has them, for all that is known
+  bool has_phases_ = false;               ///< true if the instrument has them, for all that is known
 };
 
 Client::Client(Connection connection, const Greeting& greeting, const RemoteSystemOptions& options)

@@ -16,7 +16,7 @@ namespace optotorch {
 /// is.
 std::optional<std::string> find_data_file(const std::string& folder, const std::string& name);
 
-/// Whether that is a regular file with something in it.
+/// True if that is a regular file with something in it.
 bool is_data_file(const std::string& path);
 
 }  // namespace optotorch

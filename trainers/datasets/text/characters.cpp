@@ -49,7 +49,7 @@ std::string read_text(const std::string& path, InputFile file, uint64_t most_byt
   }
 }
 
-/// Whether that begins as UTF-16 does: with its byte order mark, or with letters of which every other byte is
+/// True if that begins as UTF-16 does: with its byte order mark, or with letters of which every other byte is
 /// zero.
 bool looks_like_utf16(std::string_view text) {
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {

@@ -21,7 +21,7 @@ struct TextBatchesOptions {
   /// For training: so many batches an epoch of windows at random places. 0, for evaluation: windows that
   /// cover the text once, in order.
   TORCH_ARG(int64_t, steps) = 0;
-  /// Of the random places.
+  /// Seed of the random places.
   TORCH_ARG(uint64_t, seed) = 0;
   /// Where windows are in order, leaves out the last one if it is shorter than the others.
   TORCH_ARG(bool, drop_last) = false;

@@ -16,7 +16,7 @@ struct IdentifyOptions {
   TORCH_ARG(double, jitter) = 0.3;
   TORCH_ARG(Similarity, similarity) = Similarity::unitary;
   TORCH_ARG(double, rate) = 1e-2;
-  /// Of the jitter.
+  /// Seed of the jitter.
   TORCH_ARG(int64_t, seed) = 0;
   /// Asked before every batch; true ends it with an error.
   TORCH_ARG(std::function<bool()>, stopped) = nullptr;

@@ -71,10 +71,10 @@ class Listener {
   /// Where clients connect: with the port that was chosen.
   const std::string& address() const { return address_; }
 
-  /// Whether other hosts may reach it.
+  /// True if other hosts may reach it.
   bool is_beyond_loopback() const { return beyond_loopback_; }
 
-  /// Whether a client waits to be accepted.
+  /// True if a client waits to be accepted.
   bool has_waiting() const;
 
   /// The next client; nothing when `stopped`.
