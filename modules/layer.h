@@ -143,8 +143,9 @@ class Layer : public torch::nn::Module {
   /// f(x). If `kept` is not null, puts into its `saved` and `inside` what compute_pullback needs beyond x and
   /// y, which the caller adds. Runs without a graph.
   virtual torch::Tensor compute(const torch::Tensor& x, Pass* kept) = 0;
-  /// f(x) in eval mode, by what `deploy()` gives, which is kept until a parameter or buffer has another value.
-  /// A layer that cannot be deployed, or consists of others, overrides it.
+  /// f(x) in eval mode, by what `deploy()` gives, which is kept until a parameter or buffer has another value
+  /// (options are taken to stay as they were). A layer that cannot be deployed, or consists of others,
+  /// overrides it.
   virtual torch::Tensor evaluate(const torch::Tensor& x);
 
   /// The pull-back, by `accumulate` for the parameters; may return an undefined tensor unless `to_input`.
