@@ -125,7 +125,8 @@ void begin_as(torch::nn::Module& module, const json& word, const std::string& pl
   } else if (said == "he") {
     torch::nn::init::kaiming_uniform_(*weight, /*a=*/0, torch::kFanIn, torch::kReLU);
   } else {
-    weight->normal_(0, 1 / std::sqrt(static_cast<double>(weight->numel() / weight->size(0))));
+    const int64_t inputs = weight->numel() / weight->size(0);
+    weight->normal_(0, 1 / std::sqrt(static_cast<double>(inputs)));
   }
 }
 

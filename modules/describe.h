@@ -23,13 +23,13 @@ namespace optotorch {
 /// PhysicalNetwork, a module of one's own.
 std::string describe(const HybridImpl& network);
 
-/// The network that `json` describes, with initial weights of its own, drawn by LibTorch's generator. Options
+/// The network that `text` describes, with initial weights of its own, drawn by LibTorch's generator. Options
 /// that are left out have their defaults. A module with a `weight` may say how it begins, "initial": "zero",
 /// "glorot" (uniform), "he" (uniform) or "normal" (deviation 1 / sqrt(inputs)), with biases of zero.
 ///
 /// Throws c10::ValueError, which names the place, layers[2].encoding, for what is no description, and for
 /// types, options and words that are not known, with the nearest.
-Hybrid build(const std::string& json);
+Hybrid build(const std::string& text);
 
 /// A type of layer or module that networks may be described of.
 struct PartType {
