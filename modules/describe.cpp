@@ -104,7 +104,7 @@ std::string name_of(const json& object, size_t index, const std::string& place) 
 }
 
 /// Biases of zero, and weights as the word says.
-void begin_as(torch::nn::Module& module, const json& word, const std::string& place) {
+void begin_as(torch::nn::Module& module, const PartType& type, const json& word, const std::string& place) {
   const torch::NoGradGuard no_grad;
   static const std::vector<std::string> words{"zero", "glorot", "he", "normal"};
   const auto said = word.is_string() ? word.get<std::string>() : word.dump();
@@ -112,27 +112,31 @@ void begin_as(torch::nn::Module& module, const json& word, const std::string& pl
                   .argument = place + ".initial", .expected = "one of " + c10::Join(", ", words),
                   .got = "'" + said + "'");
   auto parameters = module.named_parameters(/*recurse=*/false);
-  auto* const weight = parameters.find("weight");
-  OPTOTORCH_CHECK(weight != nullptr && weight->dim() >= 2, .where = "build", .argument = place + ".initial",
+  auto* const own = parameters.find("weight");
+  const auto weight = type.weight ? type.weight(module) : own == nullptr ? torch::Tensor() : *own;
+  OPTOTORCH_CHECK(weight.defined() && weight.dim() >= 2, .where = "build", .argument = place + ".initial",
                   .expected = "a module with a weight of two dimensions or more", .got = module.name());
   if (auto* const bias = parameters.find("bias")) {
     bias->zero_();
   }
   if (said == "zero") {
-    weight->zero_();
+    weight.zero_();
   } else if (said == "glorot") {
-    torch::nn::init::xavier_uniform_(*weight);
+    torch::nn::init::xavier_uniform_(weight);
   } else if (said == "he") {
-    torch::nn::init::kaiming_uniform_(*weight, /*a=*/0, torch::kFanIn, torch::kReLU);
+    torch::nn::init::kaiming_uniform_(weight, /*a=*/0, torch::kFanIn, torch::kReLU);
   } else {
-    const int64_t inputs = weight->numel() / weight->size(0);
-    weight->normal_(0, 1 / std::sqrt(static_cast<double>(inputs)));
+    const int64_t inputs = weight.numel() / weight.size(0);
+    weight.normal_(0, 1 / std::sqrt(static_cast<double>(inputs)));
+  }
+  if (type.set_weight) {
+    type.set_weight(module, weight);
   }
 }
 
-Hybrid build_hybrid(const json& list, const std::string& place);
+Hybrid build_hybrid(const json& list, const std::string& place, const Sizes& sizes);
 
-torch::nn::Sequential build_sequential(const json& list, const std::string& place) {
+torch::nn::Sequential build_sequential(const json& list, const std::string& place, const Sizes& sizes) {
   torch::nn::Sequential sequential;
   size_t index = 0;
   for (const auto& object : list) {
@@ -140,13 +144,13 @@ torch::nn::Sequential build_sequential(const json& list, const std::string& plac
     OPTOTORCH_CHECK(type_of(object, at) != sequential_type, .where = "build", .argument = at,
                     .expected = "no Sequential within a Sequential", .got = "one",
                     .remedy = "Write its layers into the outer one");
-    sequential->push_back(name_of(object, index, at), build_part(object, at));
+    sequential->push_back(name_of(object, index, at), build_part(object, at, sizes));
     ++index;
   }
   return sequential;
 }
 
-Hybrid build_hybrid(const json& list, const std::string& place) {
+Hybrid build_hybrid(const json& list, const std::string& place, const Sizes& sizes) {
   Hybrid network;
   size_t index = 0;
   for (const auto& object : list) {
@@ -154,9 +158,9 @@ Hybrid build_hybrid(const json& list, const std::string& place) {
     const bool is_sequential = type_of(object, at) == sequential_type;
     const auto name = name_of(object, index, at);
     if (is_sequential) {
-      network->push_back(name, build_sequential(list_at(object, "layers", at), at + ".layers").ptr());
+      network->push_back(name, build_sequential(list_at(object, "layers", at), at + ".layers", sizes).ptr());
     } else {
-      auto part = build_part(object, at);
+      auto part = build_part(object, at, sizes);
       at_place(at, [&] {
         network->push_back(name, std::move(part));
         return true;
@@ -195,7 +199,7 @@ ordered_json describe_part(const torch::nn::Module& module, const std::string& p
   return object;
 }
 
-torch::nn::AnyModule build_part(const json& object, const std::string& place) {
+torch::nn::AnyModule build_part(const json& object, const std::string& place, const Sizes& sizes) {
   const auto name = type_of(object, place);
   if (name == hybrid_type) {
     JsonReader reader(object, place);
@@ -203,7 +207,7 @@ torch::nn::AnyModule build_part(const json& object, const std::string& place) {
       reader.known(known);
     }
     reader.expect_nothing_more();
-    return torch::nn::AnyModule(build_hybrid(list_at(object, "layers", place), place + ".layers"));
+    return torch::nn::AnyModule(build_hybrid(list_at(object, "layers", place), place + ".layers", sizes));
   }
   const auto known = std::find_if(part_types().begin(), part_types().end(),
                                   [&](const PartType& type) { return type.name == name; });
@@ -216,14 +220,14 @@ torch::nn::AnyModule build_part(const json& object, const std::string& place) {
             .remedy = nearest.empty() ? "register_part (describe.h) makes a type known"
                                       : "Did you mean '" + nearest + "'?"});
   }
-  JsonReader reader(object, place, known->required);
+  JsonReader reader(object, place, known->required, sizes);
   auto module = at_place(place, [&] { return known->make(reader); });
   for (const char* extra : {"type", "name", "initial"}) {
     reader.known(extra);
   }
   reader.expect_nothing_more();
   if (const auto initial = object.find("initial"); initial != object.end()) {
-    begin_as(*module.ptr(), *initial, place);
+    begin_as(*module.ptr(), *known, *initial, place);
   }
   return module;
 }
@@ -244,7 +248,26 @@ std::string describe(const HybridImpl& network) {
   return object.dump(2);
 }
 
-Hybrid build(const std::string& text) {
+void print_part(const torch::nn::Module& module, std::ostream& stream) {
+  ordered_json object;
+  try {
+    object = describe_part(module, module.name());
+  } catch (const c10::ValueError&) {  // it, or a layer of it, is nobody's known type
+    stream << module.name();
+    return;
+  }
+  stream << "optotorch::" << object["type"].get<std::string>() << "(";
+  const char* separator = "";
+  for (const auto& [name, value] : object.items()) {
+    if (name != "type") {
+      stream << separator << name << "=" << (value.is_string() ? value.get<std::string>() : value.dump());
+      separator = ", ";
+    }
+  }
+  stream << ")";
+}
+
+Hybrid build(const std::string& text, const Sizes& sizes) {
   const auto object = parse_json(text, "build", "network", "a description of a network");
   require_object(object, "network");
   const auto said = object.find("format");
@@ -253,9 +276,11 @@ Hybrid build(const std::string& text) {
                   .got = said == object.end() ? "none" : said->dump());
   JsonReader reader(object, "network");
   reader.known("format");
-  reader.known("layers");
+  for (const char* known : {"layers", "description", "training"}) {
+    reader.known(known);
+  }
   reader.expect_nothing_more();
-  return build_hybrid(list_at(object, "layers", "network"), "layers");
+  return build_hybrid(list_at(object, "layers", "network"), "layers", sizes);
 }
 
 }  // namespace optotorch

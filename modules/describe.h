@@ -6,6 +6,8 @@
 #include <optotorch/modules/hybrid.h>
 
 #include <functional>
+#include <iosfwd>
+#include <map>
 #include <memory>
 #include <string>
 #include <typeindex>
@@ -23,13 +25,21 @@ namespace optotorch {
 /// PhysicalNetwork, a module of one's own.
 std::string describe(const HybridImpl& network);
 
-/// The network that `text` describes, with initial weights of its own, drawn by LibTorch's generator. Options
-/// that are left out have their defaults. A module with a `weight` may say how it begins, "initial": "zero",
-/// "glorot" (uniform), "he" (uniform) or "normal" (deviation 1 / sqrt(inputs)), with biases of zero.
+/// Whole numbers by name, as a description may give them: {"classes", 10}.
+using Sizes = std::map<std::string, int64_t>;
+
+/// The network that `text` describes, with initial weights of its own, drawn by LibTorch's generator in the
+/// order of the layers. Options that are left out have their defaults; a whole number may be the name of one
+/// of `sizes`. A `description` for people, and what `training` says to the program, are not looked at. A module with a `weight` may say how it begins, "initial": "zero", "glorot" (uniform), "he"
+/// (uniform) or "normal" (deviation 1 / sqrt(inputs)), with biases of zero.
 ///
 /// Throws c10::ValueError, which names the place, layers[2].encoding, for what is no description, and for
 /// types, options and words that are not known, with the nearest.
-Hybrid build(const std::string& text);
+Hybrid build(const std::string& text, const Sizes& sizes = {});
+
+/// "optotorch::MziMesh(ports=8, ...)": type and options, of a layer or module whose type is registered; the
+/// module's name alone for any other.
+void print_part(const torch::nn::Module& module, std::ostream& stream);
 
 /// A type of layer or module that networks may be described of.
 struct PartType {
@@ -38,22 +48,32 @@ struct PartType {
   size_t required = 0;   ///< its first options, which have no default
   std::function<void(const torch::nn::Module& module, FieldVisitor& visit)> look;
   std::function<torch::nn::AnyModule(FieldVisitor& visit)> make;
+  /// Of a layer whose weights W [outputs, inputs] are no parameter `weight`: what they are, and a change.
+  std::function<torch::Tensor(const torch::nn::Module& module)> weight = {};
+  std::function<void(torch::nn::Module& module, const torch::Tensor& weight)> set_weight = {};
 };
 
 /// The type of a layer or module `Impl` that is made from `Impl::options`, which has `fields` (fields.h).
 /// `usual`: options with their defaults; the first `required` of them have none, and any value there.
 template <typename Impl, typename Options>
 PartType part_type(const std::string& name, const Options& usual, size_t required = 0) {
-  return {name, typeid(Impl), required,
-          [](const torch::nn::Module& module, FieldVisitor& visit) {
-            auto options = dynamic_cast<const Impl&>(module).options;
-            options.fields(visit);
-          },
-          [usual](FieldVisitor& visit) {
-            auto options = usual;
-            options.fields(visit);
-            return torch::nn::AnyModule(std::make_shared<Impl>(options));
-          }};
+  PartType type{name, typeid(Impl), required,
+                [](const torch::nn::Module& module, FieldVisitor& visit) {
+                  auto options = dynamic_cast<const Impl&>(module).options;
+                  options.fields(visit);
+                },
+                [usual](FieldVisitor& visit) {
+                  auto options = usual;
+                  options.fields(visit);
+                  return torch::nn::AnyModule(std::make_shared<Impl>(options));
+                }};
+  if constexpr (requires(Impl & impl, torch::Tensor w) { impl.set_weight(w), w = impl.weight(); }) {
+    type.weight = [](const torch::nn::Module& module) { return dynamic_cast<const Impl&>(module).weight(); };
+    type.set_weight = [](torch::nn::Module& module, const torch::Tensor& weight) {
+      dynamic_cast<Impl&>(module).set_weight(weight);
+    };
+  }
+  return type;
 }
 
 /// The same for a module without options.

@@ -41,6 +41,8 @@ class FieldVisitor {
       auto index = static_cast<size_t>(field);
       word(name, words(Field()), index);
       field = static_cast<Field>(index);
+    } else if constexpr (requires { field.fields(*this); }) {
+      object(name, [&](FieldVisitor& visit) { field.fields(visit); });
     } else if constexpr (requires { field.front().fields(*this); }) {
       structs(
           name, field.size(), [&](size_t count) { field.resize(count); },
@@ -54,12 +56,17 @@ class FieldVisitor {
   virtual void value(const char* name, bool& field) = 0;
   virtual void value(const char* name, int64_t& field) = 0;
   virtual void value(const char* name, double& field) = 0;
+  virtual void value(const char* name, std::string& field) = 0;
   virtual void value(const char* name, std::vector<int64_t>& field) = 0;
+  virtual void value(const char* name, std::vector<double>& field) = 0;
+  virtual void value(const char* name, std::vector<std::string>& field) = 0;
   /// A layer that belongs to this one.
   virtual void value(const char* name, std::shared_ptr<Layer>& field) = 0;
   /// One of `words`, by its number.
   virtual void word(const char* name, const std::vector<std::string>& words, size_t& index) = 0;
-  /// A list of structs with fields of their own.
+  /// A struct with fields of its own.
+  virtual void object(const char* name, const std::function<void(FieldVisitor& visit)>& fields) = 0;
+  /// A list of such structs.
   virtual void structs(const char* name, size_t count, const std::function<void(size_t count)>& resize,
                        const std::function<void(size_t index, FieldVisitor& visit)>& element) = 0;
 };

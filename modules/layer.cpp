@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/detail/gradient_sink.h>
 #include <optotorch/modules/layer.h>
 #include <optotorch/modules/tap.h>
@@ -83,6 +84,10 @@ struct Layer::Deployed {
 
 std::shared_ptr<Layer::Deployed> Layer::nothing_deployed() {
   return std::make_shared<Deployed>();
+}
+
+void Layer::pretty_print(std::ostream& stream) const {
+  print_part(*this, stream);
 }
 
 void Layer::train(bool on) {

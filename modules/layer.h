@@ -83,6 +83,9 @@ class Layer : public torch::nn::Module {
 
   using torch::nn::Module::Module;
 
+  /// Type and options, for a layer whose type is registered (describe.h).
+  void pretty_print(std::ostream& stream) const override;
+
   /// As torch::nn::Module does. In training nothing is kept of what was deployed.
   void train(bool on = true) override;
 

@@ -9,7 +9,6 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "build";
 constexpr size_t most_structs = 10'000;
 
 std::string guess(const std::string& word, const std::vector<std::string>& known) {
@@ -27,6 +26,13 @@ void JsonWriter::word(const char* name, const std::vector<std::string>& words, s
   object_[name] = words.at(index);
 }
 
+void JsonWriter::object(const char* name, const std::function<void(FieldVisitor&)>& fields) {
+  auto object = nlohmann::ordered_json::object();
+  JsonWriter writer(object, c10::str(place_, ".", name));
+  fields(writer);
+  object_[name] = std::move(object);
+}
+
 void JsonWriter::structs(const char* name, size_t count, const std::function<void(size_t)>& /*resize*/,
                          const std::function<void(size_t, FieldVisitor&)>& element) {
   auto list = nlohmann::ordered_json::array();
@@ -42,7 +48,7 @@ void JsonWriter::structs(const char* name, size_t count, const std::function<voi
 void JsonReader::refuse(const std::string& name, const std::string& expected,
                         const nlohmann::json& got) const {
   constexpr size_t longest = 60;
-  reject({.where = where,
+  reject({.where = where_,
           .argument = place_of(name),
           .expected = expected,
           .got = got.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).substr(0, longest)});
@@ -51,7 +57,7 @@ void JsonReader::refuse(const std::string& name, const std::string& expected,
 const nlohmann::json* JsonReader::find(const char* name) {
   names_.emplace_back(name);
   const auto found = object_.find(name);
-  OPTOTORCH_CHECK(found != object_.end() || seen_ >= required_, .where = where, .argument = place_,
+  OPTOTORCH_CHECK(found != object_.end() || seen_ >= required_, .where = where_, .argument = place_,
                   .expected = c10::str("'", name, "', which has no default"), .got = "none");
   ++seen_;
   return found == object_.end() ? nullptr : &*found;
@@ -59,7 +65,7 @@ const nlohmann::json* JsonReader::find(const char* name) {
 
 void JsonReader::expect_nothing_more() const {
   for (const auto& [name, value] : object_.items()) {
-    OPTOTORCH_CHECK(std::find(names_.begin(), names_.end(), name) != names_.end(), .where = where,
+    OPTOTORCH_CHECK(std::find(names_.begin(), names_.end(), name) != names_.end(), .where = where_,
                     .argument = place_, .expected = "one of " + c10::Join(", ", names_),
                     .got = "'" + name + "'", .remedy = guess(name, names_));
   }
@@ -74,14 +80,34 @@ void JsonReader::value(const char* name, bool& field) {
   }
 }
 
+int64_t JsonReader::whole(const char* name, const nlohmann::json& got) const {
+  if (got.is_string() && sizes_.contains(got.get<std::string>())) {
+    return sizes_.at(got.get<std::string>());
+  }
+  const bool fits =
+      got.is_number_integer() && (!got.is_number_unsigned() || got.get<uint64_t>() <= uint64_t{INT64_MAX});
+  if (!fits) {
+    std::vector<std::string> names;
+    for (const auto& [size, value] : sizes_) {
+      names.push_back("'" + size + "'");
+    }
+    refuse(name, names.empty() ? "a whole number" : "a whole number, or " + c10::Join(", ", names), got);
+  }
+  return got.get<int64_t>();
+}
+
 void JsonReader::value(const char* name, int64_t& field) {
   if (const auto* found = find(name)) {
-    const bool fits = found->is_number_integer() &&
-                      (!found->is_number_unsigned() || found->get<uint64_t>() <= uint64_t{INT64_MAX});
-    if (!fits) {
-      refuse(name, "a whole number", *found);
+    field = whole(name, *found);
+  }
+}
+
+void JsonReader::value(const char* name, std::string& field) {
+  if (const auto* found = find(name)) {
+    if (!found->is_string()) {
+      refuse(name, "a text", *found);
     }
-    field = found->get<int64_t>();
+    field = found->get<std::string>();
   }
 }
 
@@ -96,21 +122,51 @@ void JsonReader::value(const char* name, double& field) {
 
 void JsonReader::value(const char* name, std::vector<int64_t>& field) {
   if (const auto* found = find(name)) {
-    const bool fits =
-        found->is_array() && std::all_of(found->begin(), found->end(), [](const auto& size) {
-          return size.is_number_integer() &&
-                 (!size.is_number_unsigned() || size.template get<uint64_t>() <= uint64_t{INT64_MAX});
-        });
-    if (!fits) {
+    if (!found->is_array()) {
       refuse(name, "a list of whole numbers", *found);
     }
-    field = found->get<std::vector<int64_t>>();
+    std::vector<int64_t> numbers;
+    for (const auto& number : *found) {
+      numbers.push_back(whole(name, number));
+    }
+    field = std::move(numbers);
+  }
+}
+
+void JsonReader::value(const char* name, std::vector<double>& field) {
+  if (const auto* found = find(name)) {
+    const bool fits = found->is_array() && std::all_of(found->begin(), found->end(), [](const auto& number) {
+                        return number.is_number() && std::isfinite(number.template get<double>());
+                      });
+    if (!fits) {
+      refuse(name, "a list of numbers", *found);
+    }
+    field = found->get<std::vector<double>>();
+  }
+}
+
+void JsonReader::value(const char* name, std::vector<std::string>& field) {
+  if (const auto* found = find(name)) {
+    if (!found->is_array() ||
+        !std::all_of(found->begin(), found->end(), [](const auto& text) { return text.is_string(); })) {
+      refuse(name, "a list of texts", *found);
+    }
+    field = found->get<std::vector<std::string>>();
+  }
+}
+
+void JsonReader::object(const char* name, const std::function<void(FieldVisitor&)>& fields) {
+  if (const auto* found = find(name)) {
+    require_object(*found, place_of(name), where_);
+    JsonReader reader(*found, place_of(name), 0, sizes_, where_);
+    fields(reader);
+    reader.expect_nothing_more();
   }
 }
 
 void JsonReader::value(const char* name, std::shared_ptr<Layer>& field) {
   if (const auto* found = find(name)) {
-    const auto made = build_part(*found, place_of(name));
+    const auto made = build_part(*found, place_of(name), sizes_);
     field = std::dynamic_pointer_cast<Layer>(made.ptr());
     if (field == nullptr) {
       field = std::make_shared<ElectronicBlock>(made);
@@ -122,7 +178,7 @@ void JsonReader::word(const char* name, const std::vector<std::string>& words, s
   if (const auto* found = find(name)) {
     const auto said = found->is_string() ? found->get<std::string>() : std::string();
     const auto known = std::find(words.begin(), words.end(), said);
-    OPTOTORCH_CHECK(known != words.end(), .where = where, .argument = place_of(name),
+    OPTOTORCH_CHECK(known != words.end(), .where = where_, .argument = place_of(name),
                     .expected = "one of " + c10::Join(", ", words),
                     .got = found->is_string() ? "'" + said + "'" : found->type_name(),
                     .remedy = guess(said, words));
@@ -139,15 +195,15 @@ void JsonReader::structs(const char* name, size_t /*count*/, const std::function
     resize(found->size());
     for (size_t index = 0; index < found->size(); ++index) {
       const auto place = c10::str(place_of(name), "[", index, "]");
-      require_object((*found)[index], place);
-      JsonReader reader((*found)[index], place);
+      require_object((*found)[index], place, where_);
+      JsonReader reader((*found)[index], place, 0, sizes_, where_);
       element(index, reader);
       reader.expect_nothing_more();
     }
   }
 }
 
-void require_object(const nlohmann::json& object, const std::string& place) {
+void require_object(const nlohmann::json& object, const std::string& place, const std::string& where) {
   OPTOTORCH_CHECK(object.is_object(), .where = where, .argument = place, .expected = "a JSON object",
                   .got = object.type_name());
 }

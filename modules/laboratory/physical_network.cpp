@@ -32,11 +32,27 @@ torch::Tensor fuse(const torch::Tensor& intensity, const torch::Tensor& s) {
   return at::sgn(s) * intensity.clamp_min(0).sqrt();
 }
 
+std::vector<std::shared_ptr<MziMeshImpl>> new_meshes(const PhysicalNetworkOptions& options) {
+  std::vector<std::shared_ptr<MziMeshImpl>> meshes;
+  for (int64_t n = 0; n < options.meshes(); ++n) {
+    meshes.push_back(std::make_shared<MziMeshImpl>(options.mesh()));
+  }
+  return meshes;
+}
+
 }  // namespace
 
 PhysicalNetworkImpl::PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system,
                                          PhysicalNetworkOptions options_)
+    : PhysicalNetworkImpl(std::move(system), options_, new_meshes(options_)) {}
+
+PhysicalNetworkImpl::PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system,
+                                         PhysicalNetworkOptions options_,
+                                         std::vector<std::shared_ptr<MziMeshImpl>> meshes)
     : CloneableLayer(where), options(std::move(options_)), system_(std::move(system)) {
+  OPTOTORCH_CHECK(!meshes.empty() && meshes.front() != nullptr, .where = where, .argument = "meshes",
+                  .expected = "at least one", .got = "none");
+  options.mesh(meshes.front()->options).meshes(static_cast<int64_t>(meshes.size()));
   OPTOTORCH_CHECK(system_ != nullptr, .where = where, .argument = "system", .expected = "a physical system",
                   .got = "none", .remedy = "std::make_shared<SimulatedSystem>(chip) is one");
   OPTOTORCH_CHECK(!options.mesh().imperfect() && options.mesh().meshes() == 1, .where = where,
@@ -54,10 +70,9 @@ PhysicalNetworkImpl::PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system,
                     .expected = "what stands between the system's meshes: " + describe(system_->between()),
                     .got = describe(own), .remedy = "The model must be of the optics that are there");
   }
-  for (const auto& layout : system_->layouts()) {
-    check_layout("system", layout, options.mesh().layout());
-    meshes_.push_back(
-        register_module(std::to_string(meshes_.size()), std::make_shared<MziMeshImpl>(options.mesh())));
+  for (size_t n = 0; n < meshes.size(); ++n) {
+    check_layout("system", system_->layouts()[n], meshes[n]->layout());
+    meshes_.push_back(register_module(std::to_string(n), meshes[n]));
   }
 }
 

@@ -57,6 +57,9 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
   /// Throws c10::ValueError if the system is missing, of other meshes than the options say, or with other
   /// optics between them, and for other kinds of detection.
   PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system, PhysicalNetworkOptions options);
+  /// The same with meshes that are there already; of `options` neither mesh nor their number count.
+  PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system, PhysicalNetworkOptions options,
+                      std::vector<std::shared_ptr<MziMeshImpl>> meshes);
 
   Role role() const override { return Role::component; }
   /// Light sent backwards through the nominal mesh; for a single mesh alone.

@@ -4,7 +4,6 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/block_diagonal.h>
 
-#include <ostream>
 
 namespace optotorch {
 namespace {
@@ -87,14 +86,6 @@ BlockDiagonalImpl::BlockDiagonalImpl(std::vector<DiagonalBlock> blocks)
     }
     register_module(std::to_string(i), layer);
   }
-}
-
-void BlockDiagonalImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::BlockDiagonal(samples=";
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    stream << (i == 0 ? "" : ", ") << "[" << c10::Join(", ", blocks_[i].sample) << "]";
-  }
-  stream << ")";
 }
 
 void BlockDiagonalImpl::check_input(const torch::Tensor& x) const {

@@ -43,7 +43,6 @@ class BlockDiagonalImpl : public Layer {
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   Footprint footprint() const override;
-  void pretty_print(std::ostream& stream) const override;
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
 

@@ -3,7 +3,6 @@
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/ops/activation.h>
 
-#include <ostream>
 
 namespace optotorch {
 
@@ -30,11 +29,6 @@ Deployment ElectroOpticActivationImpl::deploy() {
   return {{}, [o = options](const torch::Tensor& z) {
             return ops::electro_optic_reference(z, o.tap(), o.gain(), o.bias());
           }};
-}
-
-void ElectroOpticActivationImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::ElectroOpticActivation(tap=" << options.tap() << ", gain=" << options.gain()
-         << ", bias=" << options.bias() << ")";
 }
 
 namespace {

@@ -33,7 +33,6 @@ class ElectroOpticActivationImpl : public CloneableLayer<ElectroOpticActivationI
   explicit ElectroOpticActivationImpl(ElectroOpticActivationOptions options = {});
 
   Deployment deploy() override;
-  void pretty_print(std::ostream& stream) const override;
 
   ElectroOpticActivationOptions options;
 

@@ -4,7 +4,6 @@
 #include <optotorch/modules/optics/detail/or_one.h>
 #include <optotorch/modules/optics/fourier_lens.h>
 
-#include <ostream>
 
 namespace optotorch {
 namespace {
@@ -65,10 +64,6 @@ torch::Tensor FourierLensImpl::compute_pullback(const Pass& pass, const torch::T
       .narrow(3, width / 2 - window / 2, window)
       .copy_(dL_dc.reshape({-1, 1, window, window}));
   return at::real(at::fft_ifft2(at::fft_ifftshift(spectrum, {{2, 3}}))) * static_cast<double>(height * width);
-}
-
-void FourierLensImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::FourierLens(window=" << options.window() << ")";
 }
 
 namespace {

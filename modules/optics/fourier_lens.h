@@ -30,7 +30,6 @@ class FourierLensImpl : public CloneableLayer<FourierLensImpl> {
 
   Role role() const override { return Role::source; }
   Footprint footprint() const override { return {{parts::lenses, 1}}; }
-  void pretty_print(std::ostream& stream) const override;
 
   FourierLensOptions options;
 

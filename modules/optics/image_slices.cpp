@@ -5,7 +5,6 @@
 #include <optotorch/modules/optics/detail/or_one.h>
 #include <optotorch/modules/optics/image_slices.h>
 
-#include <ostream>
 
 namespace optotorch {
 namespace {
@@ -40,17 +39,6 @@ void append(const SliceSet& set, int64_t height, int64_t width, std::vector<int6
 /// rms(x) of every sample, [batch, 1]; 1 for black images, which stay black.
 torch::Tensor root_mean_square(const torch::Tensor& flat) {
   return or_one(flat.square().mean(1, /*keepdim=*/true)).sqrt();
-}
-
-const char* name_of(SliceSet::Kind kind) {
-  switch (kind) {
-    case SliceSet::Kind::columns:
-      return "columns";
-    case SliceSet::Kind::rows:
-      return "rows";
-    default:
-      return "patches";
-  }
 }
 
 }  // namespace
@@ -122,20 +110,6 @@ torch::Tensor ImageSlicesImpl::compute_pullback(const Pass& pass, const torch::T
     dL_dx = (dL_dx - unit * (dL_dx * unit).mean(1, /*keepdim=*/true)) / rms;
   }
   return dL_dx.reshape(pass.input.sizes());
-}
-
-void ImageSlicesImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::ImageSlices(" << options.height() << "x" << options.width();
-  for (const auto& set : options.sets()) {
-    stream << ", " << name_of(set.kind);
-    if (set.kind == SliceSet::Kind::patches) {
-      stream << " " << set.size << "x" << set.size << " stride " << set.stride;
-    }
-    if (set.copies > 1) {
-      stream << " x" << set.copies;
-    }
-  }
-  stream << (options.normalized() ? "" : ", as they are") << ")";
 }
 
 namespace {

@@ -70,7 +70,6 @@ class ImageSlicesImpl : public CloneableLayer<ImageSlicesImpl> {
 
   Role role() const override { return Role::source; }
   Footprint footprint() const override { return {{parts::modulators, size()}}; }
-  void pretty_print(std::ostream& stream) const override;
 
   /// n, the number of values delivered.
   int64_t size() const { return index_.numel(); }

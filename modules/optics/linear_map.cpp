@@ -6,7 +6,6 @@
 #include <optotorch/modules/optics/weight_bank.h>
 
 #include <cmath>
-#include <ostream>
 #include <vector>
 
 namespace optotorch {
@@ -74,9 +73,7 @@ torch::Tensor LinearMapImpl::forward(const torch::Tensor& x) {
 }
 
 void LinearMapImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::LinearMap(in_features=" << options.in_features()
-         << ", out_features=" << options.out_features() << ", maps=" << to_string(options.maps())
-         << ", bias=" << std::boolalpha << options.bias() << ")";
+  print_part(*this, stream);
 }
 
 namespace {

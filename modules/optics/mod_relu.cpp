@@ -3,7 +3,6 @@
 #include <optotorch/modules/optics/mod_relu.h>
 #include <optotorch/ops/activation.h>
 
-#include <ostream>
 
 namespace optotorch {
 
@@ -34,10 +33,6 @@ torch::Tensor ModReluImpl::compute_pullback(const Pass& pass, const torch::Tenso
 Deployment ModReluImpl::deploy() {
   const auto b = bias.detach();  // what is deployed learns no more
   return {{{"bias", b}}, [b](const torch::Tensor& z) { return ops::mod_relu_reference(z, b); }};
-}
-
-void ModReluImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::ModRelu(shape=[" << c10::Join(", ", options.shape()) << "])";
 }
 
 namespace {

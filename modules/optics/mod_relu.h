@@ -35,7 +35,6 @@ class ModReluImpl : public CloneableLayer<ModReluImpl, ResponseLayer> {
   explicit ModReluImpl(ModReluOptions options);
 
   Deployment deploy() override;
-  void pretty_print(std::ostream& stream) const override;
 
   ModReluOptions options;
   torch::Tensor bias;

@@ -5,22 +5,9 @@
 #include <optotorch/modules/optics/modulator.h>
 
 #include <numbers>
-#include <ostream>
 
 namespace optotorch {
 namespace {
-
-const char* to_string(Encoding encoding) {
-  switch (encoding) {
-    case Encoding::amplitude:
-      return "amplitude";
-    case Encoding::phase:
-      return "phase";
-    case Encoding::complex:
-      return "complex";
-  }
-  return "";
-}
 
 /// The light of the values, port by port; none on the others.
 torch::Tensor encode(const torch::Tensor& x, Encoding encoding) {
@@ -96,11 +83,6 @@ torch::Tensor ModulatorImpl::compute_pullback(const Pass& pass, const torch::Ten
       break;
   }
   return dL_dx.reshape(pass.input.sizes());
-}
-
-void ModulatorImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::Modulator(ports=" << options.ports() << ", encoding=" << to_string(options.encoding())
-         << ")";
 }
 
 namespace {

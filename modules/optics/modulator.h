@@ -44,7 +44,6 @@ class ModulatorImpl : public CloneableLayer<ModulatorImpl> {
   Role role() const override { return Role::source; }
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::modulators, options.ports()}}; }
-  void pretty_print(std::ostream& stream) const override;
 
   ModulatorOptions options;
 

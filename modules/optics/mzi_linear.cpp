@@ -3,7 +3,6 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/mzi_linear.h>
 
-#include <ostream>
 
 namespace optotorch {
 namespace {
@@ -102,11 +101,6 @@ Deployment MziLinearImpl::deploy() {
   const auto transposed = matrix().t().contiguous();
   return {{{"matrix_transposed", transposed}},
           [transposed](const torch::Tensor& x) { return x.matmul(transposed); }};
-}
-
-void MziLinearImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::MziLinear(in_ports=" << options.in_ports() << ", out_ports=" << options.out_ports()
-         << ")";
 }
 
 namespace {

@@ -40,7 +40,6 @@ class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
   Role role() const override { return Role::component; }
   Deployment deploy() override;
   Footprint footprint() const override;
-  void pretty_print(std::ostream& stream) const override;
 
   /// The matrix that the layer realises, [out_ports, in_ports].
   torch::Tensor matrix();

@@ -5,7 +5,6 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 
-#include <ostream>
 #include <vector>
 
 namespace optotorch {
@@ -171,18 +170,6 @@ Deployment MziMeshImpl::deploy() {
             const auto by_mesh = x.flatten(0, -3).transpose(0, 1);
             return by_mesh.bmm(transposed).transpose(0, 1).reshape_as(x);
           }};
-}
-
-void MziMeshImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::MziMesh(ports=" << layout_.ports;
-  if (options.meshes() > 1) {
-    stream << ", meshes=" << options.meshes();
-  }
-  stream << ", columns=" << layout_.columns << ", grid=" << to_string(layout_.grid)
-         << ", mzis=" << options.meshes() * layout_.mzis() << ", phi_arm=" << to_string(layout_.phi_arm)
-         << ", zero_state=" << to_string(layout_.zero_state)
-         << (layout_.idle_port == IdlePort::wire ? "" : ", idle_port=" + to_string(layout_.idle_port))
-         << (options.screen() ? ", screen" : "") << (options.imperfect() ? ", imperfect" : "") << ")";
 }
 
 namespace {

@@ -62,7 +62,6 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
   Deployment deploy() override;
   /// Parts of all meshes together.
   Footprint footprint() const override;
-  void pretty_print(std::ostream& stream) const override;
 
   /// Layout of each mesh.
   const MeshLayout& layout() const { return layout_; }

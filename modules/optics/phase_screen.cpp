@@ -4,7 +4,6 @@
 #include <optotorch/modules/optics/phase_screen.h>
 
 #include <numbers>
-#include <ostream>
 
 namespace optotorch {
 
@@ -38,10 +37,6 @@ Deployment PhaseScreenImpl::deploy() {
   const torch::NoGradGuard no_grad;  // what is deployed learns no more
   const auto factor = at::complex(gamma.cos(), gamma.sin());
   return {{{"factor", factor}}, [factor](const torch::Tensor& x) { return x * factor; }};
-}
-
-void PhaseScreenImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::PhaseScreen(shape=[" << c10::Join(", ", options.shape()) << "])";
 }
 
 namespace {

@@ -31,7 +31,6 @@ class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl> {
   Role role() const override { return Role::component; }
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::phase_shifters, gamma.numel()}}; }
-  void pretty_print(std::ostream& stream) const override;
 
   PhaseScreenOptions options;
   torch::Tensor gamma;

@@ -4,7 +4,6 @@
 #include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/ops/photodetect.h>
 
-#include <ostream>
 
 namespace optotorch {
 
@@ -126,15 +125,6 @@ Deployment PhotodetectorImpl::deploy() {
                        ? at::cat({at::real(z), at::imag(z)}, -1)
                        : detector_reading(detection, ops::photodetect_reference(z));
           }};
-}
-
-void PhotodetectorImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::Photodetector(detection=" << to_string(options.detection());
-  if (options.shot_noise() > 0 || options.thermal_noise() > 0) {
-    stream << ", shot_noise=" << options.shot_noise() << ", thermal_noise=" << options.thermal_noise()
-           << ", seed=" << options.seed();
-  }
-  stream << ")";
 }
 
 namespace {

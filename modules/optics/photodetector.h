@@ -66,7 +66,6 @@ class PhotodetectorImpl : public CloneableLayer<PhotodetectorImpl, ResponseLayer
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Dtype dtype, bool non_blocking = false) override;
   using torch::nn::Module::to;
-  void pretty_print(std::ostream& stream) const override;
 
   PhotodetectorOptions options;
   torch::Tensor passes;  ///< int64 scalar

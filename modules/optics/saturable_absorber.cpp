@@ -3,7 +3,6 @@
 #include <optotorch/modules/optics/saturable_absorber.h>
 #include <optotorch/ops/activation.h>
 
-#include <ostream>
 
 namespace optotorch {
 
@@ -31,11 +30,6 @@ Deployment SaturableAbsorberImpl::deploy() {
   return {{}, [o = options](const torch::Tensor& z) {
             return ops::saturable_absorber_reference(z, o.depth(), o.saturation());
           }};
-}
-
-void SaturableAbsorberImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::SaturableAbsorber(depth=" << options.depth()
-         << ", saturation=" << options.saturation() << ")";
 }
 
 namespace {

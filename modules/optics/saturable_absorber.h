@@ -28,7 +28,6 @@ class SaturableAbsorberImpl : public CloneableLayer<SaturableAbsorberImpl, Respo
   explicit SaturableAbsorberImpl(SaturableAbsorberOptions options = {});
 
   Deployment deploy() override;
-  void pretty_print(std::ostream& stream) const override;
 
   SaturableAbsorberOptions options;
 

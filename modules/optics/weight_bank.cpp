@@ -4,7 +4,6 @@
 #include <optotorch/modules/optics/weight_bank.h>
 
 #include <cmath>
-#include <ostream>
 
 namespace optotorch {
 
@@ -86,15 +85,6 @@ Deployment WeightBankImpl::deploy() {
   const auto offset = bias.detach();  // what is deployed learns no more
   return {{{"weight", scaled}, {"bias", offset}},
           [scaled, offset](const torch::Tensor& x) { return at::linear(x, scaled, offset); }};
-}
-
-void WeightBankImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::WeightBank(in_features=" << options.in_features()
-         << ", out_features=" << options.out_features();
-  if (options.bits() > 0) {
-    stream << ", bits=" << options.bits();
-  }
-  stream << ", gain=" << options.gain() << ", bias=" << std::boolalpha << options.bias() << ")";
 }
 
 namespace {

@@ -53,7 +53,6 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl> {
     return {{parts::rings, options.in_features() * options.out_features()},
             {parts::detectors, 2 * options.out_features()}};
   }
-  void pretty_print(std::ostream& stream) const override;
 
   /// The weights W that the rings realise, rounded if `bits` is given.
   torch::Tensor weight() const;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <torch/arg.h>
 #include <torch/types.h>
 
@@ -14,6 +15,11 @@ enum class Threshold {
   rms,       ///< the root mean square of what is encoded, of each sample
   absolute,  ///< the values themselves; as published, for errors of a softmax
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Threshold) {
+  static const std::vector<std::string> all{"rms", "absolute"};
+  return all;
+}
 
 /// Options for TernaryFrames: TernaryFramesOptions().threshold(Threshold::absolute).level(.1).gain(false).
 struct TernaryFramesOptions {
@@ -25,6 +31,15 @@ struct TernaryFramesOptions {
   TORCH_ARG(int64_t, frames) = 2;
   /// Each frame has the gain that fits best, electronically; otherwise 1.
   TORCH_ARG(bool, gain) = true;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("threshold", threshold_);
+    visit("level", level_);
+    visit("frames", frames_);
+    visit("gain", gain_);
+  }
 };
 
 /// One frame for every sample: -1, 0, 1, and what they stand for.

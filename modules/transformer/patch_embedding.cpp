@@ -5,7 +5,6 @@
 #include <optotorch/modules/layer.h>
 #include <optotorch/modules/transformer/patch_embedding.h>
 
-#include <ostream>
 
 namespace optotorch {
 
@@ -64,9 +63,7 @@ torch::Tensor PatchEmbeddingImpl::forward(const torch::Tensor& x) {
 }
 
 void PatchEmbeddingImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::PatchEmbedding(channels=" << options.channels() << ", side=" << options.side()
-         << ", patch=" << options.patch() << ", width=" << options.width()
-         << ", overlap=" << options.overlap() << ", hidden=" << options.hidden() << ")";
+  print_part(*this, stream);
 }
 
 namespace {

@@ -1,8 +1,8 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/describe.h>
 #include <optotorch/modules/transformer/self_attention.h>
 
-#include <ostream>
 
 namespace optotorch {
 
@@ -50,9 +50,7 @@ torch::Tensor SelfAttentionImpl::forward(const torch::Tensor& x) {
 }
 
 void SelfAttentionImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::SelfAttention(width=" << options.width() << ", heads=" << options.heads()
-         << ", causal=" << std::boolalpha << options.causal() << ", maps=" << to_string(options.maps())
-         << ")";
+  print_part(*this, stream);
 }
 
 void check_tokens(const torch::nn::Module& module, const torch::Tensor& x, int64_t width) {
@@ -63,4 +61,9 @@ void check_tokens(const torch::nn::Module& module, const torch::Tensor& x, int64
       .remedy = "A PatchEmbedding makes tokens of images, a TokenEmbedding of numbers");
 }
 
+namespace {
+
+const RegisteredPart registered(part_type<SelfAttentionImpl>("SelfAttention", SelfAttentionOptions(1, 1), 2));
+
+}  // namespace
 }  // namespace optotorch

@@ -15,6 +15,15 @@ struct SelfAttentionOptions {
   TORCH_ARG(bool, causal) = false;
   /// What the maps are.
   TORCH_ARG(Maps, maps) = Maps::electronic;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("width", width_);
+    visit("heads", heads_);
+    visit("causal", causal_);
+    visit("maps", maps_);
+  }
 };
 
 /// Attention of tokens to each other, real values [batch, tokens, width] -> [batch, tokens, width]:

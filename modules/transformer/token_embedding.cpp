@@ -4,7 +4,6 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/transformer/token_embedding.h>
 
-#include <ostream>
 
 namespace optotorch {
 namespace {
@@ -51,8 +50,7 @@ torch::Tensor TokenEmbeddingImpl::forward(const torch::Tensor& x) {
 }
 
 void TokenEmbeddingImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::TokenEmbedding(vocabulary=" << options.vocabulary()
-         << ", context=" << options.context() << ", width=" << options.width() << ")";
+  print_part(*this, stream);
 }
 
 namespace {

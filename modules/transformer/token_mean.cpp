@@ -3,7 +3,6 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/transformer/token_mean.h>
 
-#include <ostream>
 
 namespace optotorch {
 
@@ -16,7 +15,7 @@ torch::Tensor TokenMeanImpl::forward(const torch::Tensor& x) {
 }
 
 void TokenMeanImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::TokenMean()";
+  print_part(*this, stream);
 }
 
 namespace {

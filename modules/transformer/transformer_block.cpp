@@ -4,7 +4,6 @@
 #include <optotorch/modules/tap.h>
 #include <optotorch/modules/transformer/transformer_block.h>
 
-#include <ostream>
 
 namespace optotorch {
 
@@ -64,11 +63,7 @@ torch::Tensor TransformerBlockImpl::forward(const torch::Tensor& x) {
 }
 
 void TransformerBlockImpl::pretty_print(std::ostream& stream) const {
-  stream << "optotorch::TransformerBlock(width=" << options.width() << ", heads=" << options.heads()
-         << ", hidden=" << options.hidden() << ", norm=" << (options.norm() == Norm::post ? "post" : "pre")
-         << ", causal=" << std::boolalpha << options.causal() << ", maps=" << to_string(options.maps())
-         << ", dropout=" << options.dropout()
-         << ", taps=" << (options.taps() == Taps::micro ? "micro" : "none") << ")";
+  print_part(*this, stream);
 }
 
 namespace {

@@ -25,7 +25,7 @@ run(COMMAND env -i ${program} info OUTPUT output)
 if(NOT output MATCHES "libtorch +[^\n]*2\\.")
   message(SEND_ERROR "info said:\n${output}")
 endif()
-run(COMMAND env -i ${program} train --data-root ${SOURCE_DIR}/data --model mnist-hybrid --rule shallow --epochs 1
+run(COMMAND env -i ${program} train --data-root ${SOURCE_DIR}/data --network mnist-hybrid --rule shallow --epochs 1
             --quiet --out ${WORK_DIR}/run)
 run(COMMAND env -i ${program} export ${WORK_DIR}/run --out ${WORK_DIR}/model.pt)
 

@@ -33,7 +33,7 @@ class Export(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         cls.path = pathlib.Path(cls.folder.name)
-        run("train", "--data-root", DATA, "--model", "mpnn", "--rule", "bp", "--samples", 100, "--batch-size", 50,
+        run("train", "--data-root", DATA, "--network", "mpnn", "--rule", "bp", "--samples", 100, "--batch-size", 50,
             "--epochs", 1, "--out", cls.path / "run")
         run("export", cls.path / "run", "--out", cls.path / "single.pt")
         run("export", cls.path / "run", "--out", cls.path / "double.pt", "--float64")

@@ -112,7 +112,7 @@ class DamagedFilesTest(ProgramTest):
 
     def test_checkpoint_of_another_network(self):
         other = self.folder / "other"
-        self.assertEqual(run(*self.train(other, "--model", "mnist-weight-bank")).returncode, 0)
+        self.assertEqual(run(*self.train(other, "--network", "mnist-weight-bank")).returncode, 0)
         copy = self.copy()
         shutil.copy(other / "checkpoint.safetensors", copy / "checkpoint.safetensors")
         self.rejected("evaluate", copy, say=["another network"])
@@ -125,7 +125,7 @@ class DamagedFilesTest(ProgramTest):
             self.rejected("evaluate", copy, say=["config.json"])
         copy = self.copy()
         config = json.loads((copy / "config.json").read_text())
-        (copy / "config.json").write_text(json.dumps(config | {"model": "mnist-hybridd"}))
+        (copy / "config.json").write_text(json.dumps(config | {"network": "mnist-hybridd"}))
         self.rejected("evaluate", copy, say=["mnist-hybrid"])
 
     def test_no_torchscript(self):

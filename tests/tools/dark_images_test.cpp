@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "runs/presets.h"
 #include "runs/rules.h"
 #include "runs/run_data.h"
 #include "runs/run_network.h"
@@ -17,21 +16,17 @@ namespace {
 class DarkImagesTest : public ::testing::TestWithParam<std::pair<std::string, std::string>> {};
 
 TEST_P(DarkImagesTest, AreLearntFromLikeOthers) {
-  const auto& [preset_name, rule_name] = GetParam();
-  const auto& preset = find_preset(preset_name);
-  RunConfig config{.model = preset_name, .rule = rule_name, .seed = 1, .classes = 10};
-  RuleContext context{.seed = 1, .epochs = 10, .steps_per_epoch = 10};
-  if (preset.make == nullptr) {
-    config.laboratory.calibration = config.laboratory.warm_up = 0;
-    config = resolve(config);
-    context.laboratory = config.laboratory;
-  }
-  auto net = make_network(config);
-  const auto rule = make_rule(rule_name, preset, context);
-  const auto loss = loss_of(config);
+  const auto& [network, rule_name] = GetParam();
+  RunConfig config{.network = network, .rule = rule_name, .epochs = 10, .seed = 1, .classes = 10};
+  config.input = {1, 28, 28};
+  config.laboratory.calibration = config.laboratory.warm_up = network == "mpnn-in-situ" ? 0 : -1;
+  const auto run = resolve(config);
+  auto net = make_network(run);
+  const auto rule = make_rule(run, *net, /*steps_per_epoch=*/10);
+  const auto loss = loss_of(run.training());
   torch::optim::SGD optimizer(net->parameters(), torch::optim::SGDOptions(1e-3));
   const auto target = torch::tensor({3, 1, 4, 1}, torch::kInt64);
-  auto images = example_input(config, 4);
+  auto images = example_input(run, 4);
   images[1].zero_();
   for (const auto& data : {images, torch::zeros_like(images)}) {
     net->train();
@@ -50,9 +45,9 @@ TEST_P(DarkImagesTest, AreLearntFromLikeOthers) {
 
 std::vector<std::pair<std::string, std::string>> cases() {
   std::vector<std::pair<std::string, std::string>> pairs;
-  for (const auto& name : preset_names()) {
-    const auto& preset = find_preset(name);
-    if (preset.make != nullptr && !preset.text && name != "mnist-mesh784") {
+  for (const auto& name : network_names()) {
+    const auto training = find_network(name).training;
+    if (!training.laboratory && !training.learns_text() && name != "mnist-mesh784") {
       pairs.emplace_back(name, "bp");
     }
   }

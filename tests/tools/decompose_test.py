@@ -71,7 +71,7 @@ class DecomposeTest(ProgramTest):
             complex_npy(self.folder / f"{k}.npy", fourier(64))
         out, trained = self.folder / "phases", self.folder / "run"
         self.decompose(*(self.folder / f"{k}.npy" for k in range(3)), "--out", out, "--idle-ports", "bar")
-        result = run("train", "--data-root", DATA, "--model", "mpnn", "--rule", "bp", "--epochs", 1,
+        result = run("train", "--data-root", DATA, "--network", "mpnn", "--rule", "bp", "--epochs", 1,
                      "--samples", 50, "--batch-size", 50,
                      "--lr", 1e-12, "--quiet", "--start", out, "--out", trained)
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -89,7 +89,7 @@ class DecomposeTest(ProgramTest):
             complex_npy(self.folder / f"{k}.npy", fourier(64))
         out, trained = self.folder / "phases", self.folder / "run"
         self.decompose(*(self.folder / f"{k}.npy" for k in range(3)), "--out", out)
-        self.rejected("train", "--data-root", DATA, "--model", "mpnn", "--rule", "bp", "--start", out, "--out", trained,
+        self.rejected("train", "--data-root", DATA, "--network", "mpnn", "--rule", "bp", "--start", out, "--out", trained,
                       say=("layouts.json", "idle_port", '"bar"', '"wire"'))
         self.assertFalse(trained.exists())
 

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 
-#include "runs/presets.h"
 #include "runs/run_data.h"
 #include "runs/run_network.h"
 
@@ -30,10 +29,10 @@ torch::Tensor gradient(jit_module& module, const torch::Tensor& x) {
 
 class ExportedNetworksTest : public ::testing::TestWithParam<std::string> {};
 
-void expect_equal_at_any_batch_size(Hybrid& net, const std::string& path, const RunConfig& config) {
+void expect_equal_at_any_batch_size(Hybrid& net, const std::string& path, const Run& run) {
   auto reloaded = torch::jit::load(path);
   for (const int64_t batch : {0, 1, 3, 17}) {
-    const auto x = batch == 0 ? example_input(config, 1).narrow(0, 0, 0) : example_input(config, batch);
+    const auto x = batch == 0 ? example_input(run, 1).narrow(0, 0, 0) : example_input(run, batch);
     const auto expected = net->forward(x), got = reloaded.forward({x}).toTensor();
     ASSERT_EQ(expected.sizes(), got.sizes()) << batch;
     EXPECT_EQ(expected.size(0), batch);
@@ -70,8 +69,9 @@ TEST_P(ExportedNetworksTest, AreWhatTheyWere) {
   const int threads = at::get_num_threads();
   at::set_num_threads(1);
   torch::manual_seed(1);
-  const RunConfig config{.model = GetParam(), .rule = "bp", .seed = 1, .classes = 10};
-  auto net = make_network(config);
+  const auto run =
+      resolve({.network = GetParam(), .rule = "bp", .seed = 1, .classes = 10, .input = {1, 28, 28}});
+  auto net = make_network(run);
   {
     const torch::NoGradGuard no_grad;
     for (auto& parameter : net->parameters()) {
@@ -81,9 +81,9 @@ TEST_P(ExportedNetworksTest, AreWhatTheyWere) {
   net->eval();
   const optotorch::testing::TemporaryFolder folder;
   const std::string path = folder.path() + "/model.pt";
-  EXPECT_LE(export_torchscript(net, example_input(config, 2), path), 1e-6);
-  expect_equal_at_any_batch_size(net, path, config);
-  const auto x = example_input(config, 3);
+  EXPECT_LE(export_torchscript(net, example_input(run, 2), path), 1e-6);
+  expect_equal_at_any_batch_size(net, path, run);
+  const auto x = example_input(run, 3);
   if (x.is_floating_point()) {
     expect_equal_gradients(path, x);
   }
@@ -93,8 +93,8 @@ TEST_P(ExportedNetworksTest, AreWhatTheyWere) {
 
 std::vector<std::string> deployable() {
   std::vector<std::string> names;
-  for (const auto& name : preset_names()) {
-    if (find_preset(name).deployable) {
+  for (const auto& name : network_names()) {
+    if (!find_network(name).training.laboratory) {
       names.push_back(name);
     }
   }

@@ -268,7 +268,7 @@ class InstrumentTest(unittest.TestCase):
         other.write_text(text.replace("0.05 * np.pi, np.pi", "0.07 * np.pi, np.pi"))
         self.start(sys.executable, other, "--listen", self.address, "--idle-ports", "bar")
         self.wait_for(self.connects)
-        result = run("train", "--data-root", DATA, "--model", "mpnn-in-situ", "--rule", "dat-unitary", "--samples", 100,
+        result = run("train", "--data-root", DATA, "--network", "mpnn-in-situ", "--rule", "dat-unitary", "--samples", 100,
                      "--instrument", self.address, "--out", self.folder / "run")
         self.assertEqual(result.returncode, 2)
         for word in ("PhysicalNetwork: activation", "gain 0.219911", "got electro-optic", "gain 0.15708"):

@@ -64,7 +64,7 @@ class InterruptionTest(ProgramTest):
     def test_kill_with_a_text(self):
         # The noise of the projection, too: no exposure may be met twice.
         text = small_text(self.folder / "text.txt")
-        whole = self.kill_and_resume(3, "--model", "charlm", "--rule", "odfa", "--dataset", text, "--samples", 4_000,
+        whole = self.kill_and_resume(3, "--network", "charlm", "--rule", "odfa", "--dataset", text, "--samples", 4_000,
                                      "--checkpoint-steps", 3)
         self.assertTrue(any("rule/" in name for name in tensors(whole / "checkpoint.safetensors")))
 
@@ -87,7 +87,7 @@ class InterruptionTest(ProgramTest):
 class LaboratoryInterruptionTest(InterruptionTest):
     """The same in a laboratory, where corrections learn as well."""
 
-    IN_SITU = ("--model", "mpnn-in-situ", "--rule", "dat-unitary", "--calibration", 1, "--checkpoint-steps", 3)
+    IN_SITU = ("--network", "mpnn-in-situ", "--rule", "dat-unitary", "--calibration", 1, "--checkpoint-steps", 3)
     CHIPS = ("--splitter", 0.06, "--phase", 0.06)
     INSTRUMENT = ("--ports", 64, "--meshes", 3, "--idle-ports", "bar", *CHIPS, "--seed", 3)
 
@@ -104,7 +104,7 @@ class LaboratoryInterruptionTest(InterruptionTest):
         self.kill_and_resume(2, *self.IN_SITU, *self.CHIPS, "--correction", "unet-4k")
 
     def test_kill_after_identification(self):
-        whole = self.kill_and_resume(2, "--model", "mpnn-in-situ", "--rule", "in-silico", "--identify", 4,
+        whole = self.kill_and_resume(2, "--network", "mpnn-in-situ", "--rule", "in-silico", "--identify", 4,
                                      "--checkpoint-steps", 3, *self.CHIPS)
         held = tensors(whole / "checkpoint.safetensors")
         self.assertTrue(any(held["rule/correction.0.theta_offset"][2]))  # or there was nothing to lose

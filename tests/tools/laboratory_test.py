@@ -11,11 +11,11 @@ CHIPS = ("--splitter", 0.06, "--phase", 0.06)
 
 
 class LaboratoryTest(ProgramTest):
-    MAKES_FINISHED = ("train", "--model", "mpnn-in-situ", "--rule", "dat-unitary", *CHIPS, "--epochs", 2,
+    MAKES_FINISHED = ("train", "--network", "mpnn-in-situ", "--rule", "dat-unitary", *CHIPS, "--epochs", 2,
                       "--batch-size", 32, "--quiet")
 
     def in_situ(self, out, *arguments, rule="dat-unitary", epochs=1):
-        return self.train(out, "--batch-size", 32, "--model", "mpnn-in-situ", "--rule", rule, *arguments, epochs=epochs)
+        return self.train(out, "--batch-size", 32, "--network", "mpnn-in-situ", "--rule", rule, *arguments, epochs=epochs)
 
     def trained(self, name, *arguments, **options):
         out = self.folder / name

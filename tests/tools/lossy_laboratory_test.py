@@ -79,7 +79,7 @@ class Lossy:
 
 
 class LossyLaboratoryTest(ProgramTest):
-    IN_SITU = ("--model", "mpnn-in-situ", "--rule", "dat-unitary", "--batch-size", 32)  # 8 measurements an epoch
+    IN_SITU = ("--network", "mpnn-in-situ", "--rule", "dat-unitary", "--batch-size", 32)  # 8 measurements an epoch
     INSTRUMENT = ("--ports", 64, "--meshes", 3, "--idle-ports", "bar", *CHIPS)
     MAKES_FINISHED = ("train", *IN_SITU, *CHIPS, "--epochs", 2, "--quiet")
     MESHES = 3
@@ -201,11 +201,11 @@ class LossyLaboratoryTest(ProgramTest):
     def test_phases_of_other_networks(self):
         for model, meshes in (("mnist-hybrid", 1), ("slices-columns", 56)):
             out, phases = self.folder / model, self.folder / f"{model}-phases"
-            self.assertEqual(run(*self.train(out, "--model", model, "--rule", "bp", "--samples", 100, epochs=1))
+            self.assertEqual(run(*self.train(out, "--network", model, "--rule", "bp", "--samples", 100, epochs=1))
                              .returncode, 0)
             self.assertIn(f"{meshes} mesh", run("export", out, "--phases", phases).stdout)
             again = self.folder / f"{model}-again"
-            result = run(*self.train(again, "--model", model, "--rule", "bp", "--samples", 100, "--start", phases,
+            result = run(*self.train(again, "--network", model, "--rule", "bp", "--samples", 100, "--start", phases,
                                      "--lr", 1e-30, epochs=1))
             self.assertEqual(result.returncode, 0, result.stderr)
             ours, theirs = tensors(out / "checkpoint.safetensors"), tensors(again / "checkpoint.safetensors")
@@ -213,7 +213,7 @@ class LossyLaboratoryTest(ProgramTest):
                 if key.startswith("model/") and key.endswith((".theta", ".phi", ".gamma")):
                     self.assertEqual(ours[key], theirs[key], key)
         out = self.folder / "electronic"
-        self.assertEqual(run(*self.train(out, "--model", "mnist-mlp", "--rule", "bp", "--samples", 100, epochs=1))
+        self.assertEqual(run(*self.train(out, "--network", "mnist-mlp", "--rule", "bp", "--samples", 100, epochs=1))
                          .returncode, 0)
         self.rejected("export", out, "--phases", self.folder / "none", say=["--phases", "meshes"])
         self.assertFalse((self.folder / "none").exists())

@@ -58,13 +58,13 @@ class WhatARunHolds(ProgramTest):
         # In the first epoch the read-out is still zero and the optics have no gradient.
         log = json.loads((self.folder / "bp/metrics.jsonl").read_text().splitlines()[1])
         self.assertTrue(all(abs(cosine - 1) < 1e-5 for cosine in log["alignment"]))
-        self.assertEqual(run(*self.train(self.folder / "bank", "--model", "mnist-weight-bank")).returncode, 0)
+        self.assertEqual(run(*self.train(self.folder / "bank", "--network", "mnist-weight-bank")).returncode, 0)
 
     def test_every_network_trains_exports_and_is_evaluated(self):
         for model in ("mnist-weight-bank", "mnist-1024", "vit", "slices-columns-rows", "slices-patches"):
             with self.subTest(model):
                 out = self.folder / model
-                result = run("train", "--data-root", self.data, "--model", model, "--epochs", 1, "--samples", 64,
+                result = run("train", "--data-root", self.data, "--network", model, "--epochs", 1, "--samples", 64,
                              "--batch-size", 32, "--validation", 0, "--quiet", "--out", out,
                              "--rule", "dfa" if model == "vit" else "tpfp")
                 self.assertEqual(result.returncode, 0, result.stderr)
@@ -78,7 +78,7 @@ class WhatARunHolds(ProgramTest):
                                    ("mnist-in-situ", "fields", ("homodyne-random", "tpfp-field", "tpfp-sloped"))):
             for rule in rules:
                 out = self.folder / (model + rule)
-                self.rejected("train", "--data-root", self.data, "--model", model, "--rule", rule, "--out", out,
+                self.rejected("train", "--data-root", self.data, "--network", model, "--rule", rule, "--out", out,
                               say=["--rule", model, rule, kind])
                 self.assertFalse(out.exists())
 

@@ -61,7 +61,7 @@ class ResumeTest(ProgramTest):
         before = snapshot(copy)
         text = small_text(self.folder / "text.txt")
         for option, value, was in (("--lr", 0.01, "0.02"), ("--seed", 0, "5"), ("--rule", "tpfp", "dfa"), ("--samples", 0, "128"),
-                                   ("--batch-size", 16, "32"), ("--model", "mnist-mlp", "mnist-hybrid"),
+                                   ("--batch-size", 16, "32"), ("--network", "mnist-mlp", "mnist-hybrid"),
                                    ("--dataset", "kmnist", "mnist"), ("--validation", 0, "0.05"), ("--matmul", "high", "highest"),
                                    ("--splitter", 0.1, "0.0"), ("--start", text, '""'), ("--threads", 2, "1")):
             with self.subTest(option):
@@ -89,7 +89,7 @@ class ResumeTest(ProgramTest):
 
         small_text(self.folder / "text.txt")
         spoken = self.folder / "spoken"
-        result = run("train", "--model", "charlm", "--rule", "bp", "--dataset", "text.txt", "--epochs", 1, "--samples",
+        result = run("train", "--network", "charlm", "--rule", "bp", "--dataset", "text.txt", "--epochs", 1, "--samples",
                      2000, "--batch-size", 4, "--quiet", "--out", "spoken", cwd=self.folder)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(self.config(spoken)["dataset"], str(self.folder / "text.txt"))
@@ -103,7 +103,7 @@ class ResumeTest(ProgramTest):
             for side in ("left", "right"):
                 npy(errors / f"mesh{mesh}_splitter_{side}.npy", (64, 32), [0.01] * 2048)
         out = self.folder / "run"
-        result = run("train", "--data-root", self.data, "--model", "mpnn-in-situ", "--rule", "pat", "--errors", "errors",
+        result = run("train", "--data-root", self.data, "--network", "mpnn-in-situ", "--rule", "pat", "--errors", "errors",
                      "--epochs", 1, "--batch-size", 32, "--samples", 32, "--validation", 0, "--quiet", "--out", "run",
                      cwd=self.folder)
         self.assertEqual(result.returncode, 0, result.stderr)

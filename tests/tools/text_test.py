@@ -16,7 +16,7 @@ class TextTest(ProgramTest):
 
     @classmethod
     def learn(cls, out, *arguments, text=None, model="charlm", rule="odfa", epochs=2):
-        return ("train", "--model", model, "--rule", rule, "--dataset", text or cls.text, "--epochs", epochs, "--samples",
+        return ("train", "--network", model, "--rule", rule, "--dataset", text or cls.text, "--epochs", epochs, "--samples",
                 6000, "--batch-size", 4, "--quiet", "--out", out, *arguments)
 
     def test_what_a_run_holds(self):

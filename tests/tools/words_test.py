@@ -22,7 +22,7 @@ class Words(ProgramTest):
         out = self.folder / "run"
         for arguments, nearest in (
             (("train", "--rule", "tpf", "--out", out), "tpfp"),
-            (("train", "--model", "mnist-hybird", "--out", out), "mnist-hybrid"),
+            (("train", "--network", "mnist-hybird", "--out", out), "mnist-hybrid"),
             (("train", "--dataset", "fashon-mnist", "--out", out), "fashion-mnist"),
             (("train", "--epoch", "2", "--out", out), "--epochs"),
             (("trian", "--out", out), "train"),
@@ -41,7 +41,7 @@ class Words(ProgramTest):
 
     def test_another_word_is_near_to_nothing(self):
         out = self.folder / "run"
-        for arguments in (("train", "--model", "resnet", "--out", out),
+        for arguments in (("train", "--network", "resnet", "--out", out),
                           ("train", "--momentum", 0.9, "--out", out), ("fit",), ("reproduce", "resnet", "--out", out),
                           ("train", "--dataset", "cifar10", "--out", out)):
             said = self.rejected(*arguments)
@@ -84,7 +84,7 @@ class Words(ProgramTest):
     def test_values_that_libtorch_or_json_would_refuse(self):
         out = self.folder / "run"
         for arguments, say in ((("--lr", "1e38"), ["--lr", "at most"]), (("--lr", "1e300"), ["--lr", "at most"]),
-                               (("--model", "mpnn-in-situ", "--rule", "dat-unitary", "--correction-lr", "1e38"),
+                               (("--network", "mpnn-in-situ", "--rule", "dat-unitary", "--correction-lr", "1e38"),
                                 ["--correction-lr", "at most"])):
             self.rejected(*self.train(out, *arguments), say=say)
             self.assertEqual(list(self.folder.iterdir()), [])
@@ -98,7 +98,7 @@ class Words(ProgramTest):
     def test_samples_of_a_text(self):
         text = self.folder / "text.txt"
         text.write_text("the cat sat on the mat " * 400)
-        said = self.rejected("train", "--model", "charlm", "--rule", "bp", "--dataset", text, "--samples", 8, "--out",
+        said = self.rejected("train", "--network", "charlm", "--rule", "bp", "--dataset", text, "--samples", 8, "--out",
                              self.folder / "run", say=["--samples", "129", "got 8"])
         self.assertNotIn("has 8 characters", said)
         self.assertFalse((self.folder / "run").exists())
@@ -112,8 +112,8 @@ class Words(ProgramTest):
             npy(phases / f"mesh{mesh}_gamma.npy", (64,), [0.1] * 64)
         npy(phases / "mesh1_phi.npy", (64, 31), [0.1] * 1984)
         out = self.folder / "run"
-        self.rejected(*self.train(out, "--model", "mpnn", "--rule", "bp", "--start", phases), say=["--start", "mesh 1 of 3", "mesh1_phi.npy"])
-        self.rejected(*self.train(out, "--model", "mpnn", "--rule", "bp", "--start", self.finished), say=["--start", "3 meshes"])
+        self.rejected(*self.train(out, "--network", "mpnn", "--rule", "bp", "--start", phases), say=["--start", "mesh 1 of 3", "mesh1_phi.npy"])
+        self.rejected(*self.train(out, "--network", "mpnn", "--rule", "bp", "--start", self.finished), say=["--start", "3 meshes"])
         self.assertFalse(out.exists())
 
 

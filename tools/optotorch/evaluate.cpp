@@ -11,7 +11,6 @@
 #include <string>
 
 #include "optotorch/command.h"
-#include "runs/presets.h"
 #include "runs/run_config.h"
 #include "runs/run_data.h"
 #include "runs/run_network.h"
@@ -45,17 +44,19 @@ struct EvaluateOptions {
 };
 
 void evaluate_run(const EvaluateOptions& options) {
-  auto config = load_config(options.folder);
+  auto run = load_run(options.folder);
+  auto& config = run.config;
   if (!options.data_root.empty()) {
     config.data_root = options.data_root;
   }
   use_settings(config);
-  auto model = load_model(config, options.folder, options.best);
+  auto model = load_model(run, options.folder, options.best);
   model->eval();
-  const auto metric = metric_of(config);
-  const char* const samples = find_preset(config.model).text ? "characters" : "images";
-  const auto test = load_test_data(config);
-  if (find_preset(config.model).text) {
+  const auto metric = metric_of(run.training());
+  const bool learns_text = run.training().learns_text();
+  const char* const samples = learns_text ? "characters" : "images";
+  const auto test = load_test_data(run);
+  if (learns_text) {
     require_vocabulary(options.folder, c10::Join("", test.class_names));
   }
   const auto scores = model->forward(test.batches->batch(0, 0).data.narrow(0, 0, 1)).flatten(0, -2)[0];

@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "optotorch/command.h"
-#include "runs/presets.h"
 #include "runs/run_config.h"
 #include "runs/run_network.h"
 
@@ -29,13 +28,13 @@ void export_run(const ExportOptions& options) {
                   .expected = "a file to write, or --phases with a folder", .got = "neither");
   OPTOTORCH_CHECK(options.examples.empty() || !options.path.empty(), .where = "optotorch",
                   .argument = "--examples", .expected = "--out beside it", .got = "none");
-  const auto config = load_config(options.folder);
-  OPTOTORCH_CHECK(options.path.empty() || find_preset(config.model).deployable, .where = "optotorch",
-                  .argument = "--out", .expected = "a network that is made of tensors",
-                  .got = config.model + ", with a physical system in it",
+  const auto run = load_run(options.folder);
+  OPTOTORCH_CHECK(options.path.empty() || !run.in_laboratory, .where = "optotorch", .argument = "--out",
+                  .expected = "a network that is made of tensors",
+                  .got = run.network.name + ", with a physical system in it",
                   .remedy = "--phases DIR writes the phases of its meshes");
-  at::set_num_threads(static_cast<int>(config.threads));
-  auto model = load_model_on_paper(config, options.folder, options.best);
+  at::set_num_threads(static_cast<int>(run.config.threads));
+  auto model = load_model_on_paper(run, options.folder, options.best);
   if (!options.phases.empty()) {
     std::printf("wrote %s: phases of %lld meshes\n", options.phases.c_str(),
                 static_cast<long long>(export_phases_of(*model, options.phases)));
@@ -46,15 +45,14 @@ void export_run(const ExportOptions& options) {
   const auto type = options.float64 ? torch::kFloat64 : torch::kFloat32;
   model->to(type);
   model->eval();
-  const double difference =
-      export_torchscript(model, in_precision(example_input(config, 2), type), options.path,
-                         TorchScriptOptions().trainable(options.trainable));
+  const double difference = export_torchscript(model, in_precision(example_input(run, 2), type), options.path,
+                                               TorchScriptOptions().trainable(options.trainable));
   std::printf("wrote %s; loaded again: relative difference %.3g\n", options.path.c_str(), difference);
   if (!options.examples.empty()) {
     SafeTensors examples;
     examples.metadata["threads"] = std::to_string(at::get_num_threads());
     for (const int64_t batch : {1, 7, 64}) {
-      const auto input = in_precision(example_input(config, batch), type);
+      const auto input = in_precision(example_input(run, batch), type);
       const std::string number = std::to_string(examples.tensors.size() / 2);
       examples.tensors["input_" + number] = input;
       examples.tensors["output_" + number] = model->forward(input);

@@ -78,14 +78,15 @@ std::string shape_of(const torch::Tensor& tensor) {
 }
 
 void print_run(const std::string& folder) {
-  const auto config = load_config(folder);
-  auto model = load_model_on_paper(config, folder);
-  std::printf("model      %s, %s on %s, seed %lld\n\n", config.model.c_str(), config.rule.c_str(),
+  const auto run = load_run(folder);
+  const auto& config = run.config;
+  auto model = load_model_on_paper(run, folder);
+  std::printf("network    %s, %s on %s, seed %lld\n\n", config.network.c_str(), config.rule.c_str(),
               config.dataset.c_str(), static_cast<long long>(config.seed));
   // Where light gets lost nothing before learns: the power behind every layer, of an example.
   std::printf("%-5s %-24s %-18s %12s %8s %6s %10s\n", "layer", "kind", "output", "parameters", "MZIs",
               "block", "mean |y|^2");
-  const auto passes = model->propagate(example_input(config, 1));
+  const auto passes = model->propagate(example_input(run, 1));
   int64_t parameters = 0;
   Footprint all;
   for (size_t index = 0; index < model->size(); ++index) {
@@ -140,8 +141,15 @@ void add_info(CLI::App& app) {
   auto* command =
       app.add_subcommand("info", "Versions, SIMD target and threads; the network of a RUN or an export");
   auto target = std::make_shared<std::string>();
+  auto network = std::make_shared<std::string>();
   command->add_option("TARGET", *target, "A RUN folder, or a TorchScript file, which is looked at, not run");
-  command->callback([target] {
+  command->add_option("--network", *network,
+                      "Print a network's file, to start one of your own from (optotorch info --network vit)");
+  command->callback([target, network] {
+    if (!network->empty()) {
+      std::printf("%s", find_network(*network).text.c_str());
+      return;
+    }
     print_versions();
     if (target->empty()) {
       return;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "optotorch/command.h"
-#include "runs/laboratory_options.h"
+#include "runs/command_line.h"
 #include "runs/standard_streams.h"
 #include "runs/validators.h"
 
@@ -76,7 +76,10 @@ void add_instrument(CLI::App& app) {
                    "The meshes' ports without an MZI in a column: wire or bar")
       ->check(one_of({"wire", "bar"}))
       ->capture_default_str();
-  add_chip_options(*command, config->laboratory, "Errors of the chips");
+  each_chip_setting(config->laboratory, [command](Setting setting, auto& value) {
+    setting.group = "Errors of the chips";
+    add_setting(*command, setting, value);
+  });
   command->add_option("--seed", config->seed, "Seed of errors and noise, as --chip-seed of train")
       ->capture_default_str();
   command->add_flag_callback(

@@ -8,7 +8,6 @@
 #include <string>
 
 #include "optotorch/command.h"
-#include "runs/presets.h"
 #include "runs/run_config.h"
 #include "runs/run_network.h"
 #include "runs/validators.h"
@@ -25,21 +24,20 @@ struct DrawOptions {
 };
 
 void draw(const DrawOptions& options) {
-  const auto config = load_config(options.folder);
-  const auto& preset = find_preset(config.model);
-  OPTOTORCH_CHECK(preset.text.has_value(), .where = "optotorch", .argument = "RUN",
-                  .expected = "a network of characters", .got = "'" + config.model + "'",
-                  .remedy = "optotorch train --model charlm makes one");
-  use_settings(config);
+  const auto run = load_run(options.folder);
+  OPTOTORCH_CHECK(run.training().learns_text(), .where = "optotorch", .argument = "RUN",
+                  .expected = "a network of characters", .got = "'" + run.network.name + "'",
+                  .remedy = "optotorch train --network charlm makes one");
+  use_settings(run.config);
   const auto characters =
       read_characters(vocabulary_path(options.folder), Characters::most_bytes, TextForm::exact);
-  auto model = load_model(config, options.folder, options.best);
+  auto model = load_model(run, options.folder, options.best);
   // A text without line ends begins with whatever its vocabulary begins with.
   const auto all = characters.decode(at::arange(characters.vocabulary_size()));
   const auto first = all.find('\n') != std::string::npos ? "\n" : characters.decode(at::zeros(1, at::kLong));
   const auto prompt = options.prompt.value_or(first);
   const auto text = sample(*model, characters, prompt,
-                           SampleOptions(preset.text->context)
+                           SampleOptions(run.training().context)
                                .length(options.length)
                                .temperature(options.temperature)
                                .seed(static_cast<uint64_t>(options.seed)));

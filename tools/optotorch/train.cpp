@@ -8,12 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "optotorch/command.h"
-#include "runs/laboratory_options.h"
-#include "runs/presets.h"
+#include "runs/command_line.h"
 #include "runs/rules.h"
 #include "runs/run.h"
 #include "runs/run_data.h"
-#include "runs/validators.h"
 #include "runs/words.h"
 
 namespace optotorch::tools {
@@ -87,70 +85,47 @@ void hide_until_asked(CLI::App& command, const std::set<std::string>& groups, co
       ->trigger_on_parse();
 }
 
+/// Adds the names that options take to their help.
+void say_what_there_is(CLI::App& command) {
+  std::string networks = "Network, by name or as a .json file:", rules =
+                                                                     "Update rule, the last ones for a "
+                                                                     "physical system:";
+  for (const auto& name : network_names()) {
+    try {
+      networks += "\n" + name + ": " + find_network(name).description;
+    } catch (const c10::Error&) {
+      networks += "\n" + name + ": damaged";  // who asks for it is told more
+    }
+  }
+  for (const auto& rule : named_rules()) {
+    rules += "\n" + rule.name + ": " + rule.description;
+  }
+  command.get_option("--network")->description(networks)->type_name("NAME");
+  command.get_option("--rule")->description(rules)->type_name("NAME")->check(one_of(rule_names()));
+  command.get_option("--dataset")
+      ->description("Data set (default: the network's): " + c10::Join(", ", dataset_names()) +
+                    ", or a text's file");
+  command.get_option("--correction")
+      ->description("Correction of the model: " + c10::Join(", ", correction_names()))
+      ->check(one_of(correction_names()));
+  command.get_option("--fusion")->check(one_of({"propagate", "in-place"}));
+  command.get_option("--set")->type_name("KEY=VALUE")->expected(1)->take_all();
+}
+
 }  // namespace
 
 void add_train(CLI::App& app) {
   auto* command = app.add_subcommand("train", "Train a network and write a RUN folder");
   auto config = std::make_shared<RunConfig>();
   auto options = std::make_shared<RunOptions>();
-  std::string models = "Network:", rules = "Update rule, the last ones for a physical system:";
-  for (const auto& preset : presets()) {
-    models += "\n" + preset.name + ": " + preset.description;
-  }
-  for (const auto& rule : rule_descriptions()) {
-    rules += "\n" + rule.name + ": " + rule.description;
-  }
-  command->add_option(
-      "--dataset", config->dataset,
-      "Data set (default: the network's): " + c10::Join(", ", dataset_names()) + ", or a text's file");
-  command
-      ->add_option("--data-root", config->data_root, "Folder as torchvision lays it out: DIR/MNIST/raw/...")
-      ->capture_default_str();
-  command->add_option("--model", config->model, models)
-      ->type_name("NAME")
-      ->check(one_of(preset_names()))
-      ->capture_default_str();
-  command->add_option("--rule", config->rule, rules)
-      ->type_name("NAME")
-      ->check(one_of(rule_names()))
-      ->capture_default_str();
-  command->add_option("--epochs", config->epochs, "Times through the training set (default: the network's)")
-      ->check(positive());
-  command->add_option("--batch-size", config->batch_size, "Samples a step (default: the network's)")
-      ->check(positive());
-  command->add_option("--lr", config->learning_rate, "Learning rate of Adam (default: the network's)")
-      ->check(positive());
-  command
-      ->add_option("--validation", config->validation,
-                   "Training images held back to choose the best epoch: a fraction below 1, a number, or 0")
-      ->capture_default_str();
-  command
-      ->add_option("--samples", config->samples,
-                   "Train on the first so many images (characters of a text) at most; 0: on all")
-      ->check(not_negative())
-      ->capture_default_str();
-  command->add_option("--seed", config->seed, "Seed of initial weights, order, shifts and random matrices")
-      ->capture_default_str();
-  command->add_option("--threads", config->threads, "Default: the network's")->check(positive());
-  command->add_option(
-      "--matmul", config->matmul,
-      "Precision of matrix products: highest, high, medium (bfloat16 inside, where the processor "
-      "has it; default: the network's)");
-  command->add_option("--start", config->start,
-                      "Begin with the phases of another RUN's meshes, or of a folder of .npy");
-  const std::string system = "The physical system (networks mpnn-in-situ, mpnn-published)";
-  command
-      ->add_option("--instrument", config->laboratory.instrument,
-                   "Measure this running instrument, unix:PATH or tcp:HOST:PORT, instead of simulated chips")
-      ->group(system);
-  add_patience_options(*command, config->laboratory, system);
-  add_chip_options(*command, config->laboratory, system);
-  command
-      ->add_option("--chip-seed", config->laboratory.chip_seed, "Seed of the drawn errors (default: --seed)")
-      ->check(not_negative())
-      ->group(system);
-  const std::string model = "Its numerical model (rules dat-..., in-silico; defaults: the network's)";
-  add_model_options(*command, config->laboratory, model);
+  each_setting(*config, [command](const Setting& setting, auto& value) {
+    if constexpr (!std::is_same_v<std::decay_t<decltype(value)>, std::vector<int64_t>>) {
+      if (setting.option != nullptr) {
+        add_setting(*command, setting, value);
+      }
+    }
+  });
+  say_what_there_is(*command);
   command->add_option("--out", options->folder, "RUN folder; must be new, or continued with --resume")
       ->required();
   command->add_flag(
@@ -169,7 +144,7 @@ void add_train(CLI::App& app) {
       ->capture_default_str();
   command->add_flag_callback(
       "--quiet", [options] { options->progress = false; }, "No progress on standard error");
-  hide_until_asked(*command, {system, model}, "--help-laboratory");
+  hide_until_asked(*command, {system_group, model_group}, "--help-laboratory");
   command->callback([config, options, command] {
     options->given = given_options(*command);
     // With settings a run may begin that had not come to its first checkpoint; without any it is a slip.

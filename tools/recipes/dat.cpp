@@ -10,7 +10,6 @@
 
 #include "recipes/dat_systems.h"
 #include "reproduce/details.h"
-#include "runs/networks.h"
 #include "runs/run_network.h"
 #include "runs/words.h"
 
@@ -50,7 +49,7 @@ void check(const Plan& plan) {
   OPTOTORCH_CHECK(start.empty() || std::filesystem::is_directory(start), .where = "dat",
                   .argument = "--start", .expected = "haar, or a folder", .got = "'" + start + "'",
                   .remedy = "Check the path");
-  make_chips(chip, mpnn_mesh().layout(), mpnn_meshes, 0);
+  make_chips(chip, mpnn_layout(), mpnn_meshes, 0);
   for (const auto& name : plan.methods) {
     for (const auto& correction : plan.corrections) {
       resolve(dat_system(plan.setting, find_dat_method(name), correction).config);
@@ -62,14 +61,14 @@ Plan plan_of(const RecipeOptions& options) {
   Plan plan;
   auto& [dataset, chip, start, faithful] = plan.setting;
   dataset = options.own.at("dataset");
-  chip.splitter = number(options, "splitter");
-  chip.phase = number(options, "phase");
+  chip.imperfections.splitter_error() = number(options, "splitter");
+  chip.imperfections.phase_error() = number(options, "phase");
   chip.errors = options.own.at("errors");
-  chip.loss_db = number(options, "loss-db");
-  chip.crosstalk = number(options, "crosstalk");
-  chip.phase_bits = whole_number(options, "phase-bits");
-  chip.relative_noise = number(options, "relative-noise");
-  chip.additive_noise = number(options, "additive-noise");
+  chip.imperfections.loss_db() = number(options, "loss-db");
+  chip.imperfections.crosstalk() = number(options, "crosstalk");
+  chip.imperfections.phase_bits() = whole_number(options, "phase-bits");
+  chip.imperfections.relative_noise() = number(options, "relative-noise");
+  chip.imperfections.additive_noise() = number(options, "additive-noise");
   plan.methods = split_at_commas(options.own.at("methods"));
   plan.corrections = split_at_commas(options.own.at("correction"));
   const auto is_unet = [](const std::string& name) { return name.starts_with("unet"); };
@@ -142,12 +141,13 @@ void show_models(const std::vector<Outcome>& outcomes, Page& page) {
     if (!run.config.rule.starts_with("dat")) {
       continue;
     }
-    auto before = make_network(run.config);
+    const auto trained = load_run(run.folder);
+    auto before = make_network(trained);
     if (!run.config.start.empty()) {
       start_from(*before, run.config.start);
     }
     show_intensities(outcome.system.title + ": before", run.config, before, page);
-    show_intensities(outcome.system.title + ": after", run.config, load_model(run.config, run.folder), page);
+    show_intensities(outcome.system.title + ": after", run.config, load_model(trained, run.folder), page);
   }
 }
 
@@ -176,7 +176,8 @@ std::vector<RecipeRow> dat(const RecipeOptions& options, Page& page) {
   auto& setting = plan.setting;
   page.paragraph(c10::str("A lens, three 64-port meshes and electro-optic activations (arXiv 2212.06141) on ",
                           setting.dataset, ". The meshes are simulated chips with splitter errors of ",
-                          setting.chip.splitter, " and phase errors of ", setting.chip.phase,
+                          setting.chip.imperfections.splitter_error(), " and phase errors of ",
+                          setting.chip.imperfections.phase_error(),
                           " rad (standard deviations), of which training sees intensities only. Start: ",
                           plan.start, setting.faithful ? ". Published schedule." : "."));
   std::vector<RecipeRow> rows;

@@ -44,7 +44,7 @@ std::vector<RecipeRow> dat_choices(const RecipeOptions& options, Page& page) {
   const auto in_silico = train_systems({error_free}, options);
   DatSetting setting;
   setting.start = in_silico.front().runs.front().folder;
-  setting.chip.splitter = setting.chip.phase = 0.06;
+  setting.chip.imperfections.splitter_error(0.06).phase_error(0.06);
   std::vector<System> systems;
   for (const auto& choice : choices()) {
     auto system = dat_system(setting, find_dat_method(choice.method), choice.correction);

@@ -37,9 +37,10 @@ struct Life {
   int64_t measurements = 0;      ///< spent on training
 };
 
-Life live(const Care& care, const RunConfig& config, const std::string& folder, const ImageSetPair& sets,
+Life live(const Care& care, const Run& run, const std::string& folder, const ImageSetPair& sets,
           const RecipeOptions& options) {
-  auto model = load_model(config, folder);
+  const auto& config = run.config;
+  auto model = load_model(run, folder);
   auto* const network = laboratory_network("dat-drift", *model).first;
   auto& system = dynamic_cast<SimulatedSystem&>(*network->system());
   const auto parts = split(sets.train, config.validation, config.seed);
@@ -77,14 +78,14 @@ std::vector<RecipeRow> dat_drift(const RecipeOptions& options, Page& page) {
   const auto in_silico = train_systems({dat_in_silico("mnist")}, options);
   DatSetting setting;
   setting.start = in_silico.front().runs.front().folder;
-  setting.chip.splitter = setting.chip.phase = 0.06;
+  setting.chip.imperfections.splitter_error(0.06).phase_error(0.06);
   auto trained = dat_system(setting, find_dat_method("separable"), "white-box");
   trained.seeds = 1;
   const auto outcomes = train_systems({trained}, options);
-  const auto& run = outcomes.front().runs.front();
-  auto config = run.config;
-  config.laboratory.drift = drift;
-  const auto sets = load_image_sets(config.dataset, options.data_root);
+  const auto& folder = outcomes.front().runs.front().folder;
+  auto run = load_run(folder);
+  run.config.laboratory.imperfections.drift(drift);
+  const auto sets = load_image_sets(run.config.dataset, options.data_root);
 
   const Care cares[] = {
       {"nothing", nullptr},
@@ -95,7 +96,7 @@ std::vector<RecipeRow> dat_drift(const RecipeOptions& options, Page& page) {
   std::vector<RecipeRow> rows;
   std::vector<std::vector<std::string>> table;
   for (const auto& care : cares) {
-    const auto life = live(care, config, run.folder, sets, options);
+    const auto life = live(care, run, folder, sets, options);
     Series series{care.name, {}, {}};
     std::vector<std::string> cells{std::string(care.name), std::to_string(life.measurements)};
     for (size_t hour = 0; hour < life.accuracy.size(); ++hour) {

@@ -98,8 +98,7 @@ std::vector<RecipeRow> dat_errors(const RecipeOptions& options, Page& page) {
       DatSetting setting;
       setting.dataset = dataset;
       setting.start = in_silico.front().runs.front().folder;
-      setting.chip.splitter = size.splitter;
-      setting.chip.phase = size.phase;
+      setting.chip.imperfections.splitter_error(size.splitter).phase_error(size.phase);
       direct.push_back(dat_direct(setting, options));
       direct.back().system = dataset + ", " + name_of(size) + ": direct";
       for (const auto& column : columns) {

@@ -14,7 +14,7 @@
 #include "recipes/recipes.h"
 #include "reproduce/page.h"
 #include "runs/laboratory.h"
-#include "runs/networks.h"
+#include "runs/network.h"
 #include "runs/run_network.h"
 
 namespace optotorch::tools {
@@ -87,9 +87,9 @@ Hybrid network(const Golden& golden, const std::string& folder) {
   for (const auto& errors : golden.errors) {
     laboratory.errors += (laboratory.errors.empty() ? "" : ",") + folder + "/errors/" + errors;
   }
-  auto net = mpnn_in_situ(
-      classes, make_system(laboratory, mpnn_mesh().layout(), mpnn_meshes, ElectroOpticActivation().ptr(), 0),
-      /*monitors=*/true, Fusion::propagate);
+  laboratory.correction = "none";
+  auto net =
+      in_laboratory(*find_network("mpnn").make({{"classes", classes}}), laboratory, /*monitors=*/true, 0);
   net->to(torch::kFloat64);
   start_from(*net, folder + "/weights/" + golden.weights);
   net->eval();

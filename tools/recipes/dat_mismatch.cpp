@@ -48,11 +48,12 @@ std::vector<RecipeRow> dat_mismatch(const RecipeOptions& options, Page& page) {
   for (const auto& condition : conditions) {
     DatSetting setting;
     setting.start = in_silico.front().runs.front().folder;
-    setting.chip.splitter = setting.chip.phase = 0.06;
-    setting.chip.loss_db = condition.loss_db;
-    setting.chip.crosstalk = condition.crosstalk;
-    setting.chip.phase_bits = condition.phase_bits;
-    setting.chip.relative_noise = condition.relative_noise;
+    setting.chip.imperfections.splitter_error(0.06)
+        .phase_error(0.06)
+        .loss_db(condition.loss_db)
+        .crosstalk(condition.crosstalk)
+        .phase_bits(condition.phase_bits)
+        .relative_noise(condition.relative_noise);
     rows.push_back(dat_direct(setting, options));
     rows.back().system = std::string(condition.name) + ": direct";
     rows.back().published = std::nullopt;

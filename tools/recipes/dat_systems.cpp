@@ -44,11 +44,16 @@ const DatMethod& find_dat_method(const std::string& name) {
   return find_by_name("dat", "--methods", dat_methods(), name);
 }
 
+MeshLayout mpnn_layout() {
+  constexpr int64_t ports = 64;
+  return MziMeshOptions(ports).idle_port(IdlePort::bar).layout();
+}
+
 System dat_in_silico(const std::string& dataset) {
   System system;
   system.title = "in silico, error-free";
   system.config.dataset = dataset;
-  system.config.model = "mpnn";
+  system.config.network = "mpnn";
   system.config.rule = "bp";
   system.published = dataset == "mnist" ? 0.968 : 0.860;
   system.seeds = 1;
@@ -61,7 +66,7 @@ System dat_system(const DatSetting& setting, const DatMethod& method, const std:
   system.title = method.corrected ? std::string(method.title) + ", " + correction : method.title;
   auto& config = system.config;
   config.dataset = setting.dataset;
-  config.model = setting.faithful ? "mpnn-published" : "mpnn-in-situ";
+  config.network = setting.faithful ? "mpnn-published" : "mpnn-in-situ";
   config.rule = method.rule;
   config.start = setting.start;
   config.laboratory = setting.chip;
@@ -77,7 +82,8 @@ System dat_system(const DatSetting& setting, const DatMethod& method, const std:
   system.adjust = one_published_realisation;
   if (const auto column = correction == "unet-4k" ? method.small : method.large) {
     if (const auto published =
-            published_accuracy(setting.dataset, setting.chip.splitter, setting.chip.phase, *column)) {
+            published_accuracy(setting.dataset, setting.chip.imperfections.splitter_error(),
+                               setting.chip.imperfections.phase_error(), *column)) {
       system.published = published->last.value_or(published->best);
       system.note = "published: " + published->text() + ", best epoch on the test set / last epoch";
     }
@@ -102,9 +108,10 @@ RecipeRow dat_direct(const DatSetting& setting, const RecipeOptions& options) {
     config.epochs = 1;
     config.seed = seed;
     one_published_realisation(config, seed);
-    config = resolve(config);
-    config.classes = test.classes();
-    auto model = make_network(config);
+    auto run = resolve(config);
+    run.config.classes = test.classes();
+    run.config.input = test.images().sizes().slice(1).vec();
+    auto model = make_network(run);
     if (!setting.start.empty()) {
       start_from(*model, setting.start);
     }
@@ -117,7 +124,8 @@ RecipeRow dat_direct(const DatSetting& setting, const RecipeOptions& options) {
   row.least = least;
   row.most = most;
   if (const auto published =
-          published_accuracy(setting.dataset, setting.chip.splitter, setting.chip.phase, Published::direct)) {
+          published_accuracy(setting.dataset, setting.chip.imperfections.splitter_error(),
+                             setting.chip.imperfections.phase_error(), Published::direct)) {
     row.published = published->best;
   }
   return row;

@@ -26,6 +26,10 @@ const std::vector<DatMethod>& dat_methods();
 /// Throws c10::ValueError that names the nearest method.
 const DatMethod& find_dat_method(const std::string& name);
 
+/// The meshes of that network.
+MeshLayout mpnn_layout();
+inline constexpr int64_t mpnn_meshes = 3;
+
 /// What is trained where.
 struct DatSetting {
   std::string dataset = "mnist";

@@ -17,7 +17,7 @@ std::vector<System> feedback_columns(const std::string& model, const FeedbackRat
   std::vector<System> systems;
   for (const auto& [title, rule, note, rate] : columns) {
     systems.push_back({.title = title,
-                       .config = {.model = model, .rule = rule, .learning_rate = rate},
+                       .config = {.network = model, .rule = rule, .learning_rate = rate},
                        .measure_alignment = std::string(rule).find("dfa") != std::string::npos,
                        .note = note});
   }

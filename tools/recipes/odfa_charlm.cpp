@@ -4,8 +4,7 @@
 #include <cstdio>
 
 #include "recipes/feedback_columns.h"
-#include "runs/networks.h"
-#include "runs/presets.h"
+#include "runs/network.h"
 #include "runs/run_data.h"
 #include "runs/run_network.h"
 
@@ -19,10 +18,11 @@ constexpr double micro_rate = 2e-3;
 constexpr int64_t drawn = 400, drawn_if_quick = 20;  // characters
 
 std::string drawn_text(const SeedRun& run, int64_t length) {
-  auto model = load_model(run.config, run.folder);
+  const auto trained = load_run(run.folder);
+  auto model = load_model(trained, run.folder);
   const auto characters =
       read_characters(vocabulary_path(run.folder), Characters::most_bytes, TextForm::exact);
-  return sample(*model, characters, "\n", SampleOptions(charlm_context).length(length));
+  return sample(*model, characters, "\n", SampleOptions(trained.training().context).length(length));
 }
 
 }  // namespace
@@ -56,8 +56,7 @@ std::vector<RecipeRow> odfa_charlm(const RecipeOptions& options, Page& page) {
     std::snprintf(text, sizeof text, "%.0f %%", 100 * share);
     closed.push_back({row.system, text});
   }
-  const auto& dataset =
-      systems.front().config.dataset.empty() ? find_preset("charlm").dataset : systems.front().config.dataset;
+  const auto& dataset = outcomes.front().runs.front().config.dataset;
   const auto train = load_text(dataset, options.data_root, Characters::Mode::train);
   const auto test = load_text(dataset, options.data_root, Characters::Mode::test);
   rows.push_back({.system = "bigrams", .measured = bigram_bits(train, test), .selection = "counted"});

@@ -55,16 +55,16 @@ std::vector<RecipeRow> slice_network(const RecipeOptions& options, Page& page) {
   for (const auto& [title, model, rule, note, seeds] : rows) {
     RunConfig config;
     config.dataset = "fashion-mnist";
-    config.model = model;
+    config.network = model;
     config.rule = rule;
     systems.push_back({title, config});
     auto& system = systems.back();
     system.note = note;
-    if (config.model == "slices-electronic" && config.rule == "bp") {
+    if (config.network == "slices-electronic" && config.rule == "bp") {
       system.published = published;
     }
-    system.details = config.model == "slices-patches" && config.rule == "quadrature";
-    system.measure_alignment = config.model == "slices-columns" && config.rule != "bp";
+    system.details = config.network == "slices-patches" && config.rule == "quadrature";
+    system.measure_alignment = config.network == "slices-columns" && config.rule != "bp";
     system.seeds = seeds;
   }
   page.paragraph(

@@ -8,7 +8,6 @@
 #include <cstdio>
 
 #include "reproduce/compare.h"
-#include "runs/presets.h"
 #include "runs/run_network.h"
 
 namespace optotorch::tools {
@@ -16,9 +15,10 @@ namespace {
 
 /// Test accuracy of a run's phases and read-out on the chip of its seed.
 double transferred_accuracy(const SeedRun& run) {
-  auto ideal = load_model(run.config, run.folder);
-  torch::manual_seed(run.config.seed);
-  auto chip = find_preset("mnist-in-situ").make(run.config.classes);
+  auto ideal = load_model(load_run(run.folder), run.folder);
+  auto config = run.config;
+  config.network = "mnist-in-situ";
+  auto chip = make_network(resolve(config));
   const torch::NoGradGuard no_grad;
   for (size_t i = 0; i < chip->size(); ++i) {
     if (auto* physical = dynamic_cast<PhysicalNetworkImpl*>(&chip->layer(i))) {
@@ -54,7 +54,7 @@ std::vector<RecipeRow> tpfp_in_situ(const RecipeOptions& options, Page& page) {
            Row{"shallow in situ", "mnist-in-situ", "shallow", "the chip stays as it was drawn"},
        }) {
     RunConfig config;
-    config.model = model;
+    config.network = model;
     config.rule = rule;
     systems.push_back({title, config});
     systems.back().note = note;

@@ -19,7 +19,6 @@
 #include "reproduce/details.h"
 #include "reproduce/process.h"
 #include "runs/folder_lock.h"
-#include "runs/presets.h"
 #include "runs/run.h"
 #include "runs/run_data.h"
 
@@ -46,7 +45,7 @@ RunConfig configure(const System& system, const RecipeOptions& options, int64_t 
     config.epochs = 1;
     config.samples = config.samples == 0 ? quick_samples : std::min(config.samples, quick_samples);
   }
-  return resolve(config);
+  return resolve(config).config;
 }
 
 std::vector<Outcome> plan(const std::vector<System>& systems, const RecipeOptions& options) {
@@ -72,10 +71,12 @@ bool is_finished(SeedRun& run) {
   if (!fs::exists(run.folder + "/config.json")) {
     return false;
   }
-  run.config.classes = load_config(run.folder).classes;  // that is the data set's say
+  const auto begun = load_run(run.folder);
+  run.config.classes = begun.config.classes;  // those are the data set's say
+  run.config.input = begun.config.input;
   require_same_run(run.config, run.folder);
   run.epochs = load_metrics(run.folder);
-  const bool exported = !find_preset(run.config.model).deployable || fs::exists(run.folder + "/model.pt");
+  const bool exported = begun.in_laboratory || fs::exists(run.folder + "/model.pt");
   return exported && static_cast<int64_t>(run.epochs.size()) == run.config.epochs;
 }
 
@@ -268,7 +269,7 @@ void summarise(Outcome& outcome) {
 std::vector<System> systems_of(const std::string& model, const std::vector<RuleRow>& rows) {
   std::vector<System> systems;
   for (const auto& [title, rule, note] : rows) {
-    systems.push_back({.title = title, .config = {.model = model, .rule = rule}, .note = note});
+    systems.push_back({.title = title, .config = {.network = model, .rule = rule}, .note = note});
   }
   return systems;
 }

@@ -85,7 +85,7 @@ void add_curves(const std::vector<Outcome>& outcomes, const std::string& model, 
   LinePlot loss{model + ": training loss", "epoch", "training loss", {}};
   loss.log_y = true;
   for (const auto& outcome : outcomes) {
-    if (outcome.system.config.model != model) {
+    if (outcome.system.config.network != model) {
       continue;
     }
     const auto& title = outcome.system.title;
@@ -103,8 +103,8 @@ void add_curves(const std::vector<Outcome>& outcomes, Page& page) {
   page.heading("Training, " + seeds_in_words(outcomes));
   std::set<std::string> shown;
   for (const auto& outcome : outcomes) {
-    if (shown.insert(outcome.system.config.model).second) {
-      add_curves(outcomes, outcome.system.config.model, page);
+    if (shown.insert(outcome.system.config.network).second) {
+      add_curves(outcomes, outcome.system.config.network, page);
     }
   }
 }
@@ -176,7 +176,7 @@ void add_details(const std::vector<Outcome>& outcomes, Page& page) {
       first = false;
     }
     const auto& run = outcome.runs.front();
-    auto model = load_model(run.config, run.folder);
+    auto model = load_model(load_run(run.folder), run.folder);
     model->eval();
     page.plot(confusion(outcome.system.title, *model,
                         load_image_set(run.config.dataset, run.config.data_root, ImageSet::Mode::test)));

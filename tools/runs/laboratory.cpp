@@ -17,7 +17,7 @@
 #include <functional>
 #include <limits>
 
-#include "runs/validators.h"
+#include "runs/settings.h"
 #include "runs/words.h"
 
 namespace optotorch::tools {
@@ -111,19 +111,20 @@ double usual_phase_rate(const std::string& correction, double rate) {
 void check(const Laboratory& laboratory) {
   require_word("optotorch", "--correction", laboratory.correction, correction_names());
   require_word("optotorch", "--fusion", laboratory.fusion, {"propagate", "in-place"});
-  OPTOTORCH_CHECK(laboratory.retries >= 0 && laboratory.retries <= 1000, .where = "optotorch",
-                  .argument = "--retries", .expected = "0 to 1000",
-                  .got = std::to_string(laboratory.retries));
-  OPTOTORCH_CHECK(laboratory.reconnect >= 0 && laboratory.reconnect <= 1e6, .where = "optotorch",
-                  .argument = "--reconnect", .expected = "0 to 1e6 seconds",
-                  .got = c10::str(laboratory.reconnect));
+  each_laboratory_setting(laboratory,
+                          [](const Setting& setting, const auto& value) { check_range(setting, value); });
   OPTOTORCH_CHECK(laboratory.instrument.empty() || laboratory.errors.empty(), .where = "optotorch",
                   .argument = "--errors", .expected = "none beside --instrument", .got = laboratory.errors,
                   .remedy = "Errors are those of simulated chips");
-  const bool says_errors = laboratory.splitter != 0 || laboratory.phase != 0 || laboratory.loss_db != 0 ||
-                           laboratory.crosstalk != 0 || laboratory.phase_bits != 0 ||
-                           laboratory.relative_noise != 0 || laboratory.additive_noise != 0 ||
-                           laboratory.chip_seed >= 0;
+  bool says_errors = laboratory.chip_seed >= 0;
+  const Laboratory plain;
+  each_chip_setting(laboratory, [&](const Setting& setting, const auto& value) {
+    each_chip_setting(plain, [&](const Setting& other, const auto& usual) {
+      if constexpr (std::is_same_v<decltype(value), decltype(usual)>) {
+        says_errors = says_errors || (std::string(setting.name) == other.name && value != usual);
+      }
+    });
+  });
   OPTOTORCH_CHECK(laboratory.instrument.empty() || !says_errors, .where = "optotorch",
                   .argument = "--instrument", .expected = "no sizes of errors, noise or chip seed beside it",
                   .got = "some",
@@ -134,31 +135,12 @@ void check(const Laboratory& laboratory) {
   OPTOTORCH_CHECK(laboratory.identify == 0 || laboratory.correction != "none", .where = "optotorch",
                   .argument = "--identify", .expected = "a correction to fit", .got = "--correction none",
                   .remedy = "Use 'white-box'");
-  OPTOTORCH_CHECK(laboratory.identify >= 0 && laboratory.identify <= 1'000'000, .where = "optotorch",
-                  .argument = "--identify", .expected = "0 to 1000000",
-                  .got = std::to_string(laboratory.identify));
-  // Also where the rule asks for neither: config.json has no word for NaN.
-  OPTOTORCH_CHECK(laboratory.correction_rate > 0 && laboratory.correction_rate <= most_rate,
-                  .where = "optotorch", .argument = "--correction-lr",
-                  .expected = c10::str("a learning rate above 0 and at most ", most_rate),
-                  .got = c10::str(laboratory.correction_rate));
-  OPTOTORCH_CHECK(std::isfinite(laboratory.similarity_to_phases) && laboratory.similarity_to_phases >= 0,
-                  .where = "optotorch", .argument = "--similarity-to-phases", .expected = "at least 0",
-                  .got = c10::str(laboratory.similarity_to_phases));
 }
 
 Laboratory on_paper(Laboratory laboratory) {
-  const Laboratory perfect;
-  laboratory.instrument = perfect.instrument;
-  laboratory.errors = perfect.errors;
-  laboratory.splitter = perfect.splitter;
-  laboratory.phase = perfect.phase;
-  laboratory.loss_db = perfect.loss_db;
-  laboratory.crosstalk = perfect.crosstalk;
-  laboratory.phase_bits = perfect.phase_bits;
-  laboratory.relative_noise = perfect.relative_noise;
-  laboratory.additive_noise = perfect.additive_noise;
-  laboratory.drift = perfect.drift;
+  laboratory.instrument.clear();
+  laboratory.errors.clear();
+  laboratory.imperfections = {};
   return laboratory;
 }
 
@@ -167,15 +149,7 @@ std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& lay
   OPTOTORCH_CHECK(laboratory.instrument.empty(), .where = "optotorch", .argument = "--instrument",
                   .expected = "simulated chips, whose errors are known", .got = laboratory.instrument,
                   .remedy = "Leave it out");
-  const auto imperfections = Imperfections()
-                                 .splitter_error(laboratory.splitter)
-                                 .phase_error(laboratory.phase)
-                                 .loss_db(laboratory.loss_db)
-                                 .crosstalk(laboratory.crosstalk)
-                                 .phase_bits(laboratory.phase_bits)
-                                 .relative_noise(laboratory.relative_noise)
-                                 .additive_noise(laboratory.additive_noise)
-                                 .drift(laboratory.drift);
+  const auto& imperfections = laboratory.imperfections;
   if (!laboratory.errors.empty()) {
     return import_chips(split_at_commas(laboratory.errors),
                         std::vector<MeshLayout>(static_cast<size_t>(meshes), layout), imperfections);
@@ -203,6 +177,84 @@ std::shared_ptr<PhysicalSystem> make_system(const Laboratory& laboratory, const 
   }
   return std::make_shared<SimulatedSystem>(make_chips(laboratory, layout, meshes, seed),
                                            SimulatedSystemOptions().activation(activation).monitors(true));
+}
+
+namespace {
+
+/// Layers that are measured together.
+struct Stretch {
+  std::vector<std::shared_ptr<MziMeshImpl>> meshes;
+  std::shared_ptr<Layer> between;
+  size_t end = 0;
+  Detection detection = Detection::intensity;
+};
+
+/// The stretch that begins with part number `begin`; none there: no meshes.
+Stretch stretch_at(const std::vector<HybridImpl::Part>& parts, size_t begin) {
+  Stretch stretch;
+  size_t i = begin;
+  const auto mesh_at = [&](size_t index) {
+    return index < parts.size() ? std::dynamic_pointer_cast<MziMeshImpl>(parts[index].layer) : nullptr;
+  };
+  for (auto mesh = mesh_at(i); mesh != nullptr; mesh = mesh_at(i)) {
+    stretch.meshes.push_back(mesh);
+    ++i;
+    if (mesh_at(i + 1) != nullptr && parts[i].layer != nullptr && parts[i].layer->parameters().empty()) {
+      stretch.between = parts[i].layer;
+      ++i;
+    }
+  }
+  if (stretch.meshes.empty()) {
+    return stretch;
+  }
+  const auto* detector =
+      i < parts.size() ? dynamic_cast<const PhotodetectorImpl*>(parts[i].layer.get()) : nullptr;
+  OPTOTORCH_CHECK(detector != nullptr, .where = "optotorch", .argument = "--network",
+                  .expected = "a Photodetector behind a stage that is measured",
+                  .got = i < parts.size() && parts[i].layer != nullptr ? parts[i].layer->name() : "none",
+                  .remedy = "A laboratory reads intensities");
+  stretch.detection = detector->options.detection();
+  stretch.end = i + 1;
+  return stretch;
+}
+
+}  // namespace
+
+Hybrid in_laboratory(const HybridImpl& network, const Laboratory& laboratory, bool monitors, int64_t seed) {
+  const auto& parts = network.parts();
+  Hybrid measured;
+  bool found = false;
+  for (size_t i = 0; i < parts.size();) {
+    const bool is_numbered = parts[i].name == std::to_string(i);
+    const auto name = is_numbered ? std::to_string(measured->parts().size()) : parts[i].name;
+    auto stretch = stretch_at(parts, i);
+    if (stretch.meshes.empty()) {
+      if (parts[i].layer != nullptr) {
+        measured->push_back(name, parts[i].layer);
+      } else {
+        measured->push_back(name, std::dynamic_pointer_cast<HybridImpl>(parts[i].container));
+      }
+      ++i;
+      continue;
+    }
+    found = true;
+    const auto& layout = stretch.meshes.front()->layout();
+    const auto system =
+        make_system(laboratory, layout, static_cast<int64_t>(stretch.meshes.size()), stretch.between, seed);
+    const auto options = PhysicalNetworkOptions(layout.ports)
+                             .activation(stretch.between)
+                             .detection(stretch.detection)
+                             .internal_states(monitors)
+                             .fusion(laboratory.fusion == "in-place" ? Fusion::in_place : Fusion::propagate);
+    auto physical = std::make_shared<PhysicalNetworkImpl>(system, options, stretch.meshes);
+    correct(*physical, laboratory, seed);
+    measured->push_back(name, std::static_pointer_cast<Layer>(physical));
+    i = stretch.end;
+  }
+  OPTOTORCH_CHECK(found, .where = "optotorch", .argument = "--network",
+                  .expected = "a network with stages that a laboratory can measure: MziMesh",
+                  .got = "one without", .remedy = "Leave the options of the laboratory out");
+  return measured;
 }
 
 void correct(PhysicalNetworkImpl& network, const Laboratory& laboratory, int64_t seed) {

@@ -11,18 +11,15 @@
 
 namespace optotorch::tools {
 
-/// Settings of a run in a laboratory. Numbers below zero and empty texts: the preset's.
+/// Settings of a run in a laboratory. Numbers below zero and empty texts: the network's.
 struct Laboratory {
   // The system: an instrument elsewhere, or simulated chips.
-  std::string instrument;  ///< address of a running instrument (remote_system.h)
-  int64_t retries = 3;     ///< of a measurement that failed or has a NaN in it
-  double reconnect = 60;   ///< seconds in which a lost connection is tried again
-  std::string errors;      ///< folders of .npy with known errors, separated by commas
-  double splitter = 0, phase = 0, loss_db = 0, crosstalk = 0;  ///< see imperfections.h
-  int64_t phase_bits = 0;
-  double relative_noise = 0, additive_noise = 0;
-  double drift = 0;        ///< of recipes that let time pass: no option, a run takes none
-  int64_t chip_seed = -1;  ///< below zero: the run's
+  std::string instrument;            ///< address of a running instrument (remote_system.h)
+  int64_t retries = 3;               ///< of a measurement that failed or has a NaN in it
+  double reconnect = 60;             ///< seconds in which a lost connection is tried again
+  std::string errors;                ///< folders of .npy with known errors, separated by commas
+  Imperfections imperfections = {};  ///< of simulated chips; `drift` is for recipes that let time pass
+  int64_t chip_seed = -1;            ///< below zero: the run's
 
   // The numerical model.
   std::string correction;       ///< one of correction_names()
@@ -63,6 +60,12 @@ std::shared_ptr<PhysicalSystem> make_system(const Laboratory& laboratory, const 
 /// errors.
 std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& layout, int64_t meshes,
                              int64_t seed);
+
+/// The network with its stages, and the detectors behind them, in a laboratory: what stood in a row behind one
+/// lens or modulator is one PhysicalNetwork, with corrections. `monitors`: readings between stages are used.
+/// The stages are the network's own. Throws c10::ValueError if it has none, and for a stage without a detector
+/// behind it.
+Hybrid in_laboratory(const HybridImpl& network, const Laboratory& laboratory, bool monitors, int64_t seed);
 
 /// Gives the network of a laboratory its corrections, by name; "none" takes them away. "exact" knows the
 /// errors of the simulated chips: an oracle.

@@ -18,7 +18,6 @@
 #include <optional>
 
 #include "runs/folder_lock.h"
-#include "runs/presets.h"
 #include "runs/rules.h"
 #include "runs/run_data.h"
 #include "runs/run_network.h"
@@ -28,21 +27,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr auto config_name = "config.json", vocabulary_name = "vocabulary.txt",
+constexpr auto config_name = "config.json", network_name = "network.json", vocabulary_name = "vocabulary.txt",
                checkpoint_name = "checkpoint.safetensors", metrics_name = "metrics.jsonl",
                export_name = "model.pt";
 
 /// What a run writes.
 std::vector<std::string> run_files() {
-  return {config_name, vocabulary_name, checkpoint_name, metrics_name, export_name};
+  return {config_name, network_name, vocabulary_name, checkpoint_name, metrics_name, export_name};
 }
 
-/// The settings of the run that is to be trained in a locked folder: it is new, empty, or holds that run and
+/// The run that is to be trained in a locked folder: it is new, empty, or holds that run and
 /// may be continued.
-RunConfig settle(const RunConfig& said, const RunOptions& options, const FolderLock& lock) {
+Run settle(const RunConfig& said, const RunOptions& options, const FolderLock& lock) {
   const std::string& folder = options.folder;
   if (!holds_config(folder) && lock.is_empty_but_for({"log.txt"}, run_files())) {
-    return resolve(said);
+    return resolve(said, options.given);
   }
   OPTOTORCH_CHECK(options.resume, .where = "optotorch", .argument = "--out",
                   .expected = "a new or empty folder", .got = folder,
@@ -51,15 +50,15 @@ RunConfig settle(const RunConfig& said, const RunOptions& options, const FolderL
 }
 
 /// What the first measurement would complain of when the folder is made already.
-void require_monitors(const HybridImpl& model, const RunConfig& config, bool identifies) {
-  if (tap_use_of(config.rule) != TapUse::needed && !identifies) {
+void require_monitors(const HybridImpl& model, const Run& run, bool identifies) {
+  if (run.rule->monitors != Monitors::needed && !identifies) {
     return;
   }
   OPTOTORCH_CHECK(laboratory_network("optotorch", model).first->system()->has_monitors(),
                   .where = "optotorch", .argument = "--instrument",
                   .expected = "one with monitors behind every mesh, for " +
-                              (identifies ? std::string("--identify") : "--rule " + config.rule),
-                  .got = config.laboratory.instrument + ", without monitors",
+                              (identifies ? std::string("--identify") : "--rule " + run.rule->name),
+                  .got = run.config.laboratory.instrument + ", without monitors",
                   .remedy = "Without monitors there are the rules 'dat-output' and 'pat-output'");
 }
 
@@ -73,16 +72,17 @@ class Beginning {
     std::error_code ignored;
     if (written_ && !kept_ && !fs::exists(folder_ + "/" + checkpoint_name, ignored)) {
       fs::remove(folder_ + "/" + config_name, ignored);
+      fs::remove(folder_ + "/" + network_name, ignored);
       fs::remove(folder_ + "/" + vocabulary_name, ignored);
     }
   }
 
-  void write(const RunConfig& config, const std::string& vocabulary) {
+  void write(const Run& run, const std::string& vocabulary) {
     written_ = true;
     if (!vocabulary.empty()) {
       write_text_atomically(folder_ + "/" + vocabulary_name, vocabulary);
     }
-    save_config(config, folder_);
+    save_run(run, folder_);
   }
 
   /// It stays in any case: nothing was wrong.
@@ -94,25 +94,25 @@ class Beginning {
 };
 
 /// What knows the errors of simulated chips.
-std::optional<TrueGradient> true_gradient(RunConfig config) {
-  if (find_preset(config.model).make_in == nullptr || !config.laboratory.instrument.empty()) {
+std::optional<TrueGradient> true_gradient(Run run) {
+  if (!run.in_laboratory || !run.config.laboratory.instrument.empty()) {
     return std::nullopt;
   }
-  config.laboratory.correction = "exact";
+  run.config.laboratory.correction = "exact";
   auto generator = at::detail::getDefaultCPUGenerator();
   const auto before = generator.get_state();  // to look at a run does not change it
-  TrueGradient truth{make_network(config).ptr(), std::make_shared<InSilico>()};
+  TrueGradient truth{make_network(run).ptr(), std::make_shared<InSilico>()};
   generator.set_state(before);
   return truth;
 }
 
 /// Adam, with a learning rate of their own for the parameters of torch::nn modules.
 std::shared_ptr<torch::optim::Optimizer> make_optimizer(const HybridImpl& model, double rate,
-                                                        const Preset& preset) {
-  const auto options = [&preset](double value) {
-    return torch::optim::AdamOptions(value).betas({0.9, preset.beta2});
+                                                        const Training& training) {
+  const auto options = [&training](double value) {
+    return torch::optim::AdamOptions(value).betas({0.9, training.beta2});
   };
-  if (preset.electronic_rate == 1) {
+  if (training.electronic_rate == 1) {
     return std::make_shared<torch::optim::Adam>(model.parameters(), options(rate));
   }
   std::vector<torch::Tensor> optical, electronic;
@@ -125,7 +125,7 @@ std::shared_ptr<torch::optim::Optimizer> make_optimizer(const HybridImpl& model,
   std::vector<torch::optim::OptimizerParamGroup> groups;
   groups.emplace_back(optical, std::make_unique<torch::optim::AdamOptions>(options(rate)));
   groups.emplace_back(electronic,
-                      std::make_unique<torch::optim::AdamOptions>(options(rate * preset.electronic_rate)));
+                      std::make_unique<torch::optim::AdamOptions>(options(rate * training.electronic_rate)));
   return std::make_shared<torch::optim::Adam>(groups, options(rate));
 }
 
@@ -146,40 +146,39 @@ bool done_unless_interrupted(const std::function<void()>& work) {
 
 FitResult train_run(const RunConfig& said, const RunOptions& options) {
   const FolderLock lock(options.folder, "another training");
-  RunConfig config = settle(said, options, lock);
+  auto run = settle(said, options, lock);
+  auto& config = run.config;
+  const auto& training = run.training();
   const bool is_new = !holds_config(options.folder);
   lock.remove_parts(run_files());
   use_settings(config);
-  const auto& preset = find_preset(config.model);
-  const auto data = load_data(config);
+  const auto data = load_data(run);
   const auto& train = *data.train;
-  OPTOTORCH_CHECK(is_new || config.classes == data.classes, .where = "optotorch", .argument = "--data-root",
+  OPTOTORCH_CHECK(is_new || (config.classes == data.classes && config.input == data.input),
+                  .where = "optotorch", .argument = "--data-root",
                   .expected = c10::str("data of ", config.classes, " classes, as the run began with"),
                   .got = c10::str(data.classes, " in ", config.data_root));
   config.classes = data.classes;
+  config.input = data.input;
 
-  auto model = make_network(config);
+  auto model = make_network(run);
   if (!config.start.empty()) {
     start_from(*model, config.start);
   }
-  const auto rule = make_rule(config.rule, preset,
-                              {.seed = config.seed,
-                               .epochs = config.epochs,
-                               .steps_per_epoch = train.size(),
-                               .laboratory = config.laboratory});
+  const auto rule = make_rule(run, *model, train.size());
   // A run that is continued has what was identified in its checkpoint.
   const bool identifies =
       config.laboratory.identify > 0 && !(options.resume && keeps_corrections(options.folder));
-  require_monitors(*model, config, identifies);
+  require_monitors(*model, run, identifies);
   Beginning beginning(options.folder);
   if (is_new) {
-    beginning.write(config, data.vocabulary);
+    beginning.write(run, data.vocabulary);
   }
   if (!data.vocabulary.empty()) {
     require_vocabulary(options.folder, data.vocabulary);
   }
   if (!is_new && !is_same(config, load_config(options.folder))) {
-    save_config(config, options.folder);
+    save_run(run, options.folder);
   }
   FitResult interrupted;
   interrupted.interrupted = true;
@@ -192,19 +191,19 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
       return interrupted;
     }
   }
-  const auto optimizer = make_optimizer(*model, config.learning_rate, preset);
-  Trainer trainer(model, rule, optimizer, loss_of(config),
+  const auto optimizer = make_optimizer(*model, config.learning_rate, training);
+  Trainer trainer(model, rule, optimizer, loss_of(training),
                   TrainerOptions()
                       .epochs(config.epochs)
-                      .metric(metric_of(config))
-                      .schedule(preset.schedule(config.epochs, config.epochs * train.size()))
+                      .metric(metric_of(training))
+                      .schedule(training.make_schedule(config.epochs, config.epochs * train.size()))
                       .folder(options.folder)
                       .resume(options.resume)
                       .checkpoint_seconds(options.checkpoint_seconds)
                       .checkpoint_steps(options.checkpoint_steps)
                       .progress(options.progress)
                       .alignment(options.alignment)
-                      .truth(options.alignment ? true_gradient(config) : std::nullopt));
+                      .truth(options.alignment ? true_gradient(run) : std::nullopt));
   std::error_code ignored;
   interrupted.resumed = options.resume && fs::exists(options.folder + "/" + checkpoint_name, ignored);
   FitResult result;
@@ -223,8 +222,8 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
   if (result.interrupted) {
     beginning.keep();
   }
-  if (!result.interrupted && preset.deployable) {
-    export_torchscript(model, example_input(config, 2), options.folder + "/" + export_name);
+  if (!result.interrupted && !run.in_laboratory) {
+    export_torchscript(model, example_input(run, 2), options.folder + "/" + export_name);
   }
   return result;
 }

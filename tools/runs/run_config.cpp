@@ -16,10 +16,8 @@
 #include <set>
 #include <type_traits>
 
-#include "runs/presets.h"
-#include "runs/rules.h"
 #include "runs/run_data.h"
-#include "runs/validators.h"
+#include "runs/settings.h"
 #include "runs/versions.h"
 #include "runs/words.h"
 
@@ -33,104 +31,100 @@ std::string config_path(const std::string& folder) {
   return folder + "/config.json";
 }
 
-/// Calls visit(name in config.json, option of `train`, value) for every setting: the one list of them.
-template <typename Config, typename Visit>
-void each_setting(Config& config, Visit visit) {
-  visit("dataset", "--dataset", config.dataset);
-  visit("data_root", "--data-root", config.data_root);
-  visit("model", "--model", config.model);
-  visit("rule", "--rule", config.rule);
-  visit("epochs", "--epochs", config.epochs);
-  visit("batch_size", "--batch-size", config.batch_size);
-  visit("learning_rate", "--lr", config.learning_rate);
-  visit("validation", "--validation", config.validation);
-  visit("seed", "--seed", config.seed);
-  visit("threads", "--threads", config.threads);
-  visit("classes", nullptr, config.classes);
-  visit("samples", "--samples", config.samples);
-  visit("matmul", "--matmul", config.matmul);
-  visit("start", "--start", config.start);
-  auto& laboratory = config.laboratory;
-  visit("instrument", "--instrument", laboratory.instrument);
-  visit("retries", "--retries", laboratory.retries);
-  visit("reconnect", "--reconnect", laboratory.reconnect);
-  visit("errors", "--errors", laboratory.errors);
-  visit("splitter", "--splitter", laboratory.splitter);
-  visit("phase", "--phase", laboratory.phase);
-  visit("loss_db", "--loss-db", laboratory.loss_db);
-  visit("crosstalk", "--crosstalk", laboratory.crosstalk);
-  visit("phase_bits", "--phase-bits", laboratory.phase_bits);
-  visit("relative_noise", "--relative-noise", laboratory.relative_noise);
-  visit("additive_noise", "--additive-noise", laboratory.additive_noise);
-  visit("chip_seed", "--chip-seed", laboratory.chip_seed);
-  visit("correction", "--correction", laboratory.correction);
-  visit("correction_rate", "--correction-lr", laboratory.correction_rate);
-  visit("calibration", "--calibration", laboratory.calibration);
-  visit("warm_up", "--warm-up", laboratory.warm_up);
-  visit("compared_ports", "--compared-ports", laboratory.compared_ports);
-  visit("fusion", "--fusion", laboratory.fusion);
-  visit("similarity_to_phases", "--similarity-to-phases", laboratory.similarity_to_phases);
-  visit("identify", "--identify", laboratory.identify);
+std::string network_path(const std::string& folder) {
+  return folder + "/network.json";
 }
 
-// Settings that older runs have, all of them.
-bool is_early(const std::string& name) {
-  static const std::set<std::string> early = {"dataset", "data_root",  "model",         "rule",
-                                              "epochs",  "batch_size", "learning_rate", "validation",
-                                              "seed",    "threads",    "classes"};
-  return early.contains(name);
-}
-
-/// The preset's values where the user said nothing.
-Laboratory complete(Laboratory laboratory, const Preset& preset, const std::string& rule) {
-  auto usual = preset.laboratory;
-  if ((rule == "in-silico" && laboratory.identify == 0) || rule == "at") {
-    usual.correction = "none";  // what learns nothing would be a random map
-  }
-  const auto number = [](auto& value, auto otherwise) { value = value < 0 ? otherwise : value; };
-  const auto text = [](std::string& value, const std::string& otherwise) {
-    value = value.empty() ? otherwise : value;
-  };
-  text(laboratory.correction, usual.correction);
-  number(laboratory.correction_rate, usual_rate(laboratory.correction));
-  number(laboratory.calibration, usual.calibration);
-  number(laboratory.warm_up, usual.warm_up);
-  number(laboratory.compared_ports, usual.compared_ports);
-  text(laboratory.fusion, usual.fusion);
-  return laboratory;
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
 }
 
 /// What a setting is if nothing is said.
 std::map<std::string, json> defaults() {
   std::map<std::string, json> usual;
   const RunConfig plain;
-  each_setting(plain, [&](const char* name, const char*, const auto& value) { usual[name] = value; });
+  each_setting(plain, [&](const Setting& setting, const auto& value) { usual[setting.name] = value; });
   return usual;
 }
 
-/// Without a laboratory none of its settings has a meaning.
-void require_no_laboratory(const RunConfig& config) {
-  auto usual = defaults();
-  each_setting(config, [&](const char* name, const char* option, const auto& value) {
-    OPTOTORCH_CHECK(is_early(name) || std::string(name) == "samples" || std::string(name) == "start" ||
-                        std::string(name) == "matmul" || usual[name] == json(value),
-                    .where = "optotorch", .argument = option,
-                    .expected = "none for '" + config.model + "', which is simulated as a whole",
-                    .got = json(value).dump(), .remedy = "The network 'mpnn-in-situ' is in a laboratory");
+std::set<std::string> all_options() {
+  std::set<std::string> options;
+  const RunConfig plain;
+  each_setting(plain, [&](const Setting& setting, const auto&) {
+    if (setting.option != nullptr) {
+      options.insert(setting.option);
+    }
   });
+  return options;
+}
+
+/// The first option of a laboratory that was said; nullptr: none.
+const char* laboratory_option(const Laboratory& laboratory) {
+  const auto usual = defaults();
+  const char* first = nullptr;
+  each_laboratory_setting(laboratory, [&](const Setting& setting, const auto& value) {
+    if (first == nullptr && usual.at(setting.name) != json(value)) {
+      first = setting.option;
+    }
+  });
+  return first;
+}
+
+/// What is not said: the network's, or what the rule makes the usual.
+Laboratory complete(Laboratory said, const Training& training, const NamedRule& rule,
+                    const std::set<std::string>& given) {
+  const Laboratory plain;
+  auto usual = training.laboratory.value_or(plain);
+  const bool keeps = rule.corrects == Corrects::always || rule.corrects == Corrects::as_told ||
+                     (rule.corrects == Corrects::identified && said.identify > 0);
+  if (!keeps || usual.correction.empty()) {
+    // Of what learns nothing there would be a random map.
+    usual.correction = rule.corrects == Corrects::always ? "white-box" : "none";
+  }
+  if (usual.calibration < 0) {
+    usual.calibration = rule.corrects == Corrects::always ? 1 : 0;
+  }
+  usual.warm_up = std::max<int64_t>(usual.warm_up, 0);
+  usual.compared_ports = std::max<int64_t>(usual.compared_ports, 0);
+  usual.fusion = usual.fusion.empty() ? "propagate" : usual.fusion;
+  std::map<std::string, json> others;
+  each_laboratory_setting(usual,
+                          [&](const Setting& setting, const auto& value) { others[setting.name] = value; });
+  const auto nothing_said = defaults();
+  each_laboratory_setting(said, [&](const Setting& setting, auto& value) {
+    if (!given.contains(setting.option) && nothing_said.at(setting.name) == json(value)) {
+      others.at(setting.name).get_to(value);
+    }
+  });
+  if (said.correction_rate < 0) {
+    said.correction_rate = usual_rate(said.correction);
+  }
+  return said;
 }
 
 /// Images for a network of images, a text for one of characters.
-void require_fitting_data(const RunConfig& config, const Preset& preset) {
+void require_fitting_data(const RunConfig& config, const Training& training) {
   const auto images = image_set_names();
-  if (!preset.text) {
+  if (!training.learns_text()) {
     require_word("optotorch", "--dataset", config.dataset, images);
     return;
   }
   OPTOTORCH_CHECK(std::find(images.begin(), images.end(), config.dataset) == images.end(),
                   .where = "optotorch", .argument = "--dataset",
-                  .expected = "a text for '" + config.model + "': 'tinyshakespeare', or a file",
+                  .expected = "a text for '" + config.network + "': 'tinyshakespeare', or a file",
                   .got = "'" + config.dataset + "', which is images");
+}
+
+/// Rules that teach component by component, and those for whole laboratories.
+void require_suited(const Run& run) {
+  const auto& only = run.training().only;
+  const auto& name = run.rule->name;
+  OPTOTORCH_CHECK(
+      run.rule->for_laboratory || only.empty() || std::find(only.begin(), only.end(), name) != only.end(),
+      .where = "optotorch", .argument = "--rule",
+      .expected = "one of '" + c10::Join("', '", only) + "' for '" + run.network.name + "'",
+      .got = "'" + name + "'");
 }
 
 std::string absolute(const std::string& path) {
@@ -143,11 +137,12 @@ std::string absolute(const std::string& path) {
 }
 
 /// Places that mean the same in every folder.
-RunConfig with_absolute_paths(RunConfig config, const Preset& preset) {
+RunConfig with_absolute_paths(RunConfig config, const Training& training) {
   const auto names = dataset_names();
-  if (preset.text && std::find(names.begin(), names.end(), config.dataset) == names.end()) {
+  if (training.learns_text() && std::find(names.begin(), names.end(), config.dataset) == names.end()) {
     config.dataset = absolute(config.dataset);
   }
+  config.network = is_path(config.network) ? absolute(config.network) : config.network;
   config.data_root = absolute(config.data_root);
   config.start = absolute(config.start);
   std::vector<std::string> errors;
@@ -167,12 +162,12 @@ RunConfig with_absolute_paths(RunConfig config, const Preset& preset) {
 
 /// config.json holds Unicode alone.
 void require_unicode(const RunConfig& config) {
-  each_setting(config, [](const char*, const char* option, const auto& value) {
+  each_setting(config, [](const Setting& setting, const auto& value) {
     try {
       json(value).dump();
     } catch (const json::exception&) {
       reject({.where = "optotorch",
-              .argument = option,
+              .argument = setting.option,
               .expected = "a text in UTF-8, which config.json can hold",
               .got = "other bytes",
               .remedy = "Give the file or folder another name, or a link with one"});
@@ -182,50 +177,52 @@ void require_unicode(const RunConfig& config) {
 
 json settings(const RunConfig& config) {
   json result;
-  each_setting(config, [&](const char* name, const char*, const auto& value) { result[name] = value; });
+  each_setting(config, [&](const Setting& setting, const auto& value) { result[setting.name] = value; });
   return result;
 }
 
 }  // namespace
 
-RunConfig resolve(RunConfig config) {
+Run resolve(const RunConfig& config, const std::set<std::string>& given) {
   require_unicode(config);
-  const auto& preset = find_preset(config.model);
-  config.dataset = config.dataset.empty() ? preset.dataset : config.dataset;
-  require_fitting_data(config, preset);
-  config = with_absolute_paths(std::move(config), preset);
-  if (preset.make_in == nullptr) {
-    require_no_laboratory(config);
-  } else {
-    config.laboratory = complete(config.laboratory, preset, config.rule);
+  return resolve(config, find_network(config.network), given);
+}
+
+Run resolve(RunConfig config, Network network, const std::set<std::string>& given) {
+  require_unicode(config);
+  Run run{.config = {}, .network = std::move(network), .rule = &find_rule(config.rule)};
+  const auto& training = run.training();
+  config.dataset = config.dataset.empty() ? training.dataset : config.dataset;
+  require_fitting_data(config, training);
+  config = with_absolute_paths(std::move(config), training);
+  run.in_laboratory = training.laboratory.has_value() || run.rule->for_laboratory ||
+                      laboratory_option(config.laboratory) != nullptr;
+  if (run.in_laboratory) {
+    config.laboratory = complete(config.laboratory, training, *run.rule, given);
     check(config.laboratory);
   }
-  make_rule(config.rule, preset, {.seed = config.seed, .laboratory = config.laboratory});
-  const auto whole = [](const char* argument, int64_t value, int64_t least, int64_t most) {
-    OPTOTORCH_CHECK(value >= least && value <= most, .where = "optotorch", .argument = argument,
-                    .expected = c10::str(least, " to ", most), .got = std::to_string(value));
-  };
-  config.epochs = config.epochs == 0 ? preset.epochs : config.epochs;
-  config.batch_size = config.batch_size == 0 ? preset.batch_size : config.batch_size;
+  require_suited(run);
+  make_rule(*run.rule, training, {.set = config.set, .seed = config.seed, .laboratory = config.laboratory});
+  config.epochs = config.epochs == 0 ? training.epochs : config.epochs;
+  config.batch_size = config.batch_size == 0 ? training.batch_size : config.batch_size;
   if (config.learning_rate == 0) {
-    config.learning_rate = preset.make_in == nullptr
-                               ? preset.learning_rate
-                               : usual_phase_rate(config.laboratory.correction, preset.learning_rate);
+    config.learning_rate = run.in_laboratory
+                               ? usual_phase_rate(config.laboratory.correction, training.learning_rate)
+                               : training.learning_rate;
   }
-  config.matmul = config.matmul.empty() ? preset.matmul : config.matmul;
-  require_word("optotorch", "--matmul", config.matmul, {"highest", "high", "medium"});
-  config.threads = config.threads == 0 ? preset.threads : config.threads;
-  whole("--epochs", config.epochs, 1, 1'000'000);
-  whole("--batch-size", config.batch_size, 1, 1'000'000);
-  whole("--samples", config.samples, 0, 1'000'000'000);
-  whole("--threads", config.threads, 1, 1024);
-  OPTOTORCH_CHECK(config.learning_rate > 0 && config.learning_rate <= most_rate, .where = "optotorch",
-                  .argument = "--lr", .expected = c10::str("a learning rate above 0 and at most ", most_rate),
-                  .got = c10::str(config.learning_rate));
+  config.matmul = config.matmul.empty() ? training.matmul : config.matmul;
+  require_word("optotorch", "--matmul", config.matmul, matmul_words());
+  config.threads = config.threads == 0 ? training.threads : config.threads;
   OPTOTORCH_CHECK(std::isfinite(config.validation) && config.validation >= 0, .where = "optotorch",
                   .argument = "--validation", .expected = "a fraction below 1, a number of images, or 0",
                   .got = c10::str(config.validation));
-  return config;
+  each_setting(config, [&](const Setting& setting, const auto& value) {
+    if (*setting.group == '\0') {  // a laboratory has been checked, where there is one
+      check_range(setting, value);
+    }
+  });
+  run.config = std::move(config);
+  return run;
 }
 
 void use_settings(const RunConfig& config) {
@@ -234,16 +231,16 @@ void use_settings(const RunConfig& config) {
   at::globalContext().setFloat32MatmulPrecision(config.matmul);
 }
 
-void save_config(const RunConfig& config, const std::string& folder) {
-  json object = settings(config);
+void save_run(const Run& run, const std::string& folder) {
+  write_text_atomically(network_path(folder), run.network.text);
+  json object = settings(run.config);
   object["versions"] = versions();
   write_text_atomically(config_path(folder), object.dump(2) + "\n");
 }
 
-RunConfig load_config(const std::string& folder) {
+Run load_run(const std::string& folder) {
   const std::string path = config_path(folder);
-  std::error_code ignored;
-  OPTOTORCH_CHECK(std::filesystem::exists(path, ignored), .where = "optotorch", .argument = "RUN",
+  OPTOTORCH_CHECK(exists(path), .where = "optotorch", .argument = "RUN",
                   .expected = "a folder with config.json", .got = folder,
                   .remedy = "optotorch train --out RUN makes one");
   const auto damaged = [&path](const std::string& why) {
@@ -253,84 +250,98 @@ RunConfig load_config(const std::string& folder) {
             .got = why,
             .remedy = "The file is damaged"});
   };
-  const nlohmann::json object =
-      load_json(path, "optotorch", path, "a run's configuration", "The file is damaged");
+  auto object = load_json(path, "optotorch", path, "a run's configuration", "The file is damaged");
+  // Version 0.1.0 and before: networks were of the program, and called models.
+  const bool is_older = object.is_object() && object.contains("model") && !object.contains("network");
   RunConfig config;
   try {
-    each_setting(config, [&](const char* name, const char*, auto& value) {
-      if (object.contains(name) || is_early(name)) {
-        object.at(name).get_to(value);
+    if (is_older) {
+      object["network"] = object["model"];
+      object["input"] = {1, 28, 28};
+    }
+    static const std::set<std::string> always{"dataset", "data_root",     "network",    "rule",
+                                              "epochs",  "batch_size",    "validation", "seed",
+                                              "threads", "learning_rate", "classes"};
+    each_setting(config, [&](const Setting& setting, auto& value) {
+      if (object.contains(setting.name) || always.contains(setting.name)) {
+        object.at(setting.name).get_to(value);
       }
     });
   } catch (const nlohmann::json::exception& error) {
     damaged(json_complaint(error));
   }
+  OPTOTORCH_CHECK(!is_older || config.network != "mnist-in-situ", .where = "optotorch", .argument = path,
+                  .expected = "a run whose chip is drawn by --chip-seed",
+                  .got = "one of 'mnist-in-situ' by an older version, which drew its chip otherwise",
+                  .remedy = "Train it anew");
   config.matmul = config.matmul.empty() ? "highest" : config.matmul;  // older runs had no other
   try {
-    config = resolve(config);
+    return is_older ? resolve(config, all_options())
+                    : resolve(config, read_network(network_path(folder), config.network), all_options());
   } catch (const c10::ValueError& error) {
     damaged(error.msg());
+    throw;
   }
-  return config;
+}
+
+RunConfig load_config(const std::string& folder) {
+  return load_run(folder).config;
 }
 
 bool holds_config(const std::string& folder) {
-  std::error_code ignored;
-  return fs::exists(config_path(folder), ignored);
+  return exists(config_path(folder));
 }
 
-RunConfig continued(RunConfig said, const std::set<std::string>& given, const std::string& folder) {
-  RunConfig config = load_config(folder);
-  said.model = given.contains("--model") ? said.model : config.model;
+Run continued(RunConfig said, const std::set<std::string>& given, const std::string& folder) {
+  auto run = load_run(folder);
+  auto& config = run.config;
   require_unicode(said);
-  said = with_absolute_paths(std::move(said), find_preset(said.model));
+  said = with_absolute_paths(std::move(said), run.training());
   const json before = settings(config);
-  each_setting(said, [&](const std::string& name, const char* option, const auto& value) {
-    // Where it is measured, and how patiently, decides nothing; whether it is measured does.
-    const bool may_change = name == "epochs" || name == "data_root" || name == "retries" ||
-                            name == "reconnect" ||
-                            (name == "instrument" && !config.laboratory.instrument.empty() &&
-                             !said.laboratory.instrument.empty());
-    OPTOTORCH_CHECK(
-        option == nullptr || !given.contains(option) || may_change || before.at(name) == json(value),
-        .where = "optotorch", .argument = option,
-        .expected = before.at(name).dump() + ", the " + name + " in " + config_path(folder),
-        .got = json(value).dump(), .remedy = "Leave it out, or begin another run");
+  // Where it is measured, and how patiently, decides nothing; whether it is measured does.
+  static const std::set<std::string> may_change{"epochs", "data_root", "retries", "reconnect", "instrument"};
+  const bool is_remote = !config.laboratory.instrument.empty() && !said.laboratory.instrument.empty();
+  json changed;
+  each_setting(said, [&](const Setting& setting, const auto& value) {
+    const std::string name = setting.name;
+    if (setting.option == nullptr || !given.contains(setting.option)) {
+      return;
+    }
+    const bool may = may_change.contains(name) && (name != "instrument" || is_remote);
+    OPTOTORCH_CHECK(may || before.at(name) == json(value), .where = "optotorch", .argument = setting.option,
+                    .expected = before.at(name).dump() + ", the " + name + " in " + config_path(folder),
+                    .got = json(value).dump(), .remedy = "Leave it out, or begin another run");
+    changed[name] = value;
   });
-  if (given.contains("--epochs")) {
-    OPTOTORCH_CHECK(said.epochs >= config.epochs, .where = "optotorch", .argument = "--epochs",
-                    .expected = c10::str("at least ", config.epochs, ", as in ", config_path(folder)),
-                    .got = std::to_string(said.epochs),
-                    .remedy = "A run can be made longer, and not shorter");
-    config.epochs = said.epochs;
-  }
-  if (given.contains("--data-root")) {
-    config.data_root = said.data_root;
-  }
-  if (given.contains("--instrument")) {
-    config.laboratory.instrument = said.laboratory.instrument;
-  }
-  if (given.contains("--retries")) {
-    config.laboratory.retries = said.laboratory.retries;
-  }
-  if (given.contains("--reconnect")) {
-    config.laboratory.reconnect = said.laboratory.reconnect;
-  }
-  return resolve(config);
+  OPTOTORCH_CHECK(!given.contains("--epochs") || said.epochs >= config.epochs, .where = "optotorch",
+                  .argument = "--epochs",
+                  .expected = c10::str("at least ", config.epochs, ", as in ", config_path(folder)),
+                  .got = std::to_string(said.epochs), .remedy = "A run can be made longer, and not shorter");
+  each_setting(config, [&](const Setting& setting, auto& value) {
+    if (changed.contains(setting.name)) {
+      changed.at(setting.name).get_to(value);
+    }
+  });
+  return resolve(config, run.network, all_options());
 }
 
 std::vector<std::string> train_arguments(const RunConfig& config) {
   std::vector<std::string> arguments{"train"};
   auto usual = defaults();
-  each_setting(config, [&](const char* name, const char* option, const auto& value) {
-    if (option == nullptr || (!is_early(name) && usual[name] == json(value))) {
-      return;  // a laboratory's settings are not even known to networks without one
+  each_setting(config, [&](const Setting& setting, const auto& value) {
+    if (setting.option == nullptr || usual[setting.name] == json(value)) {
+      return;
     }
-    arguments.emplace_back(option);
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-      arguments.push_back(value);
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+      for (const auto& one : value) {
+        arguments.insert(arguments.end(), {setting.option, one});
+      }
+    } else if constexpr (std::is_same_v<Value, std::string>) {
+      arguments.insert(arguments.end(), {setting.option, value});
     } else {
-      arguments.push_back(json(value).dump());  // the shortest digits that mean this very number
+      // The shortest digits that mean this very number.
+      arguments.insert(arguments.end(), {setting.option, json(value).dump()});
     }
   });
   return arguments;

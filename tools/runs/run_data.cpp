@@ -14,8 +14,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "runs/presets.h"
-
 namespace optotorch::tools {
 namespace {
 
@@ -32,9 +30,9 @@ std::shared_ptr<const BatchSource> whole(const Characters& text, int64_t context
   return std::make_shared<TextBatches>(text, TextBatchesOptions(windows_at_once, context));
 }
 
-RunData load_images(const RunConfig& config, const Preset& preset) {
+RunData load_images(const RunConfig& config, const Training& training) {
   auto sets = load_image_sets(config.dataset, config.data_root);
-  RunData data{.classes = sets.train.classes()};
+  RunData data{.classes = sets.train.classes(), .input = sets.train.images().sizes().slice(1).vec()};
   if (config.samples > 0 && config.samples < sets.train.count()) {
     sets.train = sets.train.select(torch::arange(config.samples));
   }
@@ -46,13 +44,13 @@ RunData load_images(const RunConfig& config, const Preset& preset) {
   data.train = std::make_shared<ImageBatches>(sets.train, ImageBatchesOptions(config.batch_size)
                                                               .shuffle(true)
                                                               .seed(config.seed)
-                                                              .shift(preset.shift)
-                                                              .flip(preset.flip));
+                                                              .shift(training.shift)
+                                                              .flip(training.flip));
   data.test = whole(sets.test);
   return data;
 }
 
-RunData load_text_windows(const RunConfig& config, const Text& preset) {
+RunData load_text_windows(const RunConfig& config, const Training& training) {
   auto text = load_text(config.dataset, config.data_root, Characters::Mode::train);
   const auto test = load_text(config.dataset, config.data_root, Characters::Mode::test);
   RunData data{.classes = text.vocabulary_size(),
@@ -60,21 +58,21 @@ RunData load_text_windows(const RunConfig& config, const Text& preset) {
   if (config.validation > 0) {
     auto parts = split(text, config.validation);
     text = std::move(parts.training);
-    data.validation = whole(parts.validation, preset.context);
+    data.validation = whole(parts.validation, training.context);
   }
   if (config.samples > 0 && config.samples < text.count()) {
-    OPTOTORCH_CHECK(config.samples > preset.context, .where = "optotorch", .argument = "--samples",
-                    .expected = c10::str("0 for the whole text, or at least ", preset.context + 1,
+    OPTOTORCH_CHECK(config.samples > training.context, .where = "optotorch", .argument = "--samples",
+                    .expected = c10::str("0 for the whole text, or at least ", training.context + 1,
                                          " characters, a window of the network and one more"),
                     .got = std::to_string(config.samples));
     text = text.stretch(0, config.samples);
   }
   // Of fewer characters, an epoch has as many steps fewer.
-  const int64_t most = std::max<int64_t>(1, text.count() / (config.batch_size * preset.context));
-  const int64_t steps = config.samples > 0 ? std::min(preset.steps, most) : preset.steps;
+  const int64_t most = std::max<int64_t>(1, text.count() / (config.batch_size * training.context));
+  const int64_t steps = config.samples > 0 ? std::min(training.steps, most) : training.steps;
   data.train = std::make_shared<TextBatches>(
-      text, TextBatchesOptions(config.batch_size, preset.context).steps(steps).seed(config.seed));
-  data.test = whole(test, preset.context);
+      text, TextBatchesOptions(config.batch_size, training.context).steps(steps).seed(config.seed));
+  data.test = whole(test, training.context);
   return data;
 }
 
@@ -93,14 +91,14 @@ Characters load_text(const std::string& dataset, const std::string& data_root, C
   return read_characters(dataset).part(mode);
 }
 
-RunData load_data(const RunConfig& config) {
-  const auto& preset = find_preset(config.model);
-  return preset.text ? load_text_windows(config, *preset.text) : load_images(config, preset);
+RunData load_data(const Run& run) {
+  const auto& training = run.training();
+  return training.learns_text() ? load_text_windows(run.config, training) : load_images(run.config, training);
 }
 
-TestData load_test_data(const RunConfig& config) {
-  const auto& preset = find_preset(config.model);
-  if (!preset.text) {
+TestData load_test_data(const Run& run) {
+  const auto& config = run.config;
+  if (!run.training().learns_text()) {
     const auto set = load_image_set(config.dataset, config.data_root, ImageSet::Mode::test);
     return {whole(set), set.count(), set.class_names()};
   }
@@ -109,11 +107,11 @@ TestData load_test_data(const RunConfig& config) {
   for (int64_t id = 0; id < text.vocabulary_size(); ++id) {
     names.push_back(text.decode(torch::tensor({id})));
   }
-  return {whole(text, preset.text->context), text.count() - 1, names};
+  return {whole(text, run.training().context), text.count() - 1, names};
 }
 
-Loss loss_of(const RunConfig& config) {
-  if (find_preset(config.model).text) {
+Loss loss_of(const Training& training) {
+  if (training.learns_text()) {
     return next_token_loss;
   }
   return [](const torch::Tensor& output, const torch::Tensor& target) {
@@ -121,8 +119,8 @@ Loss loss_of(const RunConfig& config) {
   };
 }
 
-Metric metric_of(const RunConfig& config) {
-  return find_preset(config.model).text ? bits_per_character() : Metric(accuracy);
+Metric metric_of(const Training& training) {
+  return training.learns_text() ? bits_per_character() : Metric(accuracy);
 }
 
 std::string in_figures(double value, const std::string& metric) {

@@ -19,11 +19,12 @@ struct RunData {
   std::shared_ptr<const BatchSource> train = {}, validation = {},
                                      test = {};  ///< no validation if nothing is held back
   int64_t classes = 0;                           ///< of images; distinct characters of a text
+  std::vector<int64_t> input = {};               ///< shape of an image
   std::string vocabulary = {};                   ///< of a text: its characters, in order
 };
 
-/// The data of a resolved configuration. Throws c10::ValueError if they are missing or damaged.
-RunData load_data(const RunConfig& config);
+/// The data of a run. Throws c10::ValueError if they are missing or damaged.
+RunData load_data(const Run& run);
 
 /// Its test samples alone.
 struct TestData {
@@ -31,7 +32,7 @@ struct TestData {
   int64_t count = 0;                          ///< images, or characters that are to be foretold
   std::vector<std::string> class_names = {};  ///< or the characters of a text
 };
-TestData load_test_data(const RunConfig& config);
+TestData load_test_data(const Run& run);
 
 /// A text by the name of its data set, or from a file. Throws c10::ValueError as read_characters does.
 Characters load_text(const std::string& dataset, const std::string& data_root, Characters::Mode mode);
@@ -39,9 +40,9 @@ Characters load_text(const std::string& dataset, const std::string& data_root, C
 /// Data sets that a configuration may name, without files.
 std::vector<std::string> dataset_names();
 
-/// What a network of a configuration is taught by, and judged by.
-Loss loss_of(const RunConfig& config);
-Metric metric_of(const RunConfig& config);
+/// What a network is taught by, and judged by.
+Loss loss_of(const Training& training);
+Metric metric_of(const Training& training);
 
 /// A metric's value for people: an accuracy in per cent, any other as it is.
 std::string in_figures(double value, const std::string& metric);

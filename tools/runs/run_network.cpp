@@ -1,10 +1,12 @@
 #include "runs/run_network.h"
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <c10/util/Exception.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/at_layer.h>
 #include <optotorch/modules/laboratory/chips/mesh_import.h>
-#include <optotorch/modules/optics/electro_optic_activation.h>
+#include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/datasets/text/characters.h>
 #include <optotorch/trainers/rules/aligned_start.h>
@@ -17,8 +19,6 @@
 #include <map>
 #include <vector>
 
-#include "runs/networks.h"
-#include "runs/presets.h"
 #include "runs/rules.h"
 
 namespace optotorch::tools {
@@ -50,7 +50,7 @@ torch::nn::LinearImpl& read_out_of(HybridImpl& model) {
       last = linear;
     }
   }
-  OPTOTORCH_CHECK(last != nullptr, .where = "optotorch", .argument = "--model",
+  OPTOTORCH_CHECK(last != nullptr, .where = "optotorch", .argument = "--network",
                   .expected = "a network that ends with a linear read-out", .got = "another");
   return *last;
 }
@@ -63,6 +63,63 @@ void copy(const std::string& where, const char* name, const torch::Tensor& from,
                   .got = describe(from) + " for " + where, .remedy = "The meshes must be of one design");
   if (to.defined()) {
     to.copy_(from);
+  }
+}
+
+/// What whole numbers in a network's file may be called.
+Sizes sizes_of(const Run& run) {
+  Sizes sizes{{"classes", run.config.classes}};
+  if (run.training().learns_text()) {
+    sizes["context"] = run.training().context;
+    return sizes;
+  }
+  const auto& input = run.config.input;
+  OPTOTORCH_CHECK(input.size() == 3 && std::all_of(input.begin(), input.end(),
+                                                   [](int64_t size) { return size >= 1 && size <= 65536; }),
+                  .where = "optotorch", .argument = "input",
+                  .expected = "channels, height and width, 1 to 65536, in config.json",
+                  .got = c10::str(at::IntArrayRef(input)));
+  sizes["channels"] = input[0];
+  sizes["height"] = input[1];
+  sizes["width"] = input[2];
+  sizes["pixels"] = input[0] * input[1] * input[2];
+  return sizes;
+}
+
+/// What a rule can read of all hidden components. Nothing is measured.
+Readable readable(const Run& run, HybridImpl& model) {
+  const torch::NoGradGuard no_grad;
+  auto generator = at::detail::getDefaultCPUGenerator();
+  const auto before = generator.get_state();  // dropout draws
+  std::vector<Readable> behind;
+  auto x = example_input(run, 1);
+  for (size_t i = 0; i < model.size(); ++i) {
+    auto& layer = model.layer(i);
+    if (const auto* network = dynamic_cast<const PhysicalNetworkImpl*>(&layer)) {
+      x = torch::zeros({1, network->system()->ports()});
+      behind.push_back(Readable::intensities);
+    } else {
+      x = at_layer(i, layer, [&] { return layer.propagate(x, Keep::nothing).output; });
+      behind.push_back(x.is_complex() ? Readable::fields : Readable::values);
+    }
+  }
+  generator.set_state(before);
+  auto all = Readable::fields;
+  const auto blocks = model.trainable_blocks();
+  for (size_t b = 0; b + 1 < blocks.size(); ++b) {
+    all = std::min(all, behind[blocks[b].component]);
+  }
+  return all;
+}
+
+std::string in_words(Readable readable) {
+  switch (readable) {
+    case Readable::values:
+      return "electronic values";
+    case Readable::intensities:
+      return "light";
+    default:
+      return "fields";
   }
 }
 
@@ -86,43 +143,64 @@ bool holds_corrections(const std::map<std::string, torch::Tensor>& rule_state) {
 
 }  // namespace
 
-Hybrid make_network(const RunConfig& config) {
-  torch::manual_seed(config.seed);  // a chip that the network draws is drawn as the training drew it
-  const auto& preset = find_preset(config.model);
-  if (preset.make_in == nullptr) {
-    auto model = preset.make(config.classes);
-    if (preset.aligned_start) {
-      align_head(read_out_of(*model), feedback_options(config.rule, preset, config.seed));
-    }
-    return model;
+Hybrid make_network(const Run& run) {
+  const auto& config = run.config;
+  torch::manual_seed(config.seed);
+  auto model = run.network.make(sizes_of(run));
+  if (run.training().aligned_start) {
+    align_head(read_out_of(*model),
+               feedback_options(*run.rule, run.training(), {.set = config.set, .seed = config.seed}));
   }
-  const auto& laboratory = config.laboratory;
-  auto model = preset.make_in(
-      config.classes,
-      make_system(laboratory, mpnn_mesh().layout(), mpnn_meshes, ElectroOpticActivation().ptr(), config.seed),
-      tap_use_of(config.rule) != TapUse::unused,
-      laboratory.fusion == "in-place" ? Fusion::in_place : Fusion::propagate);
-  correct(*laboratory_network("optotorch", *model).first, laboratory, config.seed);
-  return model;
+  return run.in_laboratory
+             ? in_laboratory(*model, config.laboratory, run.rule->monitors != Monitors::unused, config.seed)
+             : model;
 }
 
-Hybrid load_model(const RunConfig& config, const std::string& folder, bool best) {
-  OPTOTORCH_CHECK(config.classes >= 1 && config.classes <= 100'000, .where = "optotorch",
+std::shared_ptr<Rule> make_rule(const Run& run, HybridImpl& model, int64_t steps_per_epoch) {
+  const auto& rule = *run.rule;
+  int64_t stages = 0;
+  for (size_t i = 0; i < model.size(); ++i) {
+    if (const auto* network = dynamic_cast<const PhysicalNetworkImpl*>(&model.layer(i))) {
+      const auto count = static_cast<int64_t>(network->meshes().size());
+      stages += count;
+      OPTOTORCH_CHECK(rule.for_laboratory || count == 1, .where = "optotorch", .argument = "--rule",
+                      .expected = "a rule for a laboratory, as 'pat' or 'dat-unitary'",
+                      .got = "'" + rule.name + "', which teaches component by component",
+                      .remedy = "Stages in a row behind one detector are one component");
+    }
+  }
+  OPTOTORCH_CHECK(rule.for_laboratory || rule.needs <= readable(run, model), .where = "optotorch",
+                  .argument = "--rule",
+                  .expected = "a rule for " + in_words(readable(run, model)) + ", all that '" +
+                              run.network.name + "' lets one read",
+                  .got = "'" + rule.name + "', which needs " + in_words(rule.needs),
+                  .remedy = "Use 'tpfp', or another network");
+  return make_rule(rule, run.training(),
+                   {.set = run.config.set,
+                    .seed = run.config.seed,
+                    .epochs = run.config.epochs,
+                    .steps_per_epoch = steps_per_epoch,
+                    .stages = stages,
+                    .laboratory = run.config.laboratory});
+}
+
+Hybrid load_model(const Run& run, const std::string& folder, bool best) {
+  OPTOTORCH_CHECK(run.config.classes >= 1 && run.config.classes <= 100'000, .where = "optotorch",
                   .argument = "classes", .expected = "1 to 100000 in config.json",
-                  .got = std::to_string(config.classes));
-  auto model = make_network(config);
+                  .got = std::to_string(run.config.classes));
+  auto model = make_network(run);
   const auto checkpoint = checkpoint_path(folder);
   load_checkpoint_weights(checkpoint, *model, best);
   const auto rule_state = load_checkpoint_rule(checkpoint);
-  if (find_preset(config.model).make_in != nullptr && holds_corrections(rule_state)) {
+  if (run.in_laboratory && holds_corrections(rule_state)) {
     load_parameters("optotorch", laboratory_network("optotorch", *model).first->corrections(), rule_state);
   }
   return model;
 }
 
-Hybrid load_model_on_paper(RunConfig config, const std::string& folder, bool best) {
-  config.laboratory = on_paper(config.laboratory);
-  return load_model(config, folder, best);
+Hybrid load_model_on_paper(Run run, const std::string& folder, bool best) {
+  run.config.laboratory = on_paper(run.config.laboratory);
+  return load_model(run, folder, best);
 }
 
 int64_t export_phases_of(HybridImpl& model, const std::string& folder) {
@@ -160,7 +238,7 @@ void start_from(HybridImpl& model, const std::string& start) {
     }
     return;
   }
-  auto run = load_model_on_paper(load_config(start), start);
+  auto run = load_model_on_paper(load_run(start), start);
   const auto from = meshes_of(*run);
   OPTOTORCH_CHECK(from.size() == to.size(), .where = "optotorch", .argument = "--start",
                   .expected = c10::str(to.size(), " meshes"), .got = c10::str(from.size(), " in ", start),
@@ -191,12 +269,11 @@ void require_vocabulary(const std::string& folder, const std::string& vocabulary
                   .got = "one of others", .remedy = "A network knows its characters by their numbers only");
 }
 
-torch::Tensor example_input(const RunConfig& config, int64_t batch) {
-  const auto& preset = find_preset(config.model);
-  if (preset.text) {
-    return torch::arange(batch * preset.text->context).remainder(config.classes).reshape({batch, -1});
+torch::Tensor example_input(const Run& run, int64_t batch) {
+  if (run.training().learns_text()) {
+    return torch::arange(batch * run.training().context).remainder(run.config.classes).reshape({batch, -1});
   }
-  auto shape = preset.input;
+  auto shape = run.config.input;
   shape.insert(shape.begin(), batch);
   // A ramp with a wrap: neither constant nor random.
   return (torch::arange(c10::multiply_integers(shape), torch::kFloat32) * 0.37).fmod(1).reshape(shape);

@@ -11,16 +11,20 @@
 
 namespace optotorch::tools {
 
-/// The network that a resolved configuration says, as it is before training: in a laboratory with its
-/// corrections, with its read-out aligned to its rule's feedback if the preset says so.
-Hybrid make_network(const RunConfig& config);
+/// The network of a run, whose data are known (`classes`, `input`), as it is before training: in a laboratory
+/// with its corrections, with its read-out aligned to its rule's feedback if it says so.
+Hybrid make_network(const Run& run);
+
+/// The rule of a run, for its network. Throws c10::ValueError for a rule that needs what the network does not
+/// let one read.
+std::shared_ptr<Rule> make_rule(const Run& run, HybridImpl& model, int64_t steps_per_epoch);
 
 /// The network of a run, with the weights of its last step (or of its best epoch on the validation set).
-Hybrid load_model(const RunConfig& config, const std::string& folder, bool best = false);
+Hybrid load_model(const Run& run, const std::string& folder, bool best = false);
 
 /// Likewise, where nothing is measured: neither an instrument nor files of errors need be there. A network in
 /// a laboratory then measures perfect chips.
-Hybrid load_model_on_paper(RunConfig config, const std::string& folder, bool best = false);
+Hybrid load_model_on_paper(Run run, const std::string& folder, bool best = false);
 
 /// Writes the phases of every mesh in a model as .npy into a folder that is new or empty: what `start_from`
 /// and import_phases (mesh_import.h) read. The meshes of a stack follow one another. Returns how many there
@@ -42,6 +46,6 @@ std::string vocabulary_path(const std::string& folder);
 void require_vocabulary(const std::string& folder, const std::string& vocabulary);
 
 /// A few samples of the right shape and type, the same every time.
-torch::Tensor example_input(const RunConfig& config, int64_t batch);
+torch::Tensor example_input(const Run& run, int64_t batch);
 
 }  // namespace optotorch::tools

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -21,7 +22,7 @@ std::optional<double> finite_number(const std::string& text) {
   return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
-CLI::Validator number(const std::string& expected, bool (*accepts)(double)) {
+CLI::Validator number(const std::string& expected, const std::function<bool(double)>& accepts) {
   return {[=](const std::string& text) {
             const auto value = finite_number(text);
             return value && accepts(*value) ? "" : "expected " + expected + ", got " + text;
@@ -77,6 +78,30 @@ CLI::Validator positive() {
 
 CLI::Validator not_negative() {
   return number("a number from 0 on", [](double value) { return value >= 0; });
+}
+
+std::string in_words(const Range& range) {
+  const auto& [least, most, open] = range;
+  const bool is_bounded = most < std::numeric_limits<double>::max();
+  const auto figure = [](double value) {
+    constexpr double exact = 1e15;
+    return std::abs(value) < exact && value == std::floor(value)
+               ? std::to_string(static_cast<long long>(value))
+               : c10::str(value);
+  };
+  if (open) {
+    return "a number above " + figure(least) + (is_bounded ? " and at most " + figure(most) : "");
+  }
+  return is_bounded ? figure(least) + " to " + figure(most) : "a number from " + figure(least) + " on";
+}
+
+bool contains(const Range& range, double number) {
+  return std::isfinite(number) && (range.open ? number > range.least : number >= range.least) &&
+         number <= range.most;
+}
+
+CLI::Validator within(const Range& range) {
+  return number(in_words(range), [range](double value) { return contains(range, value); });
 }
 
 CLI::Validator within(int64_t least, int64_t most) {

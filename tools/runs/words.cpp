@@ -32,7 +32,7 @@ std::string shell_word(const std::string& word) {
   return quoted + "'";
 }
 
-void reject_word(const char* where, const char* argument, const std::string& word,
+void reject_word(const std::string& where, const std::string& argument, const std::string& word,
                  const std::vector<std::string>& known) {
   const auto nearest = nearest_name(word, known);
   reject({.where = where,
@@ -42,7 +42,7 @@ void reject_word(const char* where, const char* argument, const std::string& wor
           .remedy = nearest.empty() ? "" : "Did you mean '" + nearest + "'?"});
 }
 
-void require_word(const char* where, const char* argument, const std::string& word,
+void require_word(const std::string& where, const std::string& argument, const std::string& word,
                   const std::vector<std::string>& known) {
   if (std::find(known.begin(), known.end(), word) == known.end()) {
     reject_word(where, argument, word, known);

@@ -14,11 +14,11 @@ std::vector<std::string> split_at_commas(const std::string& text);
 std::string shell_word(const std::string& word);
 
 /// Throws c10::ValueError that lists the known words and says which is the nearest.
-[[noreturn]] void reject_word(const char* where, const char* argument, const std::string& word,
+[[noreturn]] void reject_word(const std::string& where, const std::string& argument, const std::string& word,
                               const std::vector<std::string>& known);
 
 /// Does so unless the word is known.
-void require_word(const char* where, const char* argument, const std::string& word,
+void require_word(const std::string& where, const std::string& argument, const std::string& word,
                   const std::vector<std::string>& known);
 
 /// What the entries of a table are called.
@@ -34,8 +34,8 @@ std::vector<std::string> names_of(const std::vector<Entry>& entries) {
 
 /// The entry of that name. Throws as reject_word.
 template <typename Entry>
-const Entry& find_by_name(const char* where, const char* argument, const std::vector<Entry>& entries,
-                          const std::string& name) {
+const Entry& find_by_name(const std::string& where, const std::string& argument,
+                          const std::vector<Entry>& entries, const std::string& name) {
   for (const auto& entry : entries) {
     if (entry.name == name) {
       return entry;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/modules/projectors/projector.h>
 #include <optotorch/modules/projectors/ternary_frames.h>
 #include <torch/arg.h>
@@ -7,6 +8,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+
+#include <string>
+#include <vector>
 
 namespace optotorch {
 
@@ -18,6 +22,11 @@ enum class ErrorOf {
   output,      ///< the loss's gradient at the network's output
   head_input,  ///< at the input of the head, e.g. before the weights of a vocabulary
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(ErrorOf) {
+  static const std::vector<std::string> all{"output", "head_input"};
+  return all;
+}
 
 /// Options for DirectFeedback.
 struct DirectFeedbackOptions {
@@ -36,6 +45,15 @@ struct DirectFeedbackOptions {
   /// error if there is one for every token, else from its sample's, divided by the number of tokens (as
   /// their mean would). Otherwise every value of a sample has a row of its own.
   TORCH_ARG(bool, per_token) = false;
+
+ public:
+  /// Every option by name (fields.h) but the seed, the projector and the frames.
+  void fields(FieldVisitor& visit) {
+    visit("scale", scale_);
+    visit("shared_rows", shared_rows_);
+    visit("error", error_);
+    visit("per_token", per_token_);
+  }
 };
 
 }  // namespace optotorch

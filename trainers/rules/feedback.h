@@ -18,6 +18,11 @@ enum class Feedback {
   twin,     ///< W_l^H R_l: R fixed random, normal, real; W_l by light sent backwards through a twin
   adjoint,  ///< (W_L .. W_l)^H: transports the weights above too
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Feedback) {
+  static const std::vector<std::string> all{"random", "mirror", "twin", "adjoint"};
+  return all;
+}
 
 /// Where a second pass is modulated.
 enum class Entrance {
@@ -25,6 +30,11 @@ enum class Entrance {
   inputs,   ///< multi-point: before every hidden component anew: local pairs x_l, x_l - s F_l e
   outputs,  ///< multi-point: behind every hidden component, where its electronic adder can: z_l - s F_l e
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Entrance) {
+  static const std::vector<std::string> all{"single", "inputs", "outputs"};
+  return all;
+}
 
 /// A place of modulation: the component's number and the shape of one sample there.
 struct EntrancePoint {

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <optotorch/modules/fields.h>
 #include <optotorch/trainers/rules/feedback.h>
 #include <optotorch/trainers/rules/rule.h>
 #include <torch/arg.h>
+
+#include <string>
+#include <vector>
 
 namespace optotorch {
 
@@ -15,12 +19,22 @@ enum class Signal {
   field,       ///< (z - z') / s: for comparison. It lacks the detector's slope and is a wrong direction
   sloped,      ///< u (h - h') / s: for comparison. It has the detector's slope twice, a wrong direction, too
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Signal) {
+  static const std::vector<std::string> all{"difference", "quadrature", "homodyne", "field", "sloped"};
+  return all;
+}
 
 /// The presynaptic activity that enters an update, of a hidden component and of the head.
 enum class Presynaptic {
   modulated,  ///< of the second pass, as in PEPITA and arXiv 2408.08337
   clean,      ///< of the first pass
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Presynaptic) {
+  static const std::vector<std::string> all{"modulated", "clean"};
+  return all;
+}
 
 /// Options for TwoPassForward.
 struct TwoPassForwardOptions {
@@ -46,6 +60,22 @@ struct TwoPassForwardOptions {
   /// pass, at its modulated input. A baseline.
   TORCH_ARG(bool, modulated_input_backprop) = false;
   TORCH_ARG(int64_t, seed) = 0;
+
+ public:
+  /// Every option by name (fields.h) but the seed.
+  void fields(FieldVisitor& visit) {
+    visit("feedback", feedback_);
+    visit("entrance", entrance_);
+    visit("signal", signal_);
+    visit("presynaptic", presynaptic_);
+    visit("strength", strength_);
+    visit("gain", gain_);
+    visit("hidden_gain", hidden_gain_);
+    visit("refresh", refresh_);
+    visit("same_mask", same_mask_);
+    visit("recompute", recompute_);
+    visit("modulated_input_backprop", modulated_input_backprop_);
+  }
 };
 
 /// Two-pass forward propagation: no backward pass ever.

@@ -18,6 +18,11 @@ enum class Similarity {
   unitary,    ///< the readings behind every mesh; the same way
   separable,  ///< the readings behind every mesh; each mesh's model starts from the measured state before it
 };
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Similarity) {
+  static const std::vector<std::string> all{"output", "unitary", "separable"};
+  return all;
+}
 
 /// Options for SimilarityLearner.
 struct SimilarityOptions {

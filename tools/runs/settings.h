@@ -1,0 +1,232 @@
+#pragma once
+
+// The settings of a run, one table: names in config.json, options of `train`, help and ranges.
+
+#include <optotorch/core/check.h>
+
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "runs/run_config.h"
+#include "runs/validators.h"
+
+namespace optotorch::tools {
+
+/// What is the same for every run that has the setting.
+struct Setting {
+  const char* name;    ///< in config.json
+  const char* option;  ///< of `train`; nullptr: a run finds it out
+  const char* help;
+  Range range = {};
+  const char* group = "";   ///< heading in the help
+  bool has_default = true;  ///< shown in the help; otherwise the network says
+};
+
+inline constexpr char system_group[] = "The physical system (a network whose stages are measured)",
+                      model_group[] =
+                          "Its numerical model (rules dat-..., in-silico; defaults: the network's)";
+
+/// Names of LibTorch for the precision of matrix products.
+std::vector<std::string> matmul_words();
+
+/// Errors of simulated chips: what `instrument` takes, too.
+template <typename Laboratory, typename Visit>
+void each_chip_setting(Laboratory& laboratory, Visit visit) {
+  constexpr double all = std::numeric_limits<double>::max();
+  auto& chip = laboratory.imperfections;
+  visit(Setting{"errors",
+                "--errors",
+                "Folders of .npy with the chips' errors, separated by commas, instead of drawn ones",
+                {},
+                system_group,
+                false},
+        laboratory.errors);
+  visit(Setting{"splitter", "--splitter", "Standard deviation of splitter errors", {0, 1}, system_group},
+        chip.splitter_error());
+  visit(Setting{"phase", "--phase", "Standard deviation of phase errors, radians", {0, 100}, system_group},
+        chip.phase_error());
+  visit(Setting{"loss_db",
+                "--loss-db",
+                "Loss of power in an interferometer's arm, decibels",
+                {0, 100},
+                system_group},
+        chip.loss_db());
+  visit(Setting{"crosstalk",
+                "--crosstalk",
+                "Part of a heater's phase that reaches each neighbour",
+                {0, 0.5},
+                system_group},
+        chip.crosstalk());
+  visit(Setting{"phase_bits",
+                "--phase-bits",
+                "Phases are set to 2^bits levels; 0: continuously",
+                {0, 24},
+                system_group},
+        chip.phase_bits());
+  visit(
+      Setting{
+          "relative_noise", "--relative-noise", "Noise of a reading as a part of it", {0, all}, system_group},
+      chip.relative_noise());
+  visit(
+      Setting{
+          "additive_noise", "--additive-noise", "Noise of a reading, as intensity", {0, all}, system_group},
+      chip.additive_noise());
+}
+
+template <typename Laboratory, typename Visit>
+void each_laboratory_setting(Laboratory& laboratory, Visit visit) {
+  constexpr double all = std::numeric_limits<double>::max(), million = 1e6;
+  visit(Setting{"instrument",
+                "--instrument",
+                "Measure this running instrument, unix:PATH or tcp:HOST:PORT, instead of simulated chips",
+                {},
+                system_group,
+                false},
+        laboratory.instrument);
+  visit(Setting{"retries",
+                "--retries",
+                "How often a measurement of the instrument that failed, or has a NaN in it, is repeated",
+                {0, 1000},
+                system_group},
+        laboratory.retries);
+  visit(Setting{"reconnect",
+                "--reconnect",
+                "For how many seconds a lost connection to the instrument is tried again",
+                {0, million},
+                system_group},
+        laboratory.reconnect);
+  each_chip_setting(laboratory, visit);
+  visit(Setting{"chip_seed",
+                "--chip-seed",
+                "Seed of the drawn errors (default: --seed)",
+                {-1},
+                system_group,
+                false},
+        laboratory.chip_seed);
+  visit(Setting{"correction", "--correction", "Correction of the model", {}, model_group, false},
+        laboratory.correction);
+  visit(Setting{"correction_rate",
+                "--correction-lr",
+                "Learning rate of its Adam",
+                {0, million, true},
+                model_group,
+                false},
+        laboratory.correction_rate);
+  visit(Setting{"calibration",
+                "--calibration",
+                "Epochs in which the correction learns alone",
+                {0, million},
+                model_group,
+                false},
+        laboratory.calibration);
+  visit(Setting{"warm_up",
+                "--warm-up",
+                "Epochs, after those, in which phases see no correction",
+                {0, million},
+                model_group,
+                false},
+        laboratory.warm_up);
+  visit(Setting{"compared_ports",
+                "--compared-ports",
+                "Ports behind the last stage that a correction learns from; 0: all",
+                {0, million},
+                model_group,
+                false},
+        laboratory.compared_ports);
+  visit(Setting{"fusion",
+                "--fusion",
+                "How measured states enter the model: handed on to the next stage (propagate), or only into "
+                "the pull-back (in-place)",
+                {},
+                model_group,
+                false},
+        laboratory.fusion);
+  visit(Setting{"similarity_to_phases",
+                "--similarity-to-phases",
+                "Part of the similarity loss's gradient that the phases get",
+                {0, all},
+                model_group},
+        laboratory.similarity_to_phases);
+  visit(Setting{"identify",
+                "--identify",
+                "Fit the correction to so many batches, at phases with random offsets, before training",
+                {0, million},
+                model_group},
+        laboratory.identify);
+}
+
+/// Calls visit(setting, value) for every setting of a run, a RunConfig, const or not.
+template <typename Config, typename Visit>
+void each_setting(Config& config, Visit visit) {
+  constexpr double million = 1e6;
+  visit(Setting{"dataset", "--dataset", "Data set (default: the network's)", {}, "", false}, config.dataset);
+  visit(Setting{"data_root", "--data-root", "Folder as torchvision lays it out: DIR/MNIST/raw/..."},
+        config.data_root);
+  visit(Setting{"network", "--network", "Network, by name or as a .json file"}, config.network);
+  visit(Setting{"rule", "--rule", "Update rule"}, config.rule);
+  visit(Setting{"set", "--set", "An option of the rule, KEY=VALUE; may come more than once", {}, "", false},
+        config.set);
+  visit(Setting{"epochs",
+                "--epochs",
+                "Times through the training set (default: the network's)",
+                {1, million},
+                "",
+                false},
+        config.epochs);
+  visit(
+      Setting{
+          "batch_size", "--batch-size", "Samples a step (default: the network's)", {1, million}, "", false},
+      config.batch_size);
+  visit(Setting{"learning_rate",
+                "--lr",
+                "Learning rate of Adam (default: the network's)",
+                {0, million, true},
+                "",
+                false},
+        config.learning_rate);
+  visit(Setting{"validation", "--validation",
+                "Training images held back to choose the best epoch: a fraction below 1, a number, or 0"},
+        config.validation);
+  visit(Setting{"seed",
+                "--seed",
+                "Seed of initial weights, order, shifts and random matrices",
+                {-std::numeric_limits<double>::max()}},
+        config.seed);
+  visit(Setting{"threads", "--threads", "Default: the network's", {1, 1024}, "", false}, config.threads);
+  visit(Setting{"classes", nullptr, ""}, config.classes);
+  visit(Setting{"input", nullptr, ""}, config.input);
+  visit(Setting{"samples",
+                "--samples",
+                "Train on the first so many images (characters of a text) at most; 0: on all",
+                {0, 1e9}},
+        config.samples);
+  visit(Setting{"matmul",
+                "--matmul",
+                "Precision of matrix products: highest, high, medium (bfloat16 inside, where the processor "
+                "has it; default: the network's)",
+                {},
+                "",
+                false},
+        config.matmul);
+  visit(Setting{"start",
+                "--start",
+                "Begin with the phases of another RUN's meshes, or of a folder of .npy",
+                {},
+                "",
+                false},
+        config.start);
+  each_laboratory_setting(config.laboratory, visit);
+}
+
+/// Throws c10::ValueError, naming the option, for a number out of the setting's range; texts have none.
+template <typename Value>
+void check_range(const Setting& setting, const Value& value) {
+  if constexpr (std::is_arithmetic_v<Value>) {
+    OPTOTORCH_CHECK(contains(setting.range, static_cast<double>(value)), .where = "optotorch",
+                    .argument = setting.option, .expected = in_words(setting.range), .got = c10::str(value));
+  }
+}
+
+}  // namespace optotorch::tools
