@@ -1,5 +1,6 @@
 #include <c10/util/StringUtil.h>
 #include <optotorch/core/check.h>
+#include <optotorch/core/memory_limit.h>
 #include <optotorch/core/safetensors.h>
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/network_file.h>
@@ -12,7 +13,7 @@ namespace {
 
 constexpr char format[] = "optotorch-network-file-1";
 
-/// Whatever is wrong is told with the file's name.
+/// Errors of `look` are told with the file's name.
 template <typename Look>
 auto in_file(const std::string& path, Look&& look) {
   try {
@@ -35,6 +36,22 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+/// Bytes that its layers may take before they are compared with the file: with what they need to draw their
+/// initial values.
+uint64_t memory_for(const SafeTensors& file) {
+  constexpr uint64_t times = 16, least = 64 << 20;
+  uint64_t bytes = 0;
+  for (const auto& [name, tensor] : file.tensors) {
+    bytes += tensor.nbytes();
+  }
+  return least + times * bytes;
+}
+
+Hybrid build_within(uint64_t bytes, const std::string& description) {
+  const MemoryLimit limit("load_network", bytes);
+  return build(description);
+}
+
 }  // namespace
 
 void save_network(const HybridImpl& network, const std::string& path) {
@@ -55,7 +72,7 @@ Hybrid load_network(const std::string& path) {
                   .got = text("format").empty() ? "a file without a format" : text("format"),
                   .remedy = "save_network writes one");
   return in_file(path, [&] {
-    auto network = build(text("network"));
+    auto network = build_within(memory_for(file), text("network"));
     // A layer begins with float32; what the file holds may be float64.
     auto own = network->named_parameters();
     for (const auto& [name, tensor] : file.tensors) {

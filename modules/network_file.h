@@ -14,8 +14,8 @@ namespace optotorch {
 void save_network(const HybridImpl& network, const std::string& path);
 
 /// The network in the file, in training mode. No code is executed. Throws c10::ValueError, naming the file,
-/// if it is damaged, holds no network, or a layer whose type is not registered, and if its tensors are not
-/// those of the layers.
+/// if it is damaged, holds no network, or a layer whose type is not registered, if its layers ask for far
+/// more memory than its tensors take, and if its tensors are not those of the layers.
 Hybrid load_network(const std::string& path);
 
 }  // namespace optotorch

@@ -53,6 +53,18 @@ TEST_F(NetworkFileTest, OtherFilesAreRefusedByName) {
   expect([](auto& file) { file.tensors["1.theta"] = torch::zeros({3}); }, "1.theta");
   expect([](auto& file) { file.tensors["1.theta"] = at::full({15}, NAN); }, "1.theta");
   expect([](auto& file) { file.metadata["frozen"] = "7.weight"; }, "7.weight");
+  // A terabyte, or a network of many layers: refused before the memory is taken.
+  const std::string large = R"({"type": "Linear", "in_features": 1000000, "out_features": 250000})";
+  const std::string larger = R"({"type": "Linear", "in_features": 2000, "out_features": 1000})";
+  std::string many = larger;
+  for (int i = 0; i < 50; ++i) {
+    many += "," + larger;
+  }
+  for (const auto& layers : {large, many}) {
+    expect([&](auto& file) {
+      file.metadata["network"] = R"({"format": "optotorch-network-1", "layers": [)" + layers + "]}";
+    }, "bytes of tensors");
+  }
   EXPECT_SAYS(load_network(folder.path() + "/none"), "none");
 }
 
