@@ -62,7 +62,7 @@ void run_projection(const std::string& json) {
       rows.push_back(
           compare("Hadamard" + of, x, hadamard, [&] { return ops::hadamard_projection(x, size, seed); }));
     }
-    // Of a single sample the product is next to nothing: what is left is making the entries.
+    // The product of a single sample is next to nothing: what is left is making the entries.
     const auto x = at::randn({1, size});
     const double product = time_one([&] { ops::random_projection(x, size, seed, Entries::normal); }, 1);
     const double alone = time_one([&] { ops::sum_of_entries(size, size, seed, Entries::normal); }, 1);

@@ -1,6 +1,6 @@
 #pragma once
 
-// What every benchmark shares: paired timing, rows, the table and the JSON file.
+// Code that every benchmark shares: paired timing, rows, the table and the JSON file.
 
 #include <functional>
 #include <string>

@@ -6,15 +6,16 @@ nonlinearity between them. In a laboratory, `command` and `measure` drive the ha
 is what the network mpnn-in-situ of `optotorch train` asks for."""
 
 import argparse
+import json
 import socket
 import struct
 
 import numpy as np
 
-GREETING, PHASES, FIELDS, DONE, READINGS, FAILURE = range(1, 7)
+GREETING, COMMANDS, FIELDS, DONE, READINGS, FAILURE = range(1, 7)
 SAMPLES = 4096  # the most in one message
 IDLE_PORTS = {"wire": 1, "bar": -1j}  # what light meets at a port without an MZI in a column
-ELECTRO_OPTIC, TAP, GAIN, BIAS = 2, 0.1, 0.05 * np.pi, np.pi  # between the meshes
+TAP, GAIN, BIAS = 0.1, 0.05 * np.pi, np.pi  # of the nonlinearity between the meshes
 
 
 class Meshes:
@@ -66,37 +67,48 @@ def send(client, kind, payload=b""):
 
 
 def read_phases(system, data):
+    """For each mesh its commands in alphabetical order: gamma, which may be left out, phi, theta."""
     phases = []
     for _ in range(system.meshes):
         screen, data = struct.unpack("<I", data[:4])[0], data[4:]
-        lengths = (system.mzis, system.mzis, system.ports if screen else 0)
+        lengths = (system.ports if screen else 0, system.mzis, system.mzis)
         values = np.frombuffer(data[: 8 * sum(lengths)], "<f8")
-        theta, phi, gamma = np.split(values, np.cumsum(lengths)[:2])
+        gamma, phi, theta = np.split(values, np.cumsum(lengths)[:2])
         phases.append((theta, phi, gamma if screen else np.zeros(system.ports)))
         data = data[8 * sum(lengths) :]
     if data or not all(np.isfinite(values).all() for mesh in phases for values in mesh):
-        raise ValueError("phases: of other meshes, or not finite")
+        raise ValueError("commands: of other meshes, or not finite")
     return phases
 
 
 def answer(system, kind, data):
-    if kind == PHASES:
+    if kind == COMMANDS:
         system.command(read_phases(system, data))
         return DONE, b""
     size, one, samples, ports = struct.unpack("<4I", data[:16])
     if system.matrices is None or size not in (8, 16) or (one, ports) != (1, system.ports):
-        raise ValueError("fields: before phases, or of another type or shape")
+        raise ValueError("fields: before commands, or of another type or shape")
     x = np.frombuffer(data[16:], f"<c{size}").reshape(samples, ports)
     readings = np.stack(system.measure(x)).astype(f"<f{size // 2}")
-    return READINGS, struct.pack("<4I", size // 2, system.meshes, samples, ports) + readings.tobytes()
+    return READINGS, struct.pack("<4I", size // 2, system.meshes, samples, system.meshes * ports) + readings.tobytes()
+
+
+def greeting(system):
+    options = {"ports": system.ports, "columns": system.columns, "grid": "rectangular", "phi_arm": "output",
+               "zero_state": "cross", "idle_port": system.idle_ports}
+    commands = {"theta": {"shape": [system.mzis]}, "phi": {"shape": [system.mzis]},
+                "gamma": {"shape": [system.ports], "required": False}}
+    mesh = {"type": "MziMesh", "options": options, "input": [system.ports], "output": [system.ports],
+            "commands": commands}
+    nonlinearity = {"type": "ElectroOpticActivation", "tap": TAP, "gain": GAIN, "bias": BIAS}
+    return json.dumps({"samples": SAMPLES, "monitors": True, "stages": system.meshes * [mesh],
+                       "between": (system.meshes - 1) * [nonlinearity]}).encode()
 
 
 def attend(client, system):
-    layout = struct.pack("<II4B", system.ports, system.columns, 0, 1, 0, list(IDLE_PORTS).index(system.idle_ports))
-    between = struct.pack("<II3d", ELECTRO_OPTIC, 3, TAP, GAIN, BIAS)
-    client.sendall(b"optoinst" + struct.pack("<I", 2))
-    send(client, GREETING, struct.pack("<III", SAMPLES, 1, system.meshes) + system.meshes * layout + between)
-    longest = {PHASES: system.meshes * (4 + 8 * (2 * system.mzis + system.ports)),
+    client.sendall(b"optoinst" + struct.pack("<I", 3))
+    send(client, GREETING, greeting(system))
+    longest = {COMMANDS: system.meshes * (4 + 8 * (2 * system.mzis + system.ports)),
                FIELDS: 16 + 16 * SAMPLES * system.ports}
     system.matrices = None
     while True:

@@ -61,7 +61,7 @@ ordered_json describe_hybrid(const HybridImpl& network, const std::string& place
 
 // --- build
 
-/// Whatever a layer finds wrong with its options is told with its place.
+/// A layer's complaint about its options is told with its place.
 template <typename Make>
 auto at_place(const std::string& place, Make&& make) {
   try {
@@ -246,6 +246,12 @@ void register_part(PartType type) {
 std::string describe(const HybridImpl& network) {
   const ordered_json object{{"format", format}, {"layers", describe_hybrid(network, "layers")}};
   return object.dump(2);
+}
+
+std::string describe_options(const torch::nn::Module& module) {
+  json options = describe_part(module, module.name());
+  options.erase("type");
+  return options.dump();
 }
 
 void print_part(const torch::nn::Module& module, std::ostream& stream) {

@@ -30,12 +30,17 @@ using Sizes = std::map<std::string, int64_t>;
 
 /// The network that `text` describes, with initial weights of its own, drawn by LibTorch's generator in the
 /// order of the layers. Options that are left out have their defaults; a whole number may be the name of one
-/// of `sizes`. A `description` for people, and what `training` says to the program, are not looked at. A module with a `weight` may say how it begins, "initial": "zero", "glorot" (uniform), "he"
-/// (uniform) or "normal" (deviation 1 / sqrt(inputs)), with biases of zero.
+/// of `sizes`. A `description` for people, and what `training` says to the program, are not looked at. A
+/// module with a `weight` may say how it begins, "initial": "zero", "glorot" (uniform), "he" (uniform) or
+/// "normal" (deviation 1 / sqrt(inputs)), with biases of zero.
 ///
 /// Throws c10::ValueError, which names the place, layers[2].encoding, for what is no description, and for
 /// types, options and words that are not known, with the nearest.
 Hybrid build(const std::string& text, const Sizes& sizes = {});
+
+/// The options of a layer or module whose type is registered, a JSON object with its names in alphabetical
+/// order. Throws c10::ValueError for any other.
+std::string describe_options(const torch::nn::Module& module);
 
 /// "optotorch::MziMesh(ports=8, ...)": type and options, of a layer or module whose type is registered; the
 /// module's name alone for any other.
@@ -48,7 +53,7 @@ struct PartType {
   size_t required = 0;   ///< its first options, which have no default
   std::function<void(const torch::nn::Module& module, FieldVisitor& visit)> look;
   std::function<torch::nn::AnyModule(FieldVisitor& visit)> make;
-  /// Of a layer whose weights W [outputs, inputs] are no parameter `weight`: what they are, and a change.
+  /// Weights W [outputs, inputs] of a layer that has no parameter `weight`, and a change of them.
   std::function<torch::Tensor(const torch::nn::Module& module)> weight = {};
   std::function<void(torch::nn::Module& module, const torch::Tensor& weight)> set_weight = {};
 };

@@ -46,7 +46,7 @@ Differentiable differentiable(const torch::nn::ModuleHolder<Contained>& holder) 
   return Differentiable(std::static_pointer_cast<Layer>(holder.ptr()));
 }
 
-/// What stands for layers on a machine without OptoTorch.
+/// Stand-in for layers on a machine without OptoTorch.
 using Deployments = std::map<const Layer*, Deployment>;
 
 /// While it lives, on this thread: a Differentiable computes by what stands for its layer in `deployments`,

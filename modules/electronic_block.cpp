@@ -31,7 +31,7 @@ void check_not_in_place(const VersionMark& mark, const std::string& where) {
   }
 }
 
-/// What gives a Sequential the plain forward that AnyModule asks for.
+/// A wrapper that gives a Sequential the plain forward that AnyModule asks for.
 struct Sequence : torch::nn::Module {
   explicit Sequence(std::shared_ptr<torch::nn::SequentialImpl> modules) : sequential(std::move(modules)) {}
   torch::Tensor forward(const torch::Tensor& x) { return sequential->forward(x); }

@@ -29,7 +29,7 @@ class ElectronicBlock : public Layer {
 
   /// y = f(x), as `propagate`, in which every tap begins a part of its own (tap.h).
   Pass propagate_parts(const torch::Tensor& x);
-  /// What stood at the taps in such a pass, in their order.
+  /// Values at the taps in such a pass, in their order.
   std::vector<torch::Tensor> taps(const Pass& pass) const;
   /// Adds to the `.grad` of the parameters before each tap, and behind the tap before it, from a signal at
   /// it: signals[i] in shape and type of taps(pass)[i]. What is behind the last tap learns from the signal at

@@ -97,7 +97,7 @@ class HybridImpl : public torch::nn::Module {
   /// The same of all layers, in which every tap begins a part of its own (tap.h): for rules whose signals
   /// enter there, too.
   std::vector<Pass> propagate_parts(const torch::Tensor& x);
-  /// What stood at the taps inside a layer in such a pass of it, in their order; none where there are none.
+  /// Values at the taps inside a layer in such a pass of it, in their order; none where there are none.
   std::vector<torch::Tensor> taps(size_t layer, const Pass& pass) const;
   /// Teaches a layer from signals at its taps (ElectronicBlock::tap_update). Throws c10::ValueError, with
   /// nothing changed, if the signals are not as many or do not fit.
@@ -116,7 +116,7 @@ class HybridImpl : public torch::nn::Module {
   /// True if any parameter of the block learns.
   bool learns(const Block& block) const;
 
-  /// What was added under a name.
+  /// An addition under a name.
   struct Part {
     std::string name;
     std::shared_ptr<Layer> layer;  ///< nullptr: a container, whose layers were taken over

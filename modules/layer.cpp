@@ -29,7 +29,7 @@ torch::Tensor zero_samples(const torch::Tensor& x, int64_t batch) {
   return torch::zeros(shape, x.options());
 }
 
-/// What an error calls a tensor that a pull-back reads.
+/// Name in errors of a tensor that a pull-back reads.
 std::string name_of(const torch::Tensor& tensor, const Pass& pass, const torch::nn::Module& layer) {
   if (tensor.is_same(pass.input)) {
     return "input";
@@ -74,8 +74,8 @@ torch::Tensor Layer::forward(const torch::Tensor& x) {
   return is_training() ? compute(x.detach(), nullptr) : evaluate(x.detach());
 }
 
-/// The deployment that eval mode runs, and the values that it was made of: version counters miss whoever steps
-/// `p.data()`, as LibTorch's SGD does.
+/// The deployment that eval mode runs, and the values that it was made of: version counters miss whoever
+/// steps `p.data()`, as LibTorch's SGD does.
 struct Layer::Deployed {
   std::mutex mutex;  // a served network is called from many threads
   std::vector<torch::Tensor> values;

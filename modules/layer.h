@@ -19,7 +19,7 @@
 
 namespace optotorch {
 
-/// What one forward pass left behind at one layer. The rule owns it: what a rule must remember is visible.
+/// Traces of one forward pass at one layer. The rule owns it: what a rule must remember is visible.
 struct Pass {
   torch::Tensor input;                 ///< x
   torch::Tensor output;                ///< y
@@ -29,7 +29,7 @@ struct Pass {
                                      ///< is taken as it is
 };
 
-/// What a pass is for.
+/// Purpose of a pass.
 enum class Keep {
   context,  ///< it may be pulled back: keep what that needs
   nothing,  ///< only its input and output will be read
@@ -154,13 +154,14 @@ class Layer : public torch::nn::Module {
   /// The pull-back, by `accumulate` for the parameters; may return an undefined tensor unless `to_input`.
   virtual torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) = 0;
 
-  /// What `compute_pullback` reads: a change in place of any of them makes the pass useless. By default
-  /// input, output and all that was saved, here and inside, the parameters, and buffers of floating point; a
-  /// layer that reads less says so, and its output may then be changed in place, as behind torch::nn::Linear.
+  /// Tensors that `compute_pullback` reads: a change in place of any of them makes the pass useless. By
+  /// default input, output and all that was saved, here and inside, the parameters, and buffers of floating
+  /// point; a layer that reads less says so, and its output may then be changed in place, as behind
+  /// torch::nn::Linear.
   virtual std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const;
   /// The last two of them.
   std::vector<torch::Tensor> own_tensors() const;
-  /// What a pass has saved, here and inside.
+  /// Tensors that a pass has saved, here and inside.
   static std::vector<torch::Tensor> saved_tensors(const Pass& pass);
   /// Marks what the pull-back of this pass will read. `propagate` does; so does who changes a pass.
   void mark(Pass& pass) const;

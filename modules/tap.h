@@ -42,7 +42,7 @@ class TapScope {
   /// True if a model is being run, on this thread, by one that collects its taps.
   static bool is_recording();
 
-  /// What stood at the taps, in the order in which they were passed, at the end of its own part of the graph.
+  /// Values at the taps, in the order in which they were passed, at the end of its own part of the graph.
   const std::vector<torch::Tensor>& taps() const { return taps_; }
 
  private:

@@ -16,8 +16,9 @@ namespace {
 
 using Tensors = std::map<std::string, torch::Tensor>;
 
-constexpr const char* format = "optotorch-checkpoint-2";
-constexpr const char* older_format = "optotorch-checkpoint-1";  // not each of them says what it is of
+constexpr const char* format = "optotorch-checkpoint-3";
+constexpr const char* second_format = "optotorch-checkpoint-2";  // which described layers in other words
+constexpr const char* first_format = "optotorch-checkpoint-1";   // not each of them says what it is of
 
 void put(Tensors& all, const std::string& prefix, const Tensors& some) {
   for (const auto& [name, tensor] : some) {
@@ -37,7 +38,7 @@ std::string class_of(const torch::optim::Optimizer& optimizer) {
   return c10::demangle(typeid(optimizer).name());
 }
 
-/// What the file says is frozen; what is frozen now, if it says nothing.
+/// Names that are frozen in the file; those frozen now, if it has none.
 std::vector<std::string> frozen_in(const SafeTensors& file, const torch::nn::Module& model) {
   const auto found = file.metadata.find("frozen");
   if (found == file.metadata.end()) {
@@ -55,7 +56,7 @@ std::vector<std::string> frozen_in(const SafeTensors& file, const torch::nn::Mod
   return names;
 }
 
-/// Whatever `look` finds wrong is told with the file's name.
+/// Errors of `look` are told with the file's name.
 template <typename Look>
 void in_file(const std::string& path, Look&& look) {
   try {
@@ -80,10 +81,10 @@ std::string description_of(const torch::nn::Module& model) {
   return stream.str();
 }
 
-/// Files of the older format may not say which network or optimiser they are of, or in other words.
+/// Files of older formats do not say which network they are of, or in other words.
 void check_network(const std::string& path, const SafeTensors& file, const torch::nn::Module& model) {
   const auto found = file.metadata.find("network");
-  if (file.metadata.at("format") == older_format || found == file.metadata.end() ||
+  if (file.metadata.at("format") != format || found == file.metadata.end() ||
       found->second == description_of(model)) {
     return;
   }
@@ -111,10 +112,10 @@ SafeTensors read(const std::string& path) {
   auto file = load_safetensors(path);
   const auto found = file.metadata.find("format");
   const auto said = found == file.metadata.end() ? "a file without a format" : found->second;
-  OPTOTORCH_CHECK(said == format || said == older_format, .where = "load_checkpoint", .argument = path,
-                  .expected = std::string("a file of format ") + format, .got = said);
+  OPTOTORCH_CHECK(said == format || said == second_format || said == first_format, .where = "load_checkpoint",
+                  .argument = path, .expected = std::string("a file of format ") + format, .got = said);
   for (const char* name : {"network", "frozen", "optimizer_class"}) {
-    OPTOTORCH_CHECK(said == older_format || file.metadata.contains(name), .where = "load_checkpoint",
+    OPTOTORCH_CHECK(said == first_format || file.metadata.contains(name), .where = "load_checkpoint",
                     .argument = path, .expected = c10::str("'", name, "' among the metadata"), .got = "none",
                     .remedy = "The checkpoint is damaged");
   }

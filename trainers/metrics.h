@@ -17,8 +17,8 @@ namespace optotorch {
 struct Metric {
   using Function = std::function<double(const torch::Tensor& output, const torch::Tensor& target)>;
   enum class Better { larger, smaller };
-  /// What it is a mean of: the samples, target [batch, ...], or all elements of the target, e.g. the tokens
-  /// of texts. Batches are weighed by their number.
+  /// Elements that it is a mean of: the samples, target [batch, ...], or all elements of the target, e.g.
+  /// the tokens of texts. Batches are weighed by their number.
   enum class Over { samples, elements };
 
   /// Any function will do: without more it is taken for an accuracy.

@@ -218,7 +218,7 @@ void Trainer::save_after_failure(const RunPosition& position) {
       save(position);
     }
   } catch (const std::exception&) {
-    // What failed first is what is to be told.
+    // The first failure is the one to tell.
   }
 }
 

@@ -22,7 +22,7 @@ struct TrainerOptions {
   TORCH_ARG(int64_t, epochs) = 1;
   /// Multiplies every parameter group's learning rate, step by step.
   TORCH_ARG(Schedule, schedule) = constant_schedule();
-  /// What is logged beside the loss, under its name, and decides which epoch is the best.
+  /// Metric that is logged beside the loss, under its name, and decides which epoch is the best.
   TORCH_ARG(Metric, metric) = accuracy;
   /// Folder, made if absent, for `checkpoint.safetensors` and `metrics.jsonl`; empty: nothing is written.
   TORCH_ARG(std::string, folder) = "";
@@ -40,7 +40,7 @@ struct TrainerOptions {
   TORCH_ARG(std::optional<TrueGradient>, truth) = std::nullopt;
 };
 
-/// What one epoch brought. Training figures are means over its steps, as they were taken. The accuracies are
+/// Results of one epoch. Training figures are means over its steps, as they were taken. The accuracies are
 /// what the run's metric is, if that is another.
 struct EpochReport {
   int64_t epoch = 0;  ///< counted from 1

@@ -10,7 +10,7 @@
 
 namespace optotorch {
 
-/// What is told to a user whose input is wrong.
+/// An error's parts, for a user whose input is wrong.
 struct WrongInput {
   std::string where;        ///< operator, module or file that complains, e.g. "mzi_mesh"
   std::string argument;     ///< name of the argument, e.g. "theta"

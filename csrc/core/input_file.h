@@ -19,7 +19,7 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
   ~InputFile();
 
-  /// What errors call it: its path.
+  /// Its name in errors: its path.
   const std::string& name() const { return name_; }
 
   /// Length in bytes, as it was when the file was opened. No more is ever read.

@@ -11,7 +11,7 @@
 
 namespace optotorch {
 
-/// What a safetensors file holds.
+/// Content of a safetensors file.
 struct SafeTensors {
   std::map<std::string, at::Tensor> tensors;  ///< contiguous, on the CPU
   std::map<std::string, std::string> metadata;

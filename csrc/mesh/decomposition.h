@@ -5,7 +5,7 @@
 // decompose() nulls the matrix element by element with 2x2 unitaries on neighbouring ports: along
 // antidiagonals, alternately from the right and from the left, for the rectangular grid (Clements et al.,
 // Optica 3, 1460, 2016), row by row from the right for the triangular one (Reck et al., PRL 73, 58, 1994).
-// What remains is diagonal, and one sweep through the columns then moves every phase to where the layout has
+// The rest is diagonal, and one sweep through the columns then moves every phase to where the layout has
 // a shifter. Elements that are zero already, exactly or nearly, need no special input: every rotation is
 // computed from ratios, so permutations, block-diagonal matrices and the identity are as good as any other
 // matrix.

@@ -11,7 +11,7 @@
 
 namespace optotorch {
 
-/// What theta and phi of one interferometer mean: the matrix T of y = T x on the column vector [upper,
+/// Meaning of theta and phi of one interferometer: the matrix T of y = T x on the column vector [upper,
 /// lower]. With s = sin(theta / 2), c = cos(theta / 2), p = e^{i phi}:
 enum class MziConvention {
   /// [[p cos(theta), -sin(theta)], [p sin(theta), cos(theta)]]. StrawberryFields: `T` of
@@ -57,7 +57,7 @@ struct MziList {
   int64_t ports = 2;
   std::vector<MziSetting> mzis = {};
   std::vector<double> input = {}, output = {};  ///< radians, one a port; empty: none
-  /// What a port meets in a column where it has no interferometer, each standing in the earliest column c
+  /// A port in a column where it has no interferometer, each standing in the earliest column c
   /// with mode - c even. neurophox (bloch, no hadamard, an even number of
   /// ports) has `bar`: factor -i.
   IdlePort idle_port = IdlePort::wire;

@@ -27,7 +27,7 @@ inline const std::vector<std::string>& words(PhiArm) {
   return all;
 }
 
-/// What an ideal MZI does at theta = 0. In the bar convention the inner arms hold theta + pi.
+/// State of an ideal MZI at theta = 0. In the bar convention the inner arms hold theta + pi.
 enum class ZeroState { cross, bar };
 /// Its words, in the order of its values.
 inline const std::vector<std::string>& words(ZeroState) {
@@ -35,7 +35,7 @@ inline const std::vector<std::string>& words(ZeroState) {
   return all;
 }
 
-/// What a port meets in a column where no MZI covers it.
+/// A port in a column where no MZI covers it.
 enum class IdlePort {
   wire,  ///< nothing: factor 1
   bar,   ///< a dummy MZI fixed in its bar state: factor -i

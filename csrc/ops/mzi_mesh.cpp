@@ -67,7 +67,7 @@ std::vector<at::Tensor> mzi_mesh_double_backward(const MeshGradients& v, const a
 
 namespace {
 
-/// What the tensors of a mesh, or of a stack of them, must be.
+/// Requirements on the tensors of a mesh, or of a stack of them.
 struct Expected {
   const at::Tensor& input;
   at::ScalarType type;

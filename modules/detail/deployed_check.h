@@ -6,7 +6,7 @@
 
 namespace optotorch {
 
-/// What a layer asks of its input, in an exported file: while a forward pass is traced, adds to the trace
+/// A layer's demand on its input, in an exported file: while a forward pass is traced, adds to the trace
 /// that it ends with an error unless `holds`, a TorchScript expression of `input`, is true of x; at any other
 /// time it does nothing. For requirements that the layer's operators do not have by themselves, such as that
 /// an image is as high as the example's.

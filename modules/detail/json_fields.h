@@ -12,7 +12,7 @@
 
 namespace optotorch {
 
-/// What describe() says of a module, and the module that build() makes of it. `place`: what errors call it.
+/// The description of a module, and the module that build() makes of it. `place`: its name in errors.
 nlohmann::ordered_json describe_part(const torch::nn::Module& module, const std::string& place);
 torch::nn::AnyModule build_part(const nlohmann::json& object, const std::string& place, const Sizes& sizes);
 
@@ -44,8 +44,8 @@ class JsonWriter : public FieldVisitor {
 /// kind and for a word that is not known.
 class JsonReader : public FieldVisitor {
  public:
-  /// `place`: what errors call the object. Of its fields the first `required` must be there. Whole numbers may
-  /// be names of `sizes`. Errors are told in the name of `where`.
+  /// `place`: what errors call the object. Of its fields the first `required` must be there. Whole numbers
+  /// may be names of `sizes`. Errors are told in the name of `where`.
   JsonReader(const nlohmann::json& object, std::string place, size_t required = 0, Sizes sizes = {},
              std::string where = "build")
       : object_(object),

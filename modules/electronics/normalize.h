@@ -15,7 +15,7 @@ struct NormalizeOptions {
   NormalizeOptions(std::vector<double> mean, std::vector<double> std)
       : mean_(std::move(mean)), std_(std::move(std)) {}
 
-  /// Of every channel, or one for all; deviations above 0.
+  /// One number for every channel, or one for all; deviations above 0.
   TORCH_ARG(std::vector<double>, mean);
   TORCH_ARG(std::vector<double>, std);
 
@@ -27,8 +27,8 @@ struct NormalizeOptions {
   }
 };
 
-/// y = (x - mean) / std of every channel, of real images [batch, channels, ...], as torchvision's transform of
-/// that name: part of the network, so that its export takes pixels as they are.
+/// y = (x - mean) / std of every channel, of real images [batch, channels, ...], as torchvision's transform
+/// of that name: part of the network, so that its export takes pixels as they are.
 class NormalizeImpl : public torch::nn::Cloneable<NormalizeImpl> {
  public:
   /// Throws c10::ValueError for lists of different lengths, values that are not finite and deviations that

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/laboratory/between.h>
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/ops/photodetect.h>
 
@@ -10,30 +11,30 @@ namespace {
 
 constexpr char where[] = "PhysicalNetwork";
 
-std::string describe_layout(const MeshLayout& layout) {
-  return c10::str(to_string(layout.grid), ", ", layout.ports, " ports, ", layout.columns,
-                  " columns, phi on the ", to_string(layout.phi_arm), " arm, ", to_string(layout.zero_state),
-                  " at zero, idle ports: ", to_string(layout.idle_port));
-}
-
-void check_layout(const char* argument, const MeshLayout& got, const MeshLayout& expected) {
-  OPTOTORCH_CHECK(got == expected, .where = where, .argument = argument,
-                  .expected = describe_layout(expected), .got = describe_layout(got),
-                  .remedy = "convert() in csrc/mesh/decomposition.h moves phases to another layout");
+void check_designs(const char* argument, const StageDesign& got, const StageDesign& expected) {
+  OPTOTORCH_CHECK(got == expected, .where = where, .argument = argument, .expected = describe(expected),
+                  .got = describe(got),
+                  .remedy = expected.type == "MziMesh"
+                                ? "convert() in csrc/mesh/decomposition.h moves phases "
+                                  "to another layout"
+                                : "");
 }
 
 void check_count(const char* argument, size_t got, size_t expected) {
   OPTOTORCH_CHECK(got == expected, .where = where, .argument = argument,
-                  .expected = c10::str(expected, ", one a mesh"), .got = std::to_string(got));
+                  .expected = c10::str(expected, ", one a stage"), .got = std::to_string(got));
 }
 
-/// F = sqrt(I) exp(i arg S). A reading below zero is noise.
-torch::Tensor fuse(const torch::Tensor& intensity, const torch::Tensor& s) {
-  return at::sgn(s) * intensity.clamp_min(0).sqrt();
+/// F = sqrt(I) exp(i arg S), where a reading below zero is noise; of real values the reading.
+torch::Tensor fuse(const torch::Tensor& reading, const torch::Tensor& s) {
+  return s.is_complex() ? at::sgn(s) * reading.clamp_min(0).sqrt() : reading;
 }
 
-std::vector<std::shared_ptr<MziMeshImpl>> new_meshes(const PhysicalNetworkOptions& options) {
-  std::vector<std::shared_ptr<MziMeshImpl>> meshes;
+std::vector<std::shared_ptr<Stage>> new_meshes(const PhysicalNetworkOptions& options) {
+  OPTOTORCH_CHECK(!options.mesh().imperfect() && options.mesh().meshes() == 1, .where = where,
+                  .argument = "mesh", .expected = "the error-free model of one mesh",
+                  .got = "imperfect(true) or a stack", .remedy = "Errors belong to the system");
+  std::vector<std::shared_ptr<Stage>> meshes;
   for (int64_t n = 0; n < options.meshes(); ++n) {
     meshes.push_back(std::make_shared<MziMeshImpl>(options.mesh()));
   }
@@ -44,61 +45,79 @@ std::vector<std::shared_ptr<MziMeshImpl>> new_meshes(const PhysicalNetworkOption
 
 PhysicalNetworkImpl::PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system,
                                          PhysicalNetworkOptions options_)
-    : PhysicalNetworkImpl(std::move(system), options_, new_meshes(options_)) {}
+    : PhysicalNetworkImpl(std::move(system), new_meshes(options_), options_) {}
 
 PhysicalNetworkImpl::PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system,
-                                         PhysicalNetworkOptions options_,
-                                         std::vector<std::shared_ptr<MziMeshImpl>> meshes)
+                                         std::vector<std::shared_ptr<Stage>> stages,
+                                         PhysicalNetworkOptions options_)
     : CloneableLayer(where), options(std::move(options_)), system_(std::move(system)) {
-  OPTOTORCH_CHECK(!meshes.empty() && meshes.front() != nullptr, .where = where, .argument = "meshes",
-                  .expected = "at least one", .got = "none");
-  options.mesh(meshes.front()->options).meshes(static_cast<int64_t>(meshes.size()));
   OPTOTORCH_CHECK(system_ != nullptr, .where = where, .argument = "system", .expected = "a physical system",
                   .got = "none", .remedy = "std::make_shared<SimulatedSystem>(chip) is one");
-  OPTOTORCH_CHECK(!options.mesh().imperfect() && options.mesh().meshes() == 1, .where = where,
-                  .argument = "mesh", .expected = "the error-free model of one mesh",
-                  .got = "imperfect(true) or a stack", .remedy = "Errors belong to the system");
+  check_count("stages", stages.size(), system_->stages().size());
+  for (size_t n = 0; n < stages.size(); ++n) {
+    OPTOTORCH_CHECK(stages[n] != nullptr, .where = where, .argument = "stages", .expected = "a stage",
+                    .got = "nullptr");
+    check_designs("system", system_->stages()[n], stages[n]->design());
+  }
   OPTOTORCH_CHECK(options.detection() == Detection::amplitude || options.detection() == Detection::intensity,
                   .where = where, .argument = "detection", .expected = "amplitude or intensity",
                   .got = to_string(options.detection()));
-  OPTOTORCH_CHECK(options.activation() == nullptr || options.activation()->parameters().empty(),
-                  .where = where, .argument = "activation", .expected = "a layer without parameters",
-                  .got = options.activation()->name());
-  check_count("system", system_->layouts().size(), static_cast<size_t>(options.meshes()));
-  if (const auto own = between_meshes(options.activation().get()); options.meshes() > 1) {
-    OPTOTORCH_CHECK(!contradict(own, system_->between()), .where = where, .argument = "activation",
-                    .expected = "what stands between the system's meshes: " + describe(system_->between()),
-                    .got = describe(own), .remedy = "The model must be of the optics that are there");
+  between_ = options.between();
+  if (between_.empty()) {
+    between_.assign(stages.size() - 1, options.activation());
   }
-  for (size_t n = 0; n < meshes.size(); ++n) {
-    check_layout("system", system_->layouts()[n], meshes[n]->layout());
-    meshes_.push_back(register_module(std::to_string(n), meshes[n]));
+  OPTOTORCH_CHECK(between_.size() == stages.size() - 1, .where = where, .argument = "between",
+                  .expected = c10::str(stages.size() - 1, ", one for every two stages"),
+                  .got = std::to_string(between_.size()));
+  const auto theirs = system_->between();
+  for (size_t n = 0; n < between_.size(); ++n) {
+    OPTOTORCH_CHECK(between_[n] == nullptr || between_[n]->parameters().empty(), .where = where,
+                    .argument = "activation", .expected = "a layer without parameters",
+                    .got = between_[n]->name());
+    const auto own = optotorch::between(between_[n].get());
+    OPTOTORCH_CHECK(n >= theirs.size() || !contradict(own, theirs[n]), .where = where,
+                    .argument = "activation",
+                    .expected = "what stands between the system's stages: " + theirs[n], .got = own,
+                    .remedy = "The model must be of the optics that are there");
+  }
+  for (size_t n = 0; n < stages.size(); ++n) {
+    stages_.push_back(register_module(std::to_string(n), stages[n]));
   }
 }
 
 std::shared_ptr<PhysicalNetworkImpl> PhysicalNetworkImpl::remake() const {
-  auto copy = std::make_shared<PhysicalNetworkImpl>(system_, options);
+  std::vector<std::shared_ptr<Stage>> stages;
+  for (const auto& stage : stages_) {
+    stages.push_back(std::dynamic_pointer_cast<Stage>(stage->clone()));
+  }
+  auto copy = std::make_shared<PhysicalNetworkImpl>(system_, std::move(stages), options);
   copy->corrections_ = corrections_;
   copy->strength = strength;
   return copy;
 }
 
 Footprint PhysicalNetworkImpl::footprint() const {
-  Footprint all{{parts::detectors, system_->ports() * (system_->has_monitors() ? options.meshes() : 1)}};
-  add(all, meshes_.front()->footprint(), options.meshes());
+  Footprint all;
+  for (size_t n = 0; n < stages_.size(); ++n) {
+    add(all, stages_[n]->footprint());
+    const auto& design = system_->stages()[n];
+    if (design.delivers_field && (system_->has_monitors() || n + 1 == stages_.size())) {
+      add(all, {{parts::detectors, c10::multiply_integers(design.output)}});
+    }
+  }
   return all;
 }
 
 void PhysicalNetworkImpl::check_input(const torch::Tensor& x) const {
-  check_field(*this, x, system_->ports());
-  check_precision(*this, x, meshes_.front()->theta);
+  check_stage_input(where, x, system_->stages().front());
+  check_precision(*this, x, stages_.front()->parameters().front());
 }
 
 void PhysicalNetworkImpl::set_corrections(std::vector<std::shared_ptr<Correction>> corrections) {
-  check_count("corrections", corrections.size(), meshes_.size());
+  check_count("corrections", corrections.size(), stages_.size());
   for (const auto& correction : corrections) {
     OPTOTORCH_CHECK(correction != nullptr, .where = where, .argument = "corrections",
-                    .expected = "a correction for every mesh", .got = "nullptr");
+                    .expected = "a correction for every stage", .got = "nullptr");
   }
   corrections_ = std::move(corrections);
 }
@@ -109,22 +128,22 @@ std::vector<PhysicalNetworkImpl::State> PhysicalNetworkImpl::model(const torch::
   const torch::NoGradGuard no_grad;
   std::vector<State> states;
   auto input = x;
-  for (size_t n = 0; n < meshes_.size(); ++n) {
+  for (size_t n = 0; n < stages_.size(); ++n) {
     State state;
     if (corrections_.empty()) {
-      state.through = meshes_[n]->propagate(input);
+      state.through = stages_[n]->propagate(input);
       state.prediction = {state.through.input, state.through.output, state.through.output};
     } else {
-      state.prediction = corrections_[n]->predict(*meshes_[n], input, strength);
+      state.prediction = corrections_[n]->predict(*stages_[n], input, strength);
     }
-    const bool last = n + 1 == meshes_.size();
+    const bool last = n + 1 == stages_.size();
     const auto& s = state.prediction.s;
     const bool measured = readings != nullptr && readings->behind[n].defined() &&
                           (last || separable || options.internal_states());
     state.fused = measured ? fuse(readings->behind[n], s) : s;
     if (!last) {
       const auto& from = separable || options.fusion() == Fusion::propagate ? state.fused : s;
-      input = state.next = options.activation() == nullptr ? from : options.activation()->forward(from);
+      input = state.next = between_[n] == nullptr ? from : between_[n]->forward(from);
     }
     states.push_back(std::move(state));
   }
@@ -134,14 +153,17 @@ std::vector<PhysicalNetworkImpl::State> PhysicalNetworkImpl::model(const torch::
 Pass PhysicalNetworkImpl::measure(const torch::Tensor& x) {
   const torch::NoGradGuard no_grad;
   check_input(x);
-  std::vector<MeshPhases> phases;
-  for (const auto& mesh : meshes_) {
-    phases.push_back({mesh->theta.detach(), mesh->phi.detach(),
-                      mesh->gamma.defined() ? mesh->gamma.detach() : torch::Tensor()});
+  std::vector<Values> commands;
+  for (const auto& stage : stages_) {
+    commands.push_back(stage->commands());
   }
-  system_->set_phases(phases);
+  system_->set_commands(commands);
   const auto readings = system_->measure(x);
-  return {x, detector_reading(options.detection(), readings.output()), readings.behind};
+  return {x, delivered(readings.output()), readings.behind};
+}
+
+torch::Tensor PhysicalNetworkImpl::delivered(const torch::Tensor& reading) const {
+  return delivers_field() ? detector_reading(options.detection(), reading) : reading;
 }
 
 torch::Tensor PhysicalNetworkImpl::compute(const torch::Tensor& x, Pass* kept) {
@@ -161,16 +183,17 @@ Readings PhysicalNetworkImpl::readings_of(const Pass& pass) const {
 Pass PhysicalNetworkImpl::with_model(const Pass& pass) const {
   const auto readings = readings_of(pass);
   Pass again{pass.input, pass.output, readings.behind};
-  // A mesh's model: x_n, S_n, F_n, and either the mesh's own pass or U_n, which is corrected.
+  // A stage's model: x_n, S_n, F_n, and either the stage's own pass or U_n, which is corrected.
   for (auto& state : model(pass.input, &readings)) {
     const auto& [x, u, s, strength] = state.prediction;
-    Pass& mesh = again.inside.emplace_back(Pass{x, s, {state.fused, u}});
+    Pass& stage = again.inside.emplace_back(Pass{x, s, {state.fused, u}});
     if (corrections_.empty()) {
-      mesh.inside.push_back(std::move(state.through));
+      stage.inside.push_back(std::move(state.through));
     }
   }
   if (!readings.output().defined()) {
-    again.output = detector_reading(options.detection(), ops::photodetect(again.inside.back().saved[0]));
+    const auto& fused = again.inside.back().saved[0];
+    again.output = delivered(fused.is_complex() ? ops::photodetect(fused) : fused);
   }
   mark(again);
   return again;
@@ -185,27 +208,33 @@ std::vector<torch::Tensor> PhysicalNetworkImpl::read_by_pullback(const Pass& pas
   return tensors;
 }
 
+torch::Tensor PhysicalNetworkImpl::slope(const torch::Tensor& h, const torch::Tensor& dL_dy) const {
+  if (!delivers_field()) {
+    return dL_dy;
+  }
+  // |z| dL_dh dh/dI 2: with h = sqrt(I + d) the last two make 1 / h.
+  return options.detection() == Detection::amplitude
+             ? (h.square() - dark_intensity).clamp_min(0).sqrt() * dL_dy / h
+             : h.clamp_min(0).sqrt() * dL_dy * 2;
+}
+
 torch::Tensor PhysicalNetworkImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy,
                                                     bool to_input) {
-  const size_t count = meshes_.size();
-  const auto& h = pass.output;
-  // |z| dL_dh dh/dI 2: with h = sqrt(I + d) the last two make 1 / h.
-  const auto slope = options.detection() == Detection::amplitude
-                         ? (h.square() - dark_intensity).clamp_min(0).sqrt() * dL_dy / h
-                         : h.clamp_min(0).sqrt() * dL_dy * 2;
+  const size_t count = stages_.size();
+  const auto last = slope(pass.output, dL_dy);
   torch::Tensor signal;
   for (size_t n = count; n-- > 0;) {
-    const auto& mesh = pass.inside.at(n);
-    const auto &s = mesh.output, &fused = mesh.saved[0], &u = mesh.saved[1];
+    const auto& stage = pass.inside.at(n);
+    const auto &s = stage.output, &fused = stage.saved[0], &u = stage.saved[1];
     if (n + 1 == count) {
-      signal = at::sgn(s) * slope;
-    } else if (options.activation() != nullptr) {
-      signal = options.activation()->pullback(options.activation()->propagate(fused), signal);
+      signal = s.is_complex() ? at::sgn(s) * last : last;
+    } else if (between_[n] != nullptr) {
+      signal = between_[n]->pullback(between_[n]->propagate(fused), signal);
     }
     const bool onwards = to_input || n > 0;
-    signal = corrections_.empty() ? meshes_[n]->pullback(mesh.inside.at(0), signal, onwards)
-                                  : corrections_[n]->pullback(*meshes_[n], {mesh.input, u, s, strength},
-                                                              signal, Correction::Learns::mesh, onwards);
+    signal = corrections_.empty() ? stages_[n]->pullback(stage.inside.at(0), signal, onwards)
+                                  : corrections_[n]->pullback(*stages_[n], {stage.input, u, s, strength},
+                                                              signal, Correction::Learns::stage, onwards);
   }
   return signal;
 }
@@ -213,42 +242,46 @@ torch::Tensor PhysicalNetworkImpl::compute_pullback(const Pass& pass, const torc
 void PhysicalNetworkImpl::pullback_model(const std::vector<State>& states,
                                          const std::vector<torch::Tensor>& dL_ds,
                                          Correction::Learns learns) const {
-  check_count("corrections", corrections_.size(), meshes_.size());
-  check_count("states", states.size(), meshes_.size());
-  check_count("signals", dL_ds.size(), meshes_.size());
+  check_count("corrections", corrections_.size(), stages_.size());
+  check_count("states", states.size(), stages_.size());
+  check_count("signals", dL_ds.size(), stages_.size());
   torch::Tensor signal;
-  for (size_t n = meshes_.size(); n-- > 0;) {
-    if (signal.defined() && options.activation() != nullptr) {
-      signal = options.activation()->pullback(options.activation()->propagate(states[n].fused), signal);
+  for (size_t n = stages_.size(); n-- > 0;) {
+    if (signal.defined() && between_[n] != nullptr) {
+      signal = between_[n]->pullback(between_[n]->propagate(states[n].fused), signal);
     }
     if (dL_ds[n].defined()) {
       signal = signal.defined() ? signal + dL_ds[n] : dL_ds[n];
     }
     if (signal.defined()) {
-      signal = corrections_[n]->pullback(*meshes_[n], states[n].prediction, signal, learns, n > 0);
+      signal = corrections_[n]->pullback(*stages_[n], states[n].prediction, signal, learns, n > 0);
     }
   }
 }
 
 torch::Tensor PhysicalNetworkImpl::tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) {
-  OPTOTORCH_CHECK(meshes_.size() == 1, .where = where, .argument = "tpfp_update", .expected = "one mesh",
-                  .got = std::to_string(meshes_.size()),
-                  .remedy = "Give every mesh a system and a layer of its own");
+  check_single("tpfp_update");
   check_unchanged(pass);
-  // The model's pass is complex, so that its pull-back takes a real signal too, and checks the shape.
-  const auto& mesh = meshes_.front();
-  return mesh->pullback(mesh->propagate(pass.input), signal, to_input);
+  // The model's pass of a field is complex, so that its pull-back takes a real signal too, and checks the
+  // shape.
+  const auto& stage = stages_.front();
+  return stage->pullback(stage->propagate(pass.input), signal, to_input);
+}
+
+void PhysicalNetworkImpl::check_single(const char* argument) const {
+  OPTOTORCH_CHECK(stages_.size() == 1, .where = where, .argument = argument, .expected = "one stage",
+                  .got = std::to_string(stages_.size()),
+                  .remedy = "Give every stage a system and a layer of its own");
 }
 
 Adjoint PhysicalNetworkImpl::adjoint(const torch::Tensor& x) const {
-  OPTOTORCH_CHECK(meshes_.size() == 1, .where = where, .argument = "adjoint", .expected = "one mesh",
-                  .got = std::to_string(meshes_.size()),
-                  .remedy = "Give every mesh a system and a layer of its own");
-  auto adjoint = meshes_.front()->adjoint(x);
-  // What stands behind the detectors is real.
-  adjoint.apply = [apply = adjoint.apply, type = x.scalar_type()](const torch::Tensor& u) {
-    return apply(u.to(type));
-  };
+  check_single("adjoint");
+  auto adjoint = stages_.front()->adjoint(x);
+  if (delivers_field()) {  // what stands behind the detectors is real
+    adjoint.apply = [apply = adjoint.apply, type = x.scalar_type()](const torch::Tensor& u) {
+      return apply(u.to(type));
+    };
+  }
   return adjoint;
 }
 
@@ -257,39 +290,45 @@ Deployment PhysicalNetworkImpl::deploy() {
           .argument = "deploy",
           .expected = "a layer that is made of tensors",
           .got = "a physical system",
-          .remedy = "Export a network with the MziMesh of meshes() instead"});
+          .remedy = "Export a network with the layers of stages() instead"});
 }
 
-void PhysicalNetworkImpl::copy_phases(const std::vector<const MziMeshImpl*>& meshes) {
+void PhysicalNetworkImpl::copy_commands(const std::vector<const Stage*>& stages) {
   const torch::NoGradGuard no_grad;
-  check_count("meshes", meshes.size(), meshes_.size());
-  for (size_t n = 0; n < meshes.size(); ++n) {
-    check_layout("mesh", meshes[n]->layout(), meshes_[n]->layout());
-    OPTOTORCH_CHECK(meshes[n]->gamma.defined() == meshes_[n]->gamma.defined(), .where = where,
-                    .argument = "mesh",
-                    .expected = meshes_[n]->gamma.defined() ? "a mesh with a phase screen"
-                                                            : "a mesh without a phase screen",
-                    .got = meshes[n]->gamma.defined() ? "one with" : "one without");
-  }
-  for (size_t n = 0; n < meshes.size(); ++n) {
-    meshes_[n]->theta.copy_(meshes[n]->theta);
-    meshes_[n]->phi.copy_(meshes[n]->phi);
-    if (meshes_[n]->gamma.defined()) {
-      meshes_[n]->gamma.copy_(meshes[n]->gamma);
+  check_count("stages", stages.size(), stages_.size());
+  std::vector<std::pair<torch::Tensor, torch::Tensor>> copies;
+  for (size_t n = 0; n < stages.size(); ++n) {
+    const auto* mesh = dynamic_cast<const MziMeshImpl*>(stages[n]);
+    check_designs("stages", mesh != nullptr ? mesh_design(mesh->layout()) : stages[n]->design(),
+                  system_->stages()[n]);
+    const auto from = stages[n]->commands();
+    auto to = stages_[n]->commands();
+    for (auto& [name, own] : to) {
+      OPTOTORCH_CHECK(find(from, name).defined(), .where = where, .argument = "stages",
+                      .expected = "a stage with " + name, .got = "one without");
+      copies.emplace_back(own, from.at(name));
     }
+    OPTOTORCH_CHECK(from.size() == to.size(), .where = where, .argument = "stages",
+                    .expected = c10::str("a stage of ", to.size(), " commands"),
+                    .got = std::to_string(from.size()));
+  }
+  for (auto& [to, from] : copies) {
+    to.copy_(from);
   }
 }
 
 void PhysicalNetworkImpl::pretty_print(std::ostream& stream) const {
-  const auto& layout = options.mesh().layout();
-  stream << "optotorch::PhysicalNetwork(meshes=" << meshes_.size() << ", ports=" << layout.ports
-         << ", columns=" << layout.columns << ", grid=" << to_string(layout.grid)
-         << ", mzis=" << options.meshes() * layout.mzis() << ", detection=" << to_string(options.detection());
-  if (options.activation()) {
-    stream << ", activation=";
-    options.activation()->pretty_print(stream);
+  stream << "optotorch::PhysicalNetwork(stages=[";
+  for (size_t n = 0; n < stages_.size(); ++n) {
+    stream << (n == 0 ? "" : ", ");
+    stages_[n]->pretty_print(stream);
+    if (n + 1 < stages_.size() && between_[n] != nullptr) {
+      stream << ", ";
+      between_[n]->pretty_print(stream);
+    }
   }
-  stream << (options.internal_states() ? "" : ", internal_states=false")
+  stream << "], detection=" << to_string(options.detection())
+         << (options.internal_states() ? "" : ", internal_states=false")
          << (options.fusion() == Fusion::propagate ? "" : ", fusion=in-place") << ")";
 }
 

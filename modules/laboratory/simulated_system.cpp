@@ -1,76 +1,93 @@
 #include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/modules/laboratory/between.h>
 #include <optotorch/modules/laboratory/simulated_system.h>
 #include <optotorch/ops/photodetect.h>
 
-#include <optional>
 #include <utility>
 
 namespace optotorch {
 namespace {
 
-std::vector<MeshLayout> layouts_of(const std::vector<Chip>& chips) {
-  std::vector<MeshLayout> layouts;
-  for (const auto& chip : chips) {
-    layouts.push_back(chip.layout());
+std::vector<StageDesign> designs_of(const std::vector<std::shared_ptr<BuiltStage>>& stages) {
+  std::vector<StageDesign> designs;
+  for (const auto& stage : stages) {
+    designs.push_back(stage->design());
   }
-  return layouts;
+  return designs;
+}
+
+std::vector<std::shared_ptr<BuiltStage>> built(const std::vector<Chip>& chips) {
+  std::vector<std::shared_ptr<BuiltStage>> stages;
+  for (const auto& chip : chips) {
+    stages.push_back(optotorch::built(chip));
+  }
+  return stages;
 }
 
 }  // namespace
 
-SimulatedSystem::SimulatedSystem(Chip chip) : SimulatedSystem(std::vector<Chip>{std::move(chip)}) {}
+SimulatedSystem::SimulatedSystem(const Chip& chip) : SimulatedSystem(std::vector<Chip>{chip}) {
+  hours_ = chip.hours();
+}
 
-SimulatedSystem::SimulatedSystem(std::vector<Chip> chips, const SimulatedSystemOptions& options)
-    : PhysicalSystem(layouts_of(chips), options.monitors()),
-      chips_(std::move(chips)),
-      activation_(options.activation()) {}
+SimulatedSystem::SimulatedSystem(const std::vector<Chip>& chips, const SimulatedSystemOptions& options)
+    : SimulatedSystem(built(chips), options) {
+  hours_ = chips.front().hours();
+}
+
+SimulatedSystem::SimulatedSystem(std::vector<std::shared_ptr<BuiltStage>> stages,
+                                 const SimulatedSystemOptions& options)
+    : PhysicalSystem(designs_of(stages), options.monitors()),
+      stages_(std::move(stages)),
+      between_(options.between()) {
+  const size_t gaps = stages_.size() - 1;
+  if (between_.empty()) {
+    between_.assign(gaps, options.activation());
+  }
+  OPTOTORCH_CHECK(between_.size() == gaps, .where = "SimulatedSystem", .argument = "between",
+                  .expected = c10::str(gaps, ", one for every two stages"),
+                  .got = std::to_string(between_.size()));
+}
 
 void SimulatedSystem::set_time(double hours) {
-  std::vector<Chip> then;
-  for (const auto& chip : chips_) {
-    then.push_back(chip.at(hours));
-  }
-  chips_ = std::move(then);
-  realised_.clear();
-}
-
-void SimulatedSystem::command(const std::vector<MeshPhases>& phases) {
-  commanded_ = phases;
-  realised_.clear();
-}
-
-void SimulatedSystem::realise(const at::TensorOptions& options) {
-  if (!realised_.empty() && realised_.front().theta.options().type_equal(options) &&
-      realised_.front().theta.device() == options.device()) {
-    return;
-  }
-  const auto each = [&options](const std::optional<at::Tensor>& tensor) {
-    return tensor ? std::optional<at::Tensor>(tensor->to(options)) : std::nullopt;
-  };
-  realised_.clear();
-  for (size_t m = 0; m < chips_.size(); ++m) {
-    ops::MeshTensors commanded{.theta = commanded_[m].theta, .phi = commanded_[m].phi};
-    if (commanded_[m].gamma.defined()) {
-      commanded.screen = commanded_[m].gamma;
+  std::vector<std::shared_ptr<BuiltStage>> then;
+  for (size_t n = 0; n < stages_.size(); ++n) {
+    then.push_back(stages_[n]->at(hours));
+    if (!commanded_.empty()) {
+      then.back()->command(commanded_[n]);
     }
-    // Offsets are added in float64, then rounded: a float32 command meets the same chip as a float64 one.
-    const auto exact = chips_[m].realise(commanded);
-    realised_.push_back({exact.theta.to(options), exact.phi.to(options), each(exact.screen),
-                         each(exact.splitter_error), each(exact.transmission)});
+  }
+  stages_ = std::move(then);
+  hours_ = hours;
+}
+
+std::vector<std::string> SimulatedSystem::between() const {
+  std::vector<std::string> all;
+  for (const auto& layer : between_) {
+    all.push_back(optotorch::between(layer.get()));
+  }
+  return all;
+}
+
+void SimulatedSystem::command(const std::vector<Values>& commands) {
+  commanded_ = commands;
+  for (size_t n = 0; n < stages_.size(); ++n) {
+    stages_[n]->command(commands[n]);
   }
 }
 
 std::vector<at::Tensor> SimulatedSystem::read(const at::Tensor& x) {
-  realise(x.options().dtype(c10::toRealValueType(x.scalar_type())));
   std::vector<at::Tensor> readings;
-  auto field = x;
-  for (size_t m = 0; m < chips_.size(); ++m) {
-    if (m > 0 && activation_ != nullptr) {
-      field = activation_->forward(field);
+  auto light = x;
+  for (size_t n = 0; n < stages_.size(); ++n) {
+    if (n > 0 && between_[n - 1] != nullptr) {
+      light = between_[n - 1]->forward(light);
     }
-    field = ops::mzi_mesh(field, realised_[m], layouts()[m]);
-    if (has_monitors() || m + 1 == chips_.size()) {
-      readings.push_back(chips_[m].read_out(ops::photodetect(field), measurements()));
+    light = stages_[n]->respond(light);
+    if (has_monitors() || n + 1 == stages_.size()) {
+      const auto ideal = stages()[n].delivers_field ? ops::photodetect(light) : light;
+      readings.push_back(stages_[n]->read_out(ideal, measurements()));
     }
   }
   return readings;

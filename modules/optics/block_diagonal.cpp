@@ -4,7 +4,6 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/block_diagonal.h>
 
-
 namespace optotorch {
 namespace {
 
@@ -28,7 +27,7 @@ torch::Tensor joined(const std::vector<torch::Tensor>& parts) {
   return parts.size() == 1 ? parts.front() : at::cat(parts, 1);
 }
 
-/// What the blocks deliver, side by side. LibTorch would turn values into light to join them.
+/// The blocks' outputs, side by side. LibTorch would turn values into light to join them.
 torch::Tensor joined_outputs(const std::vector<torch::Tensor>& outputs) {
   for (const auto& output : outputs) {
     OPTOTORCH_CHECK(output.scalar_type() == outputs.front().scalar_type(), .where = "BlockDiagonal",

@@ -3,7 +3,6 @@
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/ops/activation.h>
 
-
 namespace optotorch {
 
 ElectroOpticActivationImpl::ElectroOpticActivationImpl(ElectroOpticActivationOptions options_)

@@ -4,7 +4,6 @@
 #include <optotorch/modules/optics/detail/or_one.h>
 #include <optotorch/modules/optics/fourier_lens.h>
 
-
 namespace optotorch {
 namespace {
 

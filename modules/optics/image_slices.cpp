@@ -5,7 +5,6 @@
 #include <optotorch/modules/optics/detail/or_one.h>
 #include <optotorch/modules/optics/image_slices.h>
 
-
 namespace optotorch {
 namespace {
 

@@ -11,7 +11,7 @@
 
 namespace optotorch {
 
-/// What the linear maps inside a larger module are.
+/// Kind of the linear maps inside a larger module.
 enum class Maps {
   electronic,   ///< torch::nn::Linear
   weight_bank,  ///< WeightBank: add-drop microrings, weights in (-1, 1]

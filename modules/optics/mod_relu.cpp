@@ -3,7 +3,6 @@
 #include <optotorch/modules/optics/mod_relu.h>
 #include <optotorch/ops/activation.h>
 
-
 namespace optotorch {
 
 ModReluImpl::ModReluImpl(ModReluOptions options_) : CloneableLayer("ModRelu"), options(options_) {

@@ -3,7 +3,6 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/mzi_linear.h>
 
-
 namespace optotorch {
 namespace {
 

@@ -5,6 +5,9 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace optotorch {
@@ -85,7 +88,7 @@ void MziMeshImpl::check_input(const torch::Tensor& x) const {
 }
 
 torch::Tensor MziMeshImpl::flat(const torch::Tensor& field) const {
-  // Of a field without elements -1 would say nothing.
+  // A field without elements leaves -1 undetermined.
   const int64_t own = options.meshes() == 1 ? 1 : 2;
   const int64_t batch = c10::multiply_integers(field.sizes().slice(0, field.dim() - own));
   return own == 1 ? field.reshape({batch, layout_.ports})
@@ -105,6 +108,90 @@ torch::Tensor MziMeshImpl::compute_pullback(const Pass& pass, const torch::Tenso
     accumulate(gamma, gradients.dL_dscreen);
   }
   return gradients.dL_dinput.view(pass.input.sizes());
+}
+
+namespace {
+
+StageDesign new_design(const MeshLayout& layout) {
+  const nlohmann::json options{{"ports", layout.ports},
+                               {"columns", layout.columns},
+                               {"grid", to_string(layout.grid)},
+                               {"phi_arm", to_string(layout.phi_arm)},
+                               {"zero_state", to_string(layout.zero_state)},
+                               {"idle_port", to_string(layout.idle_port)}};
+  const std::vector<int64_t> mzis{layout.mzis()}, ports{layout.ports};
+  return {.type = "MziMesh",
+          .options = options.dump(),
+          .input = ports,
+          .output = ports,
+          .commands = {{"theta", {mzis}}, {"phi", {mzis}}, {"gamma", {ports, /*required=*/false}}}};
+}
+
+}  // namespace
+
+StageDesign mesh_design(const MeshLayout& layout) {
+  // Asked for at every step of a rule, mostly of one layout.
+  thread_local std::optional<std::pair<MeshLayout, StageDesign>> last;
+  if (!last || last->first != layout) {
+    last.emplace(layout, new_design(layout));
+  }
+  return last->second;
+}
+
+std::vector<StageError> mesh_errors(const MeshLayout& layout) {
+  const int64_t mzis = layout.mzis();
+  constexpr double most_learnt = 0.5;
+  return {{"theta_offset", {mzis}, "phase_error"},
+          {"phi_offset", {mzis}, "phase_error"},
+          {"splitter_error", {mzis, 2}, "splitter_error", {}, -most_learnt, most_learnt}};
+}
+
+StageDesign MziMeshImpl::design() const {
+  OPTOTORCH_CHECK(options.meshes() == 1 && !options.imperfect(), .where = "MziMesh", .argument = "mesh",
+                  .expected = "the error-free model of one mesh", .got = "imperfect(true) or a stack",
+                  .remedy = "Errors belong to the system");
+  return mesh_design(layout_);
+}
+
+std::vector<StageError> MziMeshImpl::errors() const {
+  return mesh_errors(layout_);
+}
+
+namespace {
+
+ops::MeshTensors with_errors(const Values& commands, const Values& errors) {
+  ops::MeshTensors mesh{.theta = plus(commands.at("theta"), errors, "theta_offset"),
+                        .phi = plus(commands.at("phi"), errors, "phi_offset")};
+  if (const auto gamma = find(commands, "gamma"); gamma.defined()) {
+    mesh.screen = gamma;
+  }
+  if (const auto splitter_error = find(errors, "splitter_error"); splitter_error.defined()) {
+    mesh.splitter_error = splitter_error;
+  }
+  return mesh;
+}
+
+}  // namespace
+
+torch::Tensor MziMeshImpl::respond(const torch::Tensor& x, const Values& commands,
+                                   const Values& errors) const {
+  return ops::mzi_mesh(x, with_errors(commands, errors), layout_);
+}
+
+Stage::Gradients MziMeshImpl::respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
+                                               const torch::Tensor& y, const Values& commands,
+                                               const Values& errors) const {
+  const auto g = ops::mzi_mesh_backward(dL_dy, x, y, with_errors(commands, errors), layout_);
+  Gradients gradients{.dL_dx = g.dL_dinput,
+                      .commands = {{"theta", g.dL_dtheta}, {"phi", g.dL_dphi}},
+                      .errors = {{"theta_offset", g.dL_dtheta}, {"phi_offset", g.dL_dphi}}};
+  if (find(commands, "gamma").defined()) {
+    gradients.commands["gamma"] = g.dL_dscreen;
+  }
+  if (find(errors, "splitter_error").defined()) {
+    gradients.errors["splitter_error"] = g.dL_dsplitter_error;
+  }
+  return gradients;
 }
 
 Footprint MziMeshImpl::footprint() const {

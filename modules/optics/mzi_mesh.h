@@ -1,7 +1,7 @@
 #pragma once
 
 #include <optotorch/modules/fields.h>
-#include <optotorch/modules/layer.h>
+#include <optotorch/modules/stage.h>
 #include <optotorch/ops/mzi_mesh.h>
 #include <torch/arg.h>
 
@@ -53,15 +53,22 @@ struct MziMeshOptions {
 ///
 /// With meshes(m), m > 1, it is a stack of m meshes of one layout: the field is [..., m, ports], every
 /// parameter and buffer has a leading dimension m, and mesh k maps what stands at [..., k, :].
-class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
+class MziMeshImpl : public CloneableLayer<MziMeshImpl, Stage> {
  public:
   explicit MziMeshImpl(MziMeshOptions options);
 
-  Role role() const override { return Role::component; }
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   /// Parts of all meshes together.
   Footprint footprint() const override;
+
+  /// As a stage: one mesh, [batch, ports]; commands theta, phi and, if there is a screen, gamma; errors as
+  /// mesh_errors says.
+  StageDesign design() const override;
+  std::vector<StageError> errors() const override;
+  torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
+  Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
+                             const Values& commands, const Values& errors) const override;
 
   /// Layout of each mesh.
   const MeshLayout& layout() const { return layout_; }
@@ -95,5 +102,11 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl> {
 };
 
 TORCH_MODULE(MziMesh);
+
+/// Design of a mesh of such a layout.
+StageDesign mesh_design(const MeshLayout& layout);
+
+/// Errors of its MZIs: `theta_offset` and `phi_offset` [mzis], radians, and `splitter_error` [mzis, 2].
+std::vector<StageError> mesh_errors(const MeshLayout& layout);
 
 }  // namespace optotorch

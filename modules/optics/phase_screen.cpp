@@ -33,6 +33,34 @@ torch::Tensor PhaseScreenImpl::compute_pullback(const Pass& pass, const torch::T
   return to_input ? dL_dy * at::complex(gamma.cos(), -gamma.sin()) : torch::Tensor();
 }
 
+StageDesign PhaseScreenImpl::design() const {
+  return {.type = "PhaseScreen",
+          .options = describe_options(*this),
+          .input = options.shape(),
+          .output = options.shape(),
+          .commands = {{"gamma", {options.shape()}}}};
+}
+
+std::vector<StageError> PhaseScreenImpl::errors() const {
+  return {{"phase_offset", options.shape(), "phase_error"}};
+}
+
+torch::Tensor PhaseScreenImpl::respond(const torch::Tensor& x, const Values& commands,
+                                       const Values& errors) const {
+  const auto phase = plus(commands.at("gamma"), errors, "phase_offset");
+  return x * at::complex(phase.cos(), phase.sin());
+}
+
+Stage::Gradients PhaseScreenImpl::respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& /*x*/,
+                                                   const torch::Tensor& y, const Values& commands,
+                                                   const Values& errors) const {
+  const auto phase = plus(commands.at("gamma"), errors, "phase_offset");
+  const auto dL_dphase = at::imag(dL_dy * y.conj()).sum(0);
+  return {.dL_dx = dL_dy * at::complex(phase.cos(), -phase.sin()),
+          .commands = {{"gamma", dL_dphase}},
+          .errors = {{"phase_offset", dL_dphase}}};
+}
+
 Deployment PhaseScreenImpl::deploy() {
   const torch::NoGradGuard no_grad;  // what is deployed learns no more
   const auto factor = at::complex(gamma.cos(), gamma.sin());

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <optotorch/modules/fields.h>
-#include <optotorch/modules/layer.h>
+#include <optotorch/modules/stage.h>
 #include <torch/arg.h>
 
 #include <utility>
@@ -24,11 +24,16 @@ struct PhaseScreenOptions {
 
 /// A phase shifter on every port or pixel, y = exp(i gamma) x: field [batch, ..., shape] -> the same.
 /// The parameter `gamma` [shape], radians, is initially uniform in [0, 2 pi).
-class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl> {
+class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl, Stage> {
  public:
   explicit PhaseScreenImpl(PhaseScreenOptions options);
 
-  Role role() const override { return Role::component; }
+  /// As a stage: [batch, shape]; it commands gamma, and its error is `phase_offset` [shape], radians.
+  StageDesign design() const override;
+  std::vector<StageError> errors() const override;
+  torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
+  Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
+                             const Values& commands, const Values& errors) const override;
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::phase_shifters, gamma.numel()}}; }
 

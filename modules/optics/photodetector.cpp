@@ -4,7 +4,6 @@
 #include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/ops/photodetect.h>
 
-
 namespace optotorch {
 
 std::string to_string(Detection detection) {

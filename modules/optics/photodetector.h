@@ -9,7 +9,7 @@
 
 namespace optotorch {
 
-/// What is read from a field z of N ports.
+/// Reading of a field z of N ports.
 enum class Detection {
   intensity,  ///< I = |z|^2, N values
   amplitude,  ///< sqrt(I + 1e-8), N values: the square root is taken electronically
@@ -22,11 +22,11 @@ inline const std::vector<std::string>& words(Detection) {
   return all;
 }
 
-/// What Detection::amplitude adds to an intensity: it keeps the slope of the square root finite on a dark
+/// Intensity that Detection::amplitude adds: it keeps the slope of the square root finite on a dark
 /// port.
 inline constexpr double dark_intensity = 1e-8;
 
-/// What a detector's electronics makes of intensities I, [batch, N]: see Detection (`coherent` has no
+/// A detector's electronics on intensities I, [batch, N]: see Detection (`coherent` has no
 /// intensities). Noise may have made some negative: their amplitude is that of 0.
 torch::Tensor detector_reading(Detection detection, const torch::Tensor& intensity);
 

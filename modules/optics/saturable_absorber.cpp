@@ -3,7 +3,6 @@
 #include <optotorch/modules/optics/saturable_absorber.h>
 #include <optotorch/ops/activation.h>
 
-
 namespace optotorch {
 
 SaturableAbsorberImpl::SaturableAbsorberImpl(SaturableAbsorberOptions options_)

@@ -63,6 +63,70 @@ torch::Tensor WeightBankImpl::compute(const torch::Tensor& x, Pass* kept) {
   return deploy().forward(x);
 }
 
+StageDesign WeightBankImpl::design() const {
+  const std::vector<int64_t> in{options.in_features()}, out{options.out_features()};
+  StageDesign design{.type = "WeightBank",
+                     .options = describe_options(*this),
+                     .input = in,
+                     .output = out,
+                     .takes_field = false,
+                     .delivers_field = false,
+                     .commands = {{"detuning", {detuning.sizes().vec()}}}};
+  if (options.bias()) {
+    design.commands["bias"] = {out};
+  }
+  return design;
+}
+
+std::vector<StageError> WeightBankImpl::errors() const {
+  const auto shape = detuning.sizes().vec();
+  const double nepers_per_decibel = std::log(10.0) / 10;
+  const auto passed = at::arange(options.in_features(), at::kDouble).mul_(nepers_per_decibel);
+  return {{"resonance", shape, "resonance_error"},
+          {"attenuation", shape, "loss_db", passed.expand(shape), /*least=*/0}};
+}
+
+torch::Tensor WeightBankImpl::set(const torch::Tensor& commanded) const {
+  if (options.bits() == 0) {
+    return commanded;
+  }
+  const double steps = std::ldexp(1.0, static_cast<int>(options.bits())) - 1;
+  const auto w = (commanded.square() + 1).reciprocal_().mul_(2).sub_(1);
+  const auto nearest = (((w + 1) * (steps / 2)).round() * (2 / steps) - 1).clamp_min(-1 + 1e-6);
+  return ((1 - nearest) / (1 + nearest)).sqrt();
+}
+
+torch::Tensor WeightBankImpl::respond(const torch::Tensor& x, const Values& commands,
+                                      const Values& errors) const {
+  const auto d = plus(set(commands.at("detuning")), errors, "resonance");
+  auto w = (d.square() + 1).reciprocal_().mul_(2).sub_(1);
+  if (const auto attenuation = find(errors, "attenuation"); attenuation.defined()) {
+    w = w * attenuation.neg().exp();
+  }
+  const auto y = x.mm(w.t()).mul_(options.gain());
+  const auto offset = find(commands, "bias");
+  return offset.defined() ? y + offset : y;
+}
+
+Stage::Gradients WeightBankImpl::respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
+                                                  const torch::Tensor& /*y*/, const Values& commands,
+                                                  const Values& errors) const {
+  const auto d = plus(set(commands.at("detuning")), errors, "resonance");
+  const auto attenuation = find(errors, "attenuation");
+  const auto passed = attenuation.defined() ? attenuation.neg().exp() : torch::ones_like(d);
+  const auto narrow = (d.square() + 1).reciprocal();  // 1 / (1 + d^2)
+  const auto w = (2 * narrow - 1) * passed;
+  const auto dL_dw = dL_dy.t().mm(x).mul_(options.gain());
+  const auto dL_dd = dL_dw * passed * (-4) * d * narrow.square();
+  Gradients gradients{.dL_dx = dL_dy.mm(w).mul_(options.gain()),
+                      .commands = {{"detuning", dL_dd}},
+                      .errors = {{"resonance", dL_dd}, {"attenuation", -dL_dw * w}}};
+  if (find(commands, "bias").defined()) {
+    gradients.commands["bias"] = dL_dy.sum(0);
+  }
+  return gradients;
+}
+
 std::vector<torch::Tensor> WeightBankImpl::read_by_pullback(const Pass& pass) const {
   return {pass.input, detuning};
 }

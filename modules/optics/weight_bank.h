@@ -1,7 +1,7 @@
 #pragma once
 
 #include <optotorch/modules/fields.h>
-#include <optotorch/modules/layer.h>
+#include <optotorch/modules/stage.h>
 #include <torch/arg.h>
 
 namespace optotorch {
@@ -41,13 +41,24 @@ struct WeightBankOptions {
 /// to the nearest level and the slope is that of the unrounded weight (straight-through). `bias` b [out] is
 /// electronic. Initially W and b are uniform in +-1/sqrt(in), as in torch::nn::Linear. Source: Tait et al.
 /// 2017 (neuromorphic weight banks).
-class WeightBankImpl : public CloneableLayer<WeightBankImpl> {
+class WeightBankImpl : public CloneableLayer<WeightBankImpl, Stage> {
  public:
   WeightBankImpl(int64_t in_features, int64_t out_features)
       : WeightBankImpl(WeightBankOptions(in_features, out_features)) {}
   explicit WeightBankImpl(WeightBankOptions options);
 
-  Role role() const override { return Role::component; }
+  /// As a stage: real values; it commands detuning and, if there is one, bias. Ring by ring, errors of the
+  /// resonance and what the bus loses before the ring are
+  ///
+  ///     W_oi = exp(-attenuation_oi) (1 - (d_oi + resonance_oi)^2) / (1 + (d_oi + resonance_oi)^2)
+  ///
+  /// `resonance` [out, in] in half linewidths, `attenuation` [out, in] in nepers of power, at least 0: of
+  /// `loss_db` that the bus loses at every ring, light of channel i has passed i.
+  StageDesign design() const override;
+  std::vector<StageError> errors() const override;
+  torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
+  Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
+                             const Values& commands, const Values& errors) const override;
   Deployment deploy() override;
   Footprint footprint() const override {
     return {{parts::rings, options.in_features() * options.out_features()},
@@ -68,6 +79,10 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl> {
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+
+ private:
+  /// Detunings as the driver sets them: of `bits`, those of the nearest levels.
+  torch::Tensor set(const torch::Tensor& commanded) const;
 };
 
 TORCH_MODULE(WeightBank);

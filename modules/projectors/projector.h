@@ -36,9 +36,9 @@ class Projector {
   /// All rows.
   torch::Tensor project(const torch::Tensor& x) { return project(x, 0, rows_); }
 
-  /// What a run must keep to continue with the same bits; by default nothing, since B is a function of a
-  /// seed. A rule asks a projector that has a state once a step, from one thread, for all rows; one that has
-  /// none for each block's rows when their turn comes, from several threads at a time.
+  /// State that a run must keep to continue with the same bits; by default nothing, since B is a function of
+  /// a seed. A rule asks a projector that has a state once a step, from one thread, for all rows; one that
+  /// has none for each block's rows when their turn comes, from several threads at a time.
   virtual std::map<std::string, torch::Tensor> state() const { return {}; }
   /// Throws c10::ValueError, with nothing changed, if the state is another projector's.
   virtual void load_state(const std::map<std::string, torch::Tensor>& state);

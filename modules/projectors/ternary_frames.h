@@ -10,7 +10,7 @@
 
 namespace optotorch {
 
-/// What a threshold is measured in.
+/// Unit of a threshold.
 enum class Threshold {
   rms,       ///< the root mean square of what is encoded, of each sample
   absolute,  ///< the values themselves; as published, for errors of a softmax

@@ -13,7 +13,7 @@ struct SelfAttentionOptions {
   TORCH_ARG(int64_t, heads);
   /// A token sees itself and those before it.
   TORCH_ARG(bool, causal) = false;
-  /// What the maps are.
+  /// Kind of the maps.
   TORCH_ARG(Maps, maps) = Maps::electronic;
 
  public:

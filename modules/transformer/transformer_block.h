@@ -43,7 +43,7 @@ struct TransformerBlockOptions {
   TORCH_ARG(Norm, norm) = Norm::post;
   /// A token sees itself and those before it.
   TORCH_ARG(bool, causal) = false;
-  /// What the block's six linear maps are.
+  /// Kind of the block's six linear maps.
   TORCH_ARG(Maps, maps) = Maps::electronic;
   TORCH_ARG(Taps, taps) = Taps::none;
   /// In training, the fraction of what attention and feed-forward add that is left out, 0 to below 1.

@@ -7,6 +7,7 @@
 #include <optotorch/modules/laboratory/chips/chip_file.h>
 #include <optotorch/modules/laboratory/chips/mesh_import.h>
 #include <optotorch/modules/laboratory/instrument/detail/instrument_messages.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
 #include <sys/socket.h>
 #include <torch/csrc/jit/api/module.h>
 #include <unistd.h>
@@ -101,8 +102,10 @@ class Incoming {
   std::optional<Connection> connection_;
 };
 
-const Greeting greeting_of_two{
-    .layouts = {layout_of(4), layout_of(4)}, .monitors = true, .samples = 3, .between = {}};
+const Greeting greeting_of_two{.stages = {mesh_design(layout_of(4)), mesh_design(layout_of(4))},
+                               .monitors = true,
+                               .samples = 3,
+                               .between = {}};
 
 /// What an instrument sends: its greeting, `done`, and readings of two fields.
 int from_instrument(const uint8_t* data, size_t size) {
@@ -110,7 +113,8 @@ int from_instrument(const uint8_t* data, size_t size) {
     Incoming incoming(text_of(data, size));
     const auto deadline = deadline_after(10);
     const auto greeting = receive_greeting(*incoming, deadline);
-    const auto x = at::zeros({2, std::min<int64_t>(greeting.ports(), 64)}, at::kComplexFloat);
+    const auto values = c10::multiply_integers(greeting.stages.front().input);
+    const auto x = at::zeros({2, std::min<int64_t>(values, 64)}, at::kComplexFloat);
     const auto most = [&](MessageKind kind) {
       return kind == MessageKind::done       ? 0
              : kind == MessageKind::readings ? length_of_readings(greeting, x)
@@ -128,21 +132,21 @@ int from_instrument(const uint8_t* data, size_t size) {
   });
 }
 
-/// What a program sends to an instrument: phases and fields.
+/// What a program sends to an instrument: commands and fields.
 int to_instrument(const uint8_t* data, size_t size) {
   return attempt([&] {
     Incoming incoming(text_of(data, size));
     const auto deadline = deadline_after(10);
     const auto most = [&](MessageKind kind) {
-      return kind == MessageKind::phases   ? longest_phases(greeting_of_two.layouts)
+      return kind == MessageKind::commands ? longest_commands(greeting_of_two.stages)
              : kind == MessageKind::fields ? longest_fields(greeting_of_two)
                                            : -1;
     };
     while ((*incoming).has_next()) {
       const auto message = (*incoming).receive(most, deadline);
-      if (message.kind == MessageKind::phases) {
-        for (const auto& mesh : decode_phases("fuzz", message.payload, greeting_of_two.layouts)) {
-          static_cast<void>((mesh.theta.sum() + mesh.phi.sum()).item<double>());
+      if (message.kind == MessageKind::commands) {
+        for (const auto& mesh : decode_commands("fuzz", message.payload, greeting_of_two.stages)) {
+          static_cast<void>((mesh.at("theta").sum() + mesh.at("phi").sum()).item<double>());
         }
       } else {
         static_cast<void>(at::abs(decode_fields("fuzz", message.payload, greeting_of_two)).sum().item());
@@ -176,7 +180,7 @@ std::vector<std::string> from_instrument_seeds() {
       const auto deadline = deadline_after(10);
       send_greeting(connection, greeting, deadline);
       connection.send(MessageKind::done, {}, deadline);
-      const DataHead head{4, monitors ? 2U : 1U, 2, 4};
+      const DataHead head{4, monitors ? 2U : 1U, 2, monitors ? 8U : 4U};
       const auto readings = at::ones({monitors ? 2 : 1, 2, 4});
       connection.send(MessageKind::readings, {bytes_of(head), bytes_of(readings)}, deadline);
       connection.send(MessageKind::failure, {"a lamp has failed"}, deadline);
@@ -189,13 +193,14 @@ std::vector<std::string> to_instrument_seeds() {
   std::vector<std::string> seeds;
   const auto mzis = layout_of(4).mzis();
   const auto phases = [&](const at::Tensor& gamma) {
-    return MeshPhases{at::zeros({mzis}, at::kDouble), at::zeros({mzis}, at::kDouble), gamma};
+    return commands_of({at::zeros({mzis}, at::kDouble), at::zeros({mzis}, at::kDouble), gamma});
   };
   for (const auto type : {at::kComplexFloat, at::kComplexDouble}) {
     seeds.push_back(sent([&](Connection& connection) {
       const auto deadline = deadline_after(10);
-      const auto payload = encode_phases({phases(at::zeros({4}, at::kDouble)), phases({})});
-      connection.send(MessageKind::phases, {payload}, deadline);
+      const auto payload =
+          encode_commands(greeting_of_two.stages, {phases(at::zeros({4}, at::kDouble)), phases({})});
+      connection.send(MessageKind::commands, {payload}, deadline);
       const auto x = at::ones({2, 4}, type);
       const DataHead head{static_cast<uint32_t>(x.element_size()), 1, 2, 4};
       connection.send(MessageKind::fields, {bytes_of(head), bytes_of(x)}, deadline);

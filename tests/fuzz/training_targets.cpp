@@ -99,7 +99,7 @@ const std::vector<std::string> state_words = {"\\\"archive\\\":",
                                               "\\\"epoch\\\":",
                                               "\\\"batch\\\":",
                                               "optotorch-checkpoint-1",
-                                              "optotorch-checkpoint-2",
+                                              "optotorch-checkpoint-2", "optotorch-checkpoint-3",
                                               "F64",
                                               "F32"};
 const Registered checkpoint_target({"checkpoint", checkpoint, checkpoint_seeds, state_words});

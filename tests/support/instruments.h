@@ -50,9 +50,10 @@ inline SimulatedSystemOptions optics(bool monitors) {
 
 inline std::vector<MeshPhases> random_phases(const PhysicalSystem& system, bool screen = true) {
   std::vector<MeshPhases> phases;
-  for (const auto& layout : system.layouts()) {
-    phases.push_back({at::rand({layout.mzis()}, at::kDouble) * pi, at::rand({layout.mzis()}, at::kDouble) * 6,
-                      screen ? at::rand({layout.ports}, at::kDouble) * 6 : at::Tensor()});
+  for (const auto& stage : system.stages()) {
+    const auto &mzis = stage.commands.at("theta").shape, &screens = stage.commands.at("gamma").shape;
+    phases.push_back({at::rand(mzis, at::kDouble) * pi, at::rand(mzis, at::kDouble) * 6,
+                      screen ? at::rand(screens, at::kDouble) * 6 : at::Tensor()});
   }
   return phases;
 }

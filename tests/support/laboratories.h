@@ -11,6 +11,7 @@
 #include <optotorch/modules/laboratory/simulated_system.h>
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <support/parameters.h>
+#include <support/stages.h>
 #include <torch/nn/functional/loss.h>
 
 #include <memory>
@@ -67,14 +68,15 @@ inline PhysicalNetwork network_of(const std::shared_ptr<PhysicalSystem>& system,
 /// A network whose output are intensities.
 inline PhysicalNetwork network_of(const std::shared_ptr<PhysicalSystem>& system,
                                   Fusion fusion = Fusion::propagate, bool internal_states = true) {
-  return network_of(
-      system,
-      three(system->ports()).detection(Detection::intensity).fusion(fusion).internal_states(internal_states));
+  return network_of(system, three(ports_of(*system))
+                                .detection(Detection::intensity)
+                                .fusion(fusion)
+                                .internal_states(internal_states));
 }
 
 inline std::vector<std::shared_ptr<WhiteBoxCorrection>> correct(PhysicalNetworkImpl& network) {
   std::vector<std::shared_ptr<WhiteBoxCorrection>> all;
-  for (const auto& mesh : network.meshes()) {
+  for (const auto& mesh : meshes_of(network)) {
     all.push_back(std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(mesh->layout())));
     all.back()->to(torch::kFloat64);
   }
@@ -86,11 +88,11 @@ inline std::vector<std::shared_ptr<WhiteBoxCorrection>> correct(PhysicalNetworkI
 inline void correct_exactly(PhysicalNetworkImpl& network) {
   const torch::NoGradGuard no_grad;
   const auto corrections = correct(network);
-  const auto known = chips(network.system()->ports());
+  const auto known = chips(ports_of(*network.system()));
   for (size_t n = 0; n < meshes; ++n) {
-    corrections[n]->theta_offset.copy_(known[n].tensors().theta_offset);
-    corrections[n]->phi_offset.copy_(known[n].tensors().phi_offset);
-    corrections[n]->splitter_error.copy_(known[n].tensors().splitter_error);
+    corrections[n]->error("theta_offset").copy_(known[n].tensors().theta_offset);
+    corrections[n]->error("phi_offset").copy_(known[n].tensors().phi_offset);
+    corrections[n]->error("splitter_error").copy_(known[n].tensors().splitter_error);
   }
 }
 
@@ -98,10 +100,10 @@ inline void correct_exactly(PhysicalNetworkImpl& network) {
 /// errors.
 inline Hybrid layers_of(const PhysicalNetworkImpl& network, bool with_errors) {
   const torch::NoGradGuard no_grad;
-  const auto known = chips(network.system()->ports());
+  const auto known = chips(ports_of(*network.system()));
   Hybrid net;
   for (size_t n = 0; n < meshes; ++n) {
-    const auto& from = network.meshes()[n];
+    const auto from = meshes_of(network)[n];
     MziMesh mesh(MziMeshOptions(from->options).imperfect(with_errors));
     mesh->to(torch::kFloat64);
     mesh->theta.copy_(from->theta);

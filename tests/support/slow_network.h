@@ -10,6 +10,7 @@
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <support/parameters.h>
+#include <support/stages.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <functional>
@@ -84,7 +85,7 @@ inline void perturb(Correction& correction, double size = 0.1) {
 /// The network, every mesh of which gets a correction of its own.
 inline PhysicalNetwork corrected(PhysicalNetwork network, const CorrectionCase& row, double size = 0.1) {
   std::vector<std::shared_ptr<Correction>> corrections;
-  for (const auto& mesh : network->meshes()) {
+  for (const auto& mesh : meshes_of(*network)) {
     corrections.push_back(row.make(mesh->layout()));
     perturb(*corrections.back(), size);
   }
@@ -121,7 +122,7 @@ class SlowNetwork {
   SlowNetwork(const PhysicalNetworkImpl& network, std::optional<CorrectionCase> correction,
               std::optional<ElectroOpticActivationOptions> activation)
       : layout_(network.options.mesh().layout()),
-        count_(network.meshes().size()),
+        count_(network.stages().size()),
         correction_(std::move(correction)),
         activation_(activation) {
     for (const auto& [name, parameter] : learners(network)) {

@@ -125,8 +125,8 @@ class DamagedFilesTest(ProgramTest):
             self.rejected("evaluate", copy, say=["config.json"])
         copy = self.copy()
         config = json.loads((copy / "config.json").read_text())
-        (copy / "config.json").write_text(json.dumps(config | {"network": "mnist-hybridd"}))
-        self.rejected("evaluate", copy, say=["mnist-hybrid"])
+        (copy / "config.json").write_text(json.dumps(config | {"rule": "tpfpp"}))
+        self.rejected("evaluate", copy, say=["tpfp"])
 
     def test_no_torchscript(self):
         file = self.folder / "file.pt"

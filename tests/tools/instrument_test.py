@@ -20,7 +20,7 @@ from pathlib import Path
 from program import DATA, PROGRAM, main, run
 
 ROOT = Path(__file__).resolve().parents[2]
-VERSION = struct.pack("<I", 2)
+VERSION = struct.pack("<I", 3)
 PHASES, FIELDS, DONE, READINGS, FAILURE = range(2, 7)
 
 
@@ -93,7 +93,10 @@ class InstrumentTest(unittest.TestCase):
             for _ in range(2):
                 with Client(self.address) as client:
                     opening, kind, payload = client.greeting()
-                self.assertEqual((opening, kind, len(payload)), (b"optoinst" + VERSION, 1, 12 + 3 * 12 + 8 + 3 * 8))
+                self.assertEqual((opening, kind), (b"optoinst" + VERSION, 1))
+                said = json.loads(payload)
+                self.assertEqual([stage["type"] for stage in said["stages"]], 3 * ["MziMesh"])
+                self.assertEqual([layer["type"] for layer in said["between"]], 2 * ["ElectroOpticActivation"])
                 self.assertEqual(process.stdout.readline(), "connected\n")
                 self.assertTrue(process.stdout.readline().startswith("disconnected"))
             self.assertTrue(self.file.exists())
@@ -108,7 +111,7 @@ class InstrumentTest(unittest.TestCase):
         self.assertNotEqual(address, "tcp:127.0.0.1:0")
         self.assertEqual(words, "serves 1 mesh of 2 ports, without monitors")
         with Client(address) as client:
-            self.assertEqual(client.greeting()[2][4:8], struct.pack("<I", 0))
+            self.assertIs(json.loads(client.greeting()[2])["monitors"], False)
 
     def test_wrong_words(self):
         (self.folder / "file").write_text("mine")
@@ -214,7 +217,7 @@ class InstrumentTest(unittest.TestCase):
         steps = []  # (direction, bytes)
         for line in lines:
             if line[:2] in ("< ", "> "):
-                step = bytes.fromhex(line[2:57])
+                step = line[2:].encode() if line[2] == "{" else bytes.fromhex(line[2:57])
                 if steps and steps[-1][0] == line[0]:
                     step = steps.pop()[1] + step
                 steps.append((line[0], step))
@@ -271,7 +274,7 @@ class InstrumentTest(unittest.TestCase):
         result = run("train", "--data-root", DATA, "--network", "mpnn-in-situ", "--rule", "dat-unitary", "--samples", 100,
                      "--instrument", self.address, "--out", self.folder / "run")
         self.assertEqual(result.returncode, 2)
-        for word in ("PhysicalNetwork: activation", "gain 0.219911", "got electro-optic", "gain 0.15708"):
+        for word in ("PhysicalNetwork: activation", '"gain":0.2199', "got {", '"gain":0.15707'):
             self.assertIn(word, result.stderr)
         self.assertEqual(len(result.stderr.splitlines()), 1)
         self.assertFalse((self.folder / "run").exists())
@@ -281,8 +284,8 @@ class InstrumentTest(unittest.TestCase):
         ports, meshes, samples, mzis = 5, 3, 4, 10
         numbers = random.Random(1)
         values = lambda count: [numbers.uniform(-3, 3) for _ in range(count)]
-        phases = b"".join(struct.pack(f"<I{2 * mzis}d", screen, *values(2 * mzis)) +
-                          struct.pack(f"<{screen * ports}d", *values(screen * ports)) for screen in (1, 0, 1))
+        phases = b"".join(struct.pack(f"<I{screen * ports + 2 * mzis}d", screen, *values(screen * ports + 2 * mzis))
+                          for screen in (1, 0, 1))
         light = values(2 * samples * ports)
         other = self.folder / "other"
         self.serve("--ports", ports, "--meshes", meshes)
@@ -305,11 +308,13 @@ class InstrumentTest(unittest.TestCase):
                     self.assertEqual(client.ask(PHASES, phases), (DONE, b""))
                     kind, payload = client.ask(FIELDS, fields)
                     self.assertEqual((kind, payload[:16]),
-                                     (READINGS, struct.pack("<4I", size // 2, meshes, samples, ports)))
+                                     (READINGS, struct.pack("<4I", size // 2, meshes, samples, meshes * ports)))
                     readings = struct.unpack(f"<{meshes * samples * ports}{letter}", payload[16:])
-                    heard.append((greeting[:2], greeting[2][4:], readings))
-            (opening, layouts, readings), (other_opening, other_layouts, other_readings) = heard
-            self.assertEqual((opening, layouts), (other_opening, other_layouts))
+                    heard.append((greeting[:2], json.loads(greeting[2]), readings))
+            (opening, said, readings), (other_opening, other_said, other_readings) = heard
+            self.assertEqual(opening, other_opening)
+            self.assertEqual([stage["options"] for stage in said["stages"]],
+                             [stage["options"] for stage in other_said["stages"]])
             self.assertLess(max(abs(a - b) for a, b in zip(readings, other_readings)), tolerance)
 
 

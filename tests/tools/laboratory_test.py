@@ -47,7 +47,7 @@ class LaboratoryTest(ProgramTest):
 
     def test_what_a_run_holds(self):
         self.assertEqual(sorted(p.name for p in self.finished.iterdir()),
-                         ["checkpoint.safetensors", "config.json", "metrics.jsonl"])
+                         ["checkpoint.safetensors", "config.json", "metrics.jsonl", "network.json"])
         config = json.loads((self.finished / "config.json").read_text())
         for name, value in (("splitter", 0.06), ("phase", 0.06), ("correction", "white-box"), ("calibration", 1)):
             self.assertEqual(config[name], value)
@@ -104,10 +104,10 @@ class LaboratoryTest(ProgramTest):
             self.nothing_of("--errors", folder, say=[say])
 
     def test_sizes_out_of_range(self):
-        for option, value, say in (("--splitter", -1, "--splitter"), ("--splitter", 1.5, "splitter_error"),
+        for option, value, say in (("--splitter", -1, "--splitter"), ("--splitter", 1.5, "--splitter"),
                                    ("--phase", "nan", "--phase"), ("--phase", "inf", "--phase"),
-                                   ("--loss-db", 1000, "loss_db"), ("--crosstalk", 0.6, "crosstalk"),
-                                   ("--phase-bits", 30, "phase_bits"), ("--phase-bits", 2.5, "--phase-bits"),
+                                   ("--loss-db", 1000, "--loss-db"), ("--crosstalk", 0.6, "--crosstalk"),
+                                   ("--phase-bits", 30, "--phase-bits"), ("--phase-bits", 2.5, "--phase-bits"),
                                    ("--relative-noise", "nan", "--relative-noise"), ("--chip-seed", -2, "--chip-seed"),
                                    ("--correction-lr", 0, "--correction-lr"), ("--correction-lr", "nan", "--correction-lr"),
                                    ("--calibration", -1, "--calibration"), ("--identify", 10**7, "--identify"),
@@ -124,14 +124,14 @@ class LaboratoryTest(ProgramTest):
         self.nothing_of("--fusion", "foo", say=["--fusion", "propagate"])
         self.nothing_of("--correction", "none", "--identify", 2, rule="in-silico", say=["--identify"])
         self.nothing_of(rule="tpfp", say=["--rule", "tpfp", "dat-unitary"])
+        out = self.folder / "electronic"
+        electronic = ("--network", "mnist-mlp", "--rule", "bp")
         for rule in ("dat-unitary", "pat", "at", "in-silico"):
-            out = self.folder / "hybrid"
-            self.rejected(*self.train(out, "--rule", rule), say=["--rule", rule, "mpnn-in-situ"])
+            self.rejected(*self.train(out, *electronic[:2], "--rule", rule), say=["--network", "stages"])
             self.assertFalse(out.exists())
-        for option, value in (("--splitter", 0.1), ("--correction", "linear"), ("--calibration", 1),
-                              ("--instrument", "unix:x"), ("--errors", "x"), ("--chip-seed", 1), ("--identify", 1),
+        for option, value in (("--splitter", 0.1), ("--correction", "linear"), ("--calibration", 1), ("--chip-seed", 1),
                               ("--retries", 1), ("--reconnect", 1)):
-            self.rejected(*self.train(out, option, value), say=[option, "mnist-hybrid", "mpnn-in-situ"])
+            self.rejected(*self.train(out, *electronic, option, value), say=["--network", "stages"])
             self.assertFalse(out.exists())
 
     def test_start(self):
@@ -199,9 +199,9 @@ class LaboratoryTest(ProgramTest):
         self.nothing_of("--instrument", "unix:x", "--chip-seed", 1, say=["--instrument", "chip seed"])
         self.nothing_of("--instrument", "unix:x", "--correction", "exact", rule="in-silico", say=["--correction"])
         for number, (arguments, say) in enumerate((
-                (("--ports", 8, "--idle-ports", "bar"), ["64 ports", "8 ports"]),
-                (("--ports", PORTS), ["idle ports: bar", "idle ports: wire"]),
-                (("--ports", PORTS, "--idle-ports", "bar", "--meshes", 2), ["3, one a mesh", "2"]))):
+                (("--ports", 8, "--idle-ports", "bar"), ['"ports":64', '"ports":8']),
+                (("--ports", PORTS), ['"idle_port":"bar"', '"idle_port":"wire"']),
+                (("--ports", PORTS, "--idle-ports", "bar", "--meshes", 2), ["2, one a stage", "3"]))):
             with Instrument(self.folder / str(number), *arguments) as instrument:
                 self.nothing_of("--instrument", instrument.address, say=say)
         with Instrument(self.folder / "blind", "--ports", PORTS, "--idle-ports", "bar", "--no-monitors") as instrument:

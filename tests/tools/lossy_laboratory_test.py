@@ -106,7 +106,7 @@ class LossyLaboratoryTest(ProgramTest):
         place = self.lossy({1: "failure", 4: "nan", 6: "end", 9: "failure", 10: "nan", 11: "nan", 20: "end"})
         result = run(*self.in_situ(place))
         self.assertEqual(result.returncode, 0, result.stderr)
-        for words in ("the laser is off", "NaN at sample 31, port 63", "behind mesh 2", "1 of 3 times", "3 of 3 times",
+        for words in ("the laser is off", "NaN at sample 31, port 63", "behind stage 2", "1 of 3 times", "3 of 3 times",
                       "end of the connection", "it is there again"):
             self.assertIn(words, result.stderr)
         self.ends_like_one_without_losses()

@@ -10,7 +10,7 @@ from program import ProgramTest, main, run, snapshot
 class WhatARunHolds(ProgramTest):
     def test_files(self):
         names = sorted(p.name for p in self.finished.iterdir())
-        self.assertEqual(names, ["checkpoint.safetensors", "config.json", "metrics.jsonl", "model.pt"])
+        self.assertEqual(names, ["checkpoint.safetensors", "config.json", "metrics.jsonl", "model.pt", "network.json"])
         config = json.loads((self.finished / "config.json").read_text())
         self.assertEqual(config["rule"], "tpfp")
         self.assertEqual(config["versions"]["optotorch"], run("--version").stdout.strip())

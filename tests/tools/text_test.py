@@ -21,7 +21,7 @@ class TextTest(ProgramTest):
 
     def test_what_a_run_holds(self):
         names = sorted(p.name for p in self.spoken.iterdir())
-        self.assertEqual(names, ["checkpoint.safetensors", "config.json", "metrics.jsonl", "model.pt",
+        self.assertEqual(names, ["checkpoint.safetensors", "config.json", "metrics.jsonl", "model.pt", "network.json",
                                  "vocabulary.txt"])
         vocabulary = (self.spoken / "vocabulary.txt").read_text(encoding="utf-8")
         self.assertEqual(vocabulary, "".join(sorted(set(self.text.read_text(encoding="utf-8")))))

@@ -65,7 +65,7 @@ class Words(ProgramTest):
 
     def test_completion(self):
         self.assertEqual(self.completed("e"), ["evaluate", "export"])
-        self.assertEqual(self.completed("train", "--s"), ["--samples", "--seed", "--start", "--splitter", "--similarity-to-phases"])
+        self.assertEqual(self.completed("train", "--s"), ["--set", "--seed", "--samples", "--start", "--splitter", "--similarity-to-phases"])
         self.assertEqual(self.completed("evaluate", "ru"), [])  # bash looks for files
 
     def test_help_is_readable(self):
@@ -78,8 +78,8 @@ class Words(ProgramTest):
         self.assertNotIn("--batch-size", laboratory)
         for rule in ("bp", "tpfp", "tpfp-random", "dfa", "shallow", "pat", "dat-unitary"):
             self.assertRegex(text, rf"(?m)^ +{rule}: ")
-        self.rejected("train", "--splitter", 0.1, "--out", self.folder / "run", "--data-root", self.data,
-                      say=["--splitter", "mpnn-in-situ"])  # it is hidden, not gone
+        self.rejected("train", "--network", "mnist-mlp", "--splitter", 0.1, "--out", self.folder / "run", "--data-root", self.data,
+                      say=["--network", "stages", "options of the laboratory"])  # it is hidden, not gone
 
     def test_values_that_libtorch_or_json_would_refuse(self):
         out = self.folder / "run"

@@ -7,6 +7,7 @@
 #include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
 #include <optotorch/trainers/rules/laboratory/in_silico.h>
 #include <optotorch/trainers/rules/laboratory/physics_aware.h>
+#include <support/stages.h>
 #include <support/errors.h>
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>
@@ -33,8 +34,8 @@ TEST_F(FrozenTest, MeshesAndCorrectionsOfALaboratoryStay) {
     auto network = network_of(simulated());
     const auto corrections = correct(*network);
     Hybrid net(network);
-    freeze(*network->meshes()[1]);
-    corrections[0]->phi_offset.requires_grad_(false);
+    freeze(*meshes_of(*network)[1]);
+    corrections[0]->error("phi_offset").requires_grad_(false);
     const auto rule = make();
     SCOPED_TRACE(rule->name());
     torch::optim::Adam adam(net->parameters(), torch::optim::AdamOptions(1e-2).weight_decay(.1));
@@ -49,8 +50,8 @@ TEST_F(FrozenTest, MeshesAndCorrectionsOfALaboratoryStay) {
       const bool stays = item.key()[0] == '1' || (item.key()[0] == '0' && rule->name() == "at");
       EXPECT_EQ(item.value().equal(before.at(item.key())), stays) << item.key();
     }
-    EXPECT_FALSE(corrections[0]->phi_offset.any().item<bool>());
-    EXPECT_EQ(corrections[0]->theta_offset.any().item<bool>(), rule->name() == "dat");
+    EXPECT_FALSE(corrections[0]->error("phi_offset").any().item<bool>());
+    EXPECT_EQ(corrections[0]->error("theta_offset").any().item<bool>(), rule->name() == "dat");
   }
 }
 

@@ -37,7 +37,7 @@ int unknown_word(const std::string& word, const std::vector<std::string>& known,
               (nearest.empty() ? help + " lists what is." : "Did you mean '" + nearest + "'?"));
 }
 
-/// What was printed must have arrived: a full disk is an error, not a short answer.
+/// Output must have arrived: a full disk is an error, not a short answer.
 int check_output(int exit_code) {
   errno = 0;
   std::cout.flush();

@@ -27,7 +27,7 @@ std::set<std::string> given_options(const CLI::App& command) {
   return given;
 }
 
-/// What a shell understands as the command that continues an interrupted run as this one ran.
+/// The command, as a shell understands it, that continues an interrupted run as this one ran.
 std::string command_to_go_on(const RunOptions& options) {
   std::vector<std::string> words{program_invocation_name, "train", "--out", options.folder, "--resume"};
   if (options.alignment) {

@@ -35,7 +35,7 @@ int64_t whole_number(const RecipeOptions& options, const std::string& name) {
   return static_cast<int64_t>(value);
 }
 
-/// What is asked for.
+/// The user's request.
 struct Plan {
   DatSetting setting;
   std::string start;  ///< in_silico, haar, or a folder

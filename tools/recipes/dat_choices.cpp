@@ -1,4 +1,4 @@
-// What each choice in dual adaptive training is worth: one is changed at a time.
+// Worth of each choice in dual adaptive training: one is changed at a time.
 
 #include <functional>
 

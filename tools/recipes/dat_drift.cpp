@@ -26,7 +26,7 @@ constexpr int hours = 10;
 constexpr int64_t batch_size = 500, batches_an_hour = 40;
 constexpr double phase_rate = 1e-3, correction_rate = 3e-3;
 
-/// What is done every hour.
+/// Care that is taken every hour.
 struct Care {
   const char* name;
   std::shared_ptr<Rule> rule;  ///< nullptr: nothing

@@ -1,4 +1,4 @@
-// What no correction's model holds: loss, crosstalk, phase levels, and noise of the detectors.
+// Errors that no correction's model holds: loss, crosstalk, phase levels, and noise of the detectors.
 
 #include <cstdio>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// What arXiv 2212.06141 publishes of its MZI network: accuracy on the physical system, 0 to 1.
+// Figures that arXiv 2212.06141 publishes of its MZI network: accuracy on the physical system, 0 to 1.
 
 #include <optional>
 #include <string>

@@ -30,7 +30,7 @@ const DatMethod& find_dat_method(const std::string& name);
 MeshLayout mpnn_layout();
 inline constexpr int64_t mpnn_meshes = 3;
 
-/// What is trained where.
+/// Data, chip and start of a training.
 struct DatSetting {
   std::string dataset = "mnist";
   Laboratory chip = {};

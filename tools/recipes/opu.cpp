@@ -1,4 +1,4 @@
-// What an optical processing unit delivers: how far its camera is from the ideal product, what that is worth
+// Quality of an optical processing unit: how far its camera is from the ideal product, what that is worth
 // as noise of the training model, and the statistics of its speckle.
 
 #include <ATen/ATen.h>

@@ -22,7 +22,7 @@ double transferred_accuracy(const SeedRun& run) {
   const torch::NoGradGuard no_grad;
   for (size_t i = 0; i < chip->size(); ++i) {
     if (auto* physical = dynamic_cast<PhysicalNetworkImpl*>(&chip->layer(i))) {
-      physical->copy_phases({dynamic_cast<const MziMeshImpl*>(&ideal->layer(i))});
+      physical->copy_commands({dynamic_cast<const Stage*>(&ideal->layer(i))});
     }
   }
   auto from = ideal->layer(ideal->size() - 1).parameters();

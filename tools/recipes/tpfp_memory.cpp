@@ -1,4 +1,4 @@
-// What one training step needs in memory, against the depth of the network.
+// Memory of one training step, against the depth of the network.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -77,7 +77,7 @@ struct Samples {
   at::Tensor x, target;
 };
 
-/// What one step does: forward and gradients, without an optimiser.
+/// One step: forward and gradients, without an optimiser.
 std::function<void(const Samples&)> make_step(Trainer trainer, int64_t depth) {
   if (trainer == Trainer::autograd) {
     return [network = make_network<torch::nn::Sequential>(depth)](const Samples& samples) mutable {
@@ -119,7 +119,7 @@ std::pair<double, double> measure_once(Trainer trainer, int64_t depth, int64_t b
     }
     at::set_num_threads(1);
     const auto step = make_step(trainer, depth);
-    // What is made once is no need of a step: random matrices, code that is loaded, workspaces.
+    // Things made once are no need of a step: random matrices, code that is loaded, workspaces.
     step(Samples(warm_up_samples));
     return_freed_memory();
     const Samples samples(batch);

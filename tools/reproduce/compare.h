@@ -33,7 +33,7 @@ std::vector<Outcome> train_systems(const std::vector<System>& systems, const Rec
 /// Does so, prints a table and adds to the page: the table, curves, and what a system asks for.
 std::vector<Outcome> compare(const std::vector<System>& systems, const RecipeOptions& options, Page& page);
 
-/// What goes into the recipe's JSON.
+/// Rows of the recipe's JSON.
 std::vector<RecipeRow> rows_of(const std::vector<Outcome>& outcomes);
 
 }  // namespace optotorch::tools

@@ -29,7 +29,7 @@ std::string seconds(double value) {
   return text;
 }
 
-/// What the table is of.
+/// Subject of the table.
 std::string in_words(const std::vector<Outcome>& outcomes) {
   auto words = outcomes.front().metric;
   std::replace(words.begin(), words.end(), '_', ' ');

@@ -1,6 +1,6 @@
 #pragma once
 
-// What `compare` says of its outcomes.
+// Words and pictures of `compare` about its outcomes.
 
 #include <optotorch/trainers/trainer.h>
 

@@ -68,7 +68,7 @@ double whole_step(double width) {
   }
 }
 
-/// What an axis has to show.
+/// Range of an axis.
 class Extent {
  public:
   void include(double value) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// What gnuplot is told. Every text is a quoted string without markup, so that nothing in it is obeyed.
+// Scripts for gnuplot. Every text is a quoted string without markup, so that nothing in it is obeyed.
 
 #include <optional>
 #include <string>

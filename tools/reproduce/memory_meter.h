@@ -1,6 +1,6 @@
 #pragma once
 
-// What a computation needs in memory, measured from within its process.
+// Memory of a computation, measured from within its process.
 
 #include <cstdint>
 

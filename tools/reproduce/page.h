@@ -1,6 +1,6 @@
 #pragma once
 
-// What a recipe shows: one HTML page that needs no network and no script, with pictures drawn by gnuplot.
+// A recipe's page: HTML that needs no network and no script, with pictures drawn by gnuplot.
 
 #include <ATen/core/Tensor.h>
 
@@ -55,7 +55,7 @@ class Page {
   bool in_figures_ = false, gnuplot_missing_ = false;
 };
 
-/// What a title is called among files: its ASCII letters, in lower case, and digits, with '-' for all else.
+/// A title's name among files: its ASCII letters, in lower case, and digits, with '-' for all else.
 std::string folder_name(const std::string& title);
 
 /// theta mod 2 pi [ports, columns] of a mesh, laid out as light meets it: both ports of an MZI bear its

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a picture shows: data and words, nothing of how it is drawn.
+// Content of a picture: data and words, nothing of how it is drawn.
 
 #include <ATen/core/Tensor.h>
 

@@ -40,7 +40,7 @@ struct Job {
   int threads = 1;  ///< of options.threads; a job of more than all runs alone
 };
 
-/// What happens to jobs, by their number.
+/// Events of jobs, by their number.
 class JobWatcher {
  public:
   virtual ~JobWatcher() = default;

@@ -12,7 +12,7 @@ namespace optotorch::tools {
 
 class Page;
 
-/// What every recipe is told.
+/// Options of every recipe.
 struct RecipeOptions {
   std::string data_root = "data";
   int64_t seeds = 0;      ///< repetitions, seeds 0, 1, ...; a recipe sees its own number instead of 0

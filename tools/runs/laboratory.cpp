@@ -8,9 +8,11 @@
 #include <optotorch/modules/laboratory/corrections/white_box_correction.h>
 #include <optotorch/modules/laboratory/instrument/remote_system.h>
 #include <optotorch/modules/laboratory/simulated_system.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
 #include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/rules/laboratory/identify.h>
 #include <optotorch/trainers/rules/laboratory/laboratory.h>
+#include <torch/nn/modules/container/sequential.h>
 
 #include <cmath>
 #include <cstdio>
@@ -27,28 +29,38 @@ struct CorrectionEntry {
   std::string name;
   double rate, beta2;      ///< Adam's
   double most_phase_rate;  ///< what knows no phases has to follow them
-  std::function<std::shared_ptr<Correction>(const MeshLayout&)> make;
+  std::function<std::shared_ptr<Correction>(const Stage&)> make;
 };
+
+std::shared_ptr<Correction> unet(const Stage& stage, const SepnOptions::Features& features) {
+  const auto design = stage.design();
+  OPTOTORCH_CHECK(design.delivers_field && design.output.size() == 1, .where = "optotorch",
+                  .argument = "--correction", .expected = "a correction for a " + design.type,
+                  .got = "a U-Net, which is for guided fields", .remedy = "Use 'white-box' or 'linear'");
+  return std::make_shared<Sepn>(SepnOptions(design.output.front()).features(features));
+}
 
 const std::vector<CorrectionEntry>& corrections() {
   constexpr double any = std::numeric_limits<double>::infinity();
   static const std::vector<CorrectionEntry> all = {
       {"none", 1e-3, 0.999, any, {}},
       {"unet-10k", 1e-3, 0.999, any,
-       [](const MeshLayout& mesh) { return std::make_shared<Sepn>(SepnOptions(mesh.ports)); }},
+       [](const Stage& stage) {
+         return unet(stage, {4, 8, 16});
+       }},
       {"unet-4k", 1e-3, 0.999, any,
-       [](const MeshLayout& mesh) {
-         return std::make_shared<Sepn>(SepnOptions(mesh.ports).features({4, 6, 8}));
+       [](const Stage& stage) {
+         return unet(stage, {4, 6, 8});
        }},
       {"linear", 6e-3, 0.99, 1e-3,
-       [](const MeshLayout& mesh) { return std::make_shared<LinearCorrection>(mesh.ports); }},
+       [](const Stage& stage) { return std::make_shared<LinearCorrection>(stage.design()); }},
       {"white-box", 3e-3, 0.999, any,
-       [](const MeshLayout& mesh) {
-         return std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(mesh));
+       [](const Stage& stage) {
+         return std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(stage));
        }},
       {"white-box-phases", 3e-3, 0.999, any,
-       [](const MeshLayout& mesh) {
-         return std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(mesh).splitters(false));
+       [](const Stage& stage) {
+         return std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(stage).splitters(false));
        }},
       {"exact", 1e-3, 0.999, any, {}},
   };
@@ -56,17 +68,16 @@ const std::vector<CorrectionEntry>& corrections() {
 }
 
 /// A white box that knows what no measurement told it.
-std::shared_ptr<Correction> exact_correction(const Chip& chip) {
-  auto correction = std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(chip.layout()));
+std::shared_ptr<Correction> exact_correction(const Stage& stage, const BuiltStage& built) {
+  auto correction = std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(stage));
   const torch::NoGradGuard no_grad;
-  const auto errors = chip.tensors();
-  correction->theta_offset.copy_(errors.theta_offset);
-  correction->phi_offset.copy_(errors.phi_offset);
-  correction->splitter_error.copy_(errors.splitter_error);
+  for (const auto& [name, error] : built.errors()) {
+    correction->error(name).copy_(error);
+  }
   return correction;
 }
 
-/// What a network's layers before the laboratory make of images.
+/// Images behind a network's layers before the laboratory.
 class Light : public BatchSource {
  public:
   Light(HybridImpl& model, size_t layers, const BatchSource& images)
@@ -85,6 +96,12 @@ class Light : public BatchSource {
   size_t layers_;
   const BatchSource& images_;
 };
+
+int64_t seed_of_stage(const Laboratory& laboratory, int64_t stage, int64_t seed) {
+  constexpr uint64_t apart = 1000;  // chips of neighbouring seeds share no stage
+  const int64_t chip_seed = laboratory.chip_seed < 0 ? seed : laboratory.chip_seed;
+  return static_cast<int64_t>(static_cast<uint64_t>(chip_seed) * apart + static_cast<uint64_t>(stage));
+}
 
 void tell(const std::string& line) {
   std::fprintf(stderr, "%s\n", line.c_str());
@@ -154,68 +171,132 @@ std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& lay
     return import_chips(split_at_commas(laboratory.errors),
                         std::vector<MeshLayout>(static_cast<size_t>(meshes), layout), imperfections);
   }
-  const int64_t chip_seed = laboratory.chip_seed < 0 ? seed : laboratory.chip_seed;
   std::vector<Chip> chips;
   for (int64_t k = 0; k < meshes; ++k) {
-    constexpr uint64_t apart = 1000;  // chips of neighbouring seeds share no mesh
-    chips.emplace_back(
-        layout, imperfections,
-        static_cast<int64_t>(static_cast<uint64_t>(chip_seed) * apart + static_cast<uint64_t>(k)));
+    chips.emplace_back(layout, imperfections, seed_of_stage(laboratory, k, seed));
   }
   return chips;
-}
-
-std::shared_ptr<PhysicalSystem> make_system(const Laboratory& laboratory, const MeshLayout& layout,
-                                            int64_t meshes, const std::shared_ptr<Layer>& activation,
-                                            int64_t seed) {
-  if (!laboratory.instrument.empty()) {
-    return RemoteSystem::connect(laboratory.instrument, RemoteSystemOptions()
-                                                            .retries(laboratory.retries)
-                                                            .reconnect_s(laboratory.reconnect)
-                                                            .stopped(InterruptGuard::requested)
-                                                            .log(tell));
-  }
-  return std::make_shared<SimulatedSystem>(make_chips(laboratory, layout, meshes, seed),
-                                           SimulatedSystemOptions().activation(activation).monitors(true));
 }
 
 namespace {
 
 /// Layers that are measured together.
 struct Stretch {
-  std::vector<std::shared_ptr<MziMeshImpl>> meshes;
-  std::shared_ptr<Layer> between;
-  size_t end = 0;
+  std::vector<std::shared_ptr<Stage>> stages;
+  std::vector<std::shared_ptr<Layer>> between;
+  size_t end = 0;  ///< the part behind it
   Detection detection = Detection::intensity;
 };
 
-/// The stretch that begins with part number `begin`; none there: no meshes.
+/// The stretch that begins with part number `begin`; none there: no stages.
 Stretch stretch_at(const std::vector<HybridImpl::Part>& parts, size_t begin) {
   Stretch stretch;
+  const auto layer_at = [&](size_t i) { return i < parts.size() ? parts[i].layer : nullptr; };
+  const auto stage_at = [&](size_t i) { return std::dynamic_pointer_cast<Stage>(layer_at(i)); };
   size_t i = begin;
-  const auto mesh_at = [&](size_t index) {
-    return index < parts.size() ? std::dynamic_pointer_cast<MziMeshImpl>(parts[index].layer) : nullptr;
-  };
-  for (auto mesh = mesh_at(i); mesh != nullptr; mesh = mesh_at(i)) {
-    stretch.meshes.push_back(mesh);
+  for (auto stage = stage_at(i); stage != nullptr; stage = stage_at(i)) {
+    if (!stretch.stages.empty()) {
+      stretch.between.resize(stretch.stages.size());  // nothing, unless something was found there
+    }
+    stretch.stages.push_back(stage);
     ++i;
-    if (mesh_at(i + 1) != nullptr && parts[i].layer != nullptr && parts[i].layer->parameters().empty()) {
-      stretch.between = parts[i].layer;
+    if (!stage->design().delivers_field) {
+      stretch.end = i;
+      return stretch;
+    }
+    const auto next = layer_at(i);
+    if (stage_at(i + 1) != nullptr && next != nullptr && stage_at(i) == nullptr &&
+        next->role() == Layer::Role::response && next->parameters().empty()) {
+      stretch.between.resize(stretch.stages.size());
+      stretch.between.back() = next;
       ++i;
     }
   }
-  if (stretch.meshes.empty()) {
+  if (stretch.stages.empty()) {
     return stretch;
   }
-  const auto* detector =
-      i < parts.size() ? dynamic_cast<const PhotodetectorImpl*>(parts[i].layer.get()) : nullptr;
+  stretch.between.resize(stretch.stages.size() - 1);
+  const auto* detector = dynamic_cast<const PhotodetectorImpl*>(layer_at(i).get());
   OPTOTORCH_CHECK(detector != nullptr, .where = "optotorch", .argument = "--network",
-                  .expected = "a Photodetector behind a stage that is measured",
-                  .got = i < parts.size() && parts[i].layer != nullptr ? parts[i].layer->name() : "none",
+                  .expected = "a Photodetector behind stages that are measured",
+                  .got = layer_at(i) != nullptr ? layer_at(i)->name() : "none",
                   .remedy = "A laboratory reads intensities");
   stretch.detection = detector->options.detection();
   stretch.end = i + 1;
   return stretch;
+}
+
+/// Hardware of a stretch whose first stage is number `first` of the network's.
+std::vector<std::shared_ptr<BuiltStage>> build_stages(const Laboratory& laboratory, const Stretch& stretch,
+                                                      int64_t first, int64_t seed) {
+  std::vector<std::shared_ptr<BuiltStage>> stages;
+  if (!laboratory.errors.empty()) {
+    std::vector<MeshLayout> layouts;
+    for (const auto& stage : stretch.stages) {
+      const auto* mesh = dynamic_cast<const MziMeshImpl*>(stage.get());
+      OPTOTORCH_CHECK(mesh != nullptr && first == 0, .where = "optotorch", .argument = "--errors",
+                      .expected = "meshes in a row, whose errors such folders hold",
+                      .got = mesh == nullptr ? stage->name() : "meshes in two places");
+      layouts.push_back(mesh->layout());
+    }
+    for (const auto& chip :
+         import_chips(split_at_commas(laboratory.errors), layouts, laboratory.imperfections)) {
+      stages.push_back(built(chip));
+    }
+    return stages;
+  }
+  for (size_t k = 0; k < stretch.stages.size(); ++k) {
+    stages.push_back(built(*stretch.stages[k], laboratory.imperfections,
+                           seed_of_stage(laboratory, first + static_cast<int64_t>(k), seed)));
+  }
+  return stages;
+}
+
+std::vector<std::shared_ptr<Correction>> make_corrections(
+    const Laboratory& laboratory, const Stretch& stretch,
+    const std::vector<std::shared_ptr<BuiltStage>>& built_stages) {
+  std::vector<std::shared_ptr<Correction>> each;
+  const auto& entry = find_by_name("optotorch", "--correction", corrections(), laboratory.correction);
+  for (size_t k = 0; k < stretch.stages.size(); ++k) {
+    if (entry.name == "exact") {
+      each.push_back(exact_correction(*stretch.stages[k], *built_stages.at(k)));
+    } else if (entry.make) {
+      each.push_back(entry.make(*stretch.stages[k]));
+    }
+  }
+  return each;
+}
+
+std::shared_ptr<Layer> physical_network(const Laboratory& laboratory, Stretch stretch, bool monitors,
+                                        int64_t first, int64_t seed) {
+  std::shared_ptr<PhysicalSystem> system;
+  std::vector<std::shared_ptr<BuiltStage>> built_stages;
+  if (laboratory.instrument.empty()) {
+    built_stages = build_stages(laboratory, stretch, first, seed);
+    system = std::make_shared<SimulatedSystem>(
+        built_stages, SimulatedSystemOptions().between(stretch.between).monitors(true));
+  } else {
+    OPTOTORCH_CHECK(first == 0, .where = "optotorch", .argument = "--instrument",
+                    .expected = "a network whose stages stand in one row", .got = "another row behind it",
+                    .remedy = "In C++ every PhysicalNetwork may have an instrument of its own");
+    system = RemoteSystem::connect(laboratory.instrument, RemoteSystemOptions()
+                                                              .retries(laboratory.retries)
+                                                              .reconnect_s(laboratory.reconnect)
+                                                              .stopped(InterruptGuard::requested)
+                                                              .log(tell));
+  }
+  auto each = make_corrections(laboratory, stretch, built_stages);
+  auto network = std::make_shared<PhysicalNetworkImpl>(
+      system, std::move(stretch.stages),
+      PhysicalNetworkOptions()
+          .between(stretch.between)
+          .detection(stretch.detection)
+          .internal_states(monitors)
+          .fusion(laboratory.fusion == "in-place" ? Fusion::in_place : Fusion::propagate));
+  if (!each.empty()) {
+    network->set_corrections(std::move(each));
+  }
+  return network;
 }
 
 }  // namespace
@@ -223,72 +304,47 @@ Stretch stretch_at(const std::vector<HybridImpl::Part>& parts, size_t begin) {
 Hybrid in_laboratory(const HybridImpl& network, const Laboratory& laboratory, bool monitors, int64_t seed) {
   const auto& parts = network.parts();
   Hybrid measured;
-  bool found = false;
+  int64_t stages = 0;
   for (size_t i = 0; i < parts.size();) {
     const bool is_numbered = parts[i].name == std::to_string(i);
     const auto name = is_numbered ? std::to_string(measured->parts().size()) : parts[i].name;
     auto stretch = stretch_at(parts, i);
-    if (stretch.meshes.empty()) {
-      if (parts[i].layer != nullptr) {
-        measured->push_back(name, parts[i].layer);
-      } else {
-        measured->push_back(name, std::dynamic_pointer_cast<HybridImpl>(parts[i].container));
-      }
-      ++i;
+    if (!stretch.stages.empty()) {
+      i = stretch.end;
+      const auto count = static_cast<int64_t>(stretch.stages.size());
+      measured->push_back(name, physical_network(laboratory, std::move(stretch), monitors, stages, seed));
+      stages += count;
       continue;
     }
-    found = true;
-    const auto& layout = stretch.meshes.front()->layout();
-    const auto system =
-        make_system(laboratory, layout, static_cast<int64_t>(stretch.meshes.size()), stretch.between, seed);
-    const auto options = PhysicalNetworkOptions(layout.ports)
-                             .activation(stretch.between)
-                             .detection(stretch.detection)
-                             .internal_states(monitors)
-                             .fusion(laboratory.fusion == "in-place" ? Fusion::in_place : Fusion::propagate);
-    auto physical = std::make_shared<PhysicalNetworkImpl>(system, options, stretch.meshes);
-    correct(*physical, laboratory, seed);
-    measured->push_back(name, std::static_pointer_cast<Layer>(physical));
-    i = stretch.end;
+    if (parts[i].layer != nullptr) {
+      measured->push_back(name, parts[i].layer);
+    } else if (const auto hybrid = std::dynamic_pointer_cast<HybridImpl>(parts[i].container)) {
+      measured->push_back(name, hybrid);
+    } else {
+      measured->push_back(name, std::dynamic_pointer_cast<torch::nn::SequentialImpl>(parts[i].container));
+    }
+    ++i;
   }
-  OPTOTORCH_CHECK(found, .where = "optotorch", .argument = "--network",
-                  .expected = "a network with stages that a laboratory can measure: MziMesh",
+  OPTOTORCH_CHECK(stages > 0, .where = "optotorch", .argument = "--network",
+                  .expected =
+                      "a network with stages that a laboratory can measure: MziMesh, PhaseScreen, "
+                      "WeightBank, or one's own",
                   .got = "one without", .remedy = "Leave the options of the laboratory out");
   return measured;
 }
 
-void correct(PhysicalNetworkImpl& network, const Laboratory& laboratory, int64_t seed) {
-  const auto& name = laboratory.correction;
-  std::vector<std::shared_ptr<Correction>> each;
-  if (name == "exact") {
-    const auto& layouts = network.system()->layouts();
-    for (const auto& chip :
-         make_chips(laboratory, layouts.front(), static_cast<int64_t>(layouts.size()), seed)) {
-      each.push_back(exact_correction(chip));
-    }
-  } else if (name != "none") {
-    for (const auto& entry : corrections()) {
-      for (size_t n = 0; entry.name == name && n < network.meshes().size(); ++n) {
-        each.push_back(entry.make(network.meshes()[n]->layout()));
-      }
-    }
-  }
-  if (!each.empty()) {
-    network.set_corrections(std::move(each));
-  }
-}
-
 void identify_errors(HybridImpl& model, const BatchSource& images, const Laboratory& laboratory,
                      int64_t seed) {
-  auto [network, index] = laboratory_network("optotorch", model);
-  const auto losses = identify(*network, Light(model, index, images),
-                               IdentifyOptions()
-                                   .batches(laboratory.identify)
-                                   .rate(laboratory.correction_rate)
-                                   .seed(seed)
-                                   .stopped(InterruptGuard::requested));
-  std::fprintf(stderr, "identified from %lld samples: similarity loss %.3g, then %.3g\n",
-               static_cast<long long>(network->system()->measurements()), losses.front(), losses.back());
+  for (const auto& [network, index] : laboratory_networks("optotorch", model)) {
+    const auto losses = identify(*network, Light(model, index, images),
+                                 IdentifyOptions()
+                                     .batches(laboratory.identify)
+                                     .rate(laboratory.correction_rate)
+                                     .seed(seed)
+                                     .stopped(InterruptGuard::requested));
+    std::fprintf(stderr, "identified from %lld samples: similarity loss %.3g, then %.3g\n",
+                 static_cast<long long>(network->system()->measurements()), losses.front(), losses.back());
+  }
 }
 
 }  // namespace optotorch::tools

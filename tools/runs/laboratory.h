@@ -1,6 +1,6 @@
 #pragma once
 
-// What stands on the table of a laboratory: the system that is measured, and what corrects its model.
+// Things on the table of a laboratory: the system that is measured, and what corrects its model.
 
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/modules/laboratory/chips/chip.h>
@@ -50,28 +50,21 @@ void check(const Laboratory& laboratory);
 /// nothing. Neither an instrument nor files of errors need be there.
 Laboratory on_paper(Laboratory laboratory);
 
-/// What is measured: `meshes` meshes of one layout, the activation between them. `seed` is the run's. Waits
-/// for an instrument end when an InterruptGuard was asked for an end.
-std::shared_ptr<PhysicalSystem> make_system(const Laboratory& laboratory, const MeshLayout& layout,
-                                            int64_t meshes, const std::shared_ptr<Layer>& activation,
-                                            int64_t seed);
-
-/// The simulated chips by themselves. Throws c10::ValueError for an instrument elsewhere: nobody knows its
-/// errors.
+/// The simulated chips of meshes by themselves. Throws c10::ValueError for an instrument elsewhere: nobody
+/// knows its errors.
 std::vector<Chip> make_chips(const Laboratory& laboratory, const MeshLayout& layout, int64_t meshes,
                              int64_t seed);
 
-/// The network with its stages, and the detectors behind them, in a laboratory: what stood in a row behind one
-/// lens or modulator is one PhysicalNetwork, with corrections. `monitors`: readings between stages are used.
-/// The stages are the network's own. Throws c10::ValueError if it has none, and for a stage without a detector
-/// behind it.
+/// The network with its stages in a laboratory. Stages that hand light on to each other, and the detectors
+/// behind the last, are one PhysicalNetwork; so is a stage that delivers values, as a weight bank. Each has
+/// corrections, and measures a simulated system of its own, or the instrument (of which there is one: then
+/// there must be one PhysicalNetwork). `monitors`: readings between stages are used. The stages are the
+/// network's own. `seed` is the run's. Waits for an instrument end when an InterruptGuard was asked for an
+/// end. Throws c10::ValueError if the network has no stages, and for light that no detector reads.
 Hybrid in_laboratory(const HybridImpl& network, const Laboratory& laboratory, bool monitors, int64_t seed);
 
-/// Gives the network of a laboratory its corrections, by name; "none" takes them away. "exact" knows the
-/// errors of the simulated chips: an oracle.
-void correct(PhysicalNetworkImpl& network, const Laboratory& laboratory, int64_t seed);
-
-/// Fits the corrections of the laboratory in `model` to `images` before training (identify.h), as its settings ask for, and tells on standard error how well. `seed` is the run's.
+/// Fits the corrections of the laboratories in `model` to `images` before training (identify.h), as their
+/// settings ask for, and tells on standard error how well. `seed` is the run's.
 void identify_errors(HybridImpl& model, const BatchSource& images, const Laboratory& laboratory,
                      int64_t seed);
 

@@ -11,6 +11,8 @@
 #include <optotorch/trainers/rules/two_pass_forward.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "runs/training.h"
@@ -21,7 +23,7 @@ namespace {
 
 using json = nlohmann::json;
 
-/// What projects an error.
+/// Projector of an error.
 enum class Projection {
   dense,  ///< a matrix in memory
   opu,    ///< a simulated optical processing unit, with 10 % of noise
@@ -49,10 +51,15 @@ struct FeedbackOptions {
   }
 };
 
-/// A text for a word, anything else as JSON has it.
+/// A number as the command line has it (.1 is one), true or false, or a word.
 json value_of(const std::string& text) {
-  auto value = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  return value.is_number() || value.is_boolean() ? value : json(text);
+  if (const auto value = json::parse(text, nullptr, /*allow_exceptions=*/false);
+      value.is_number() || value.is_boolean()) {
+    return value;
+  }
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  return !text.empty() && *end == '\0' && std::isfinite(number) ? json(number) : json(text);
 }
 
 json object_of(const std::vector<std::string>& set) {

@@ -16,21 +16,21 @@ namespace optotorch::tools {
 
 struct Training;
 
-/// What a rule reads of a network's hidden components; each includes those before it.
+/// Access of a rule to a network's hidden components; each includes those before it.
 enum class Readable {
   values,       ///< electronic values
   intensities,  ///< light, by detectors
   fields,       ///< light itself
 };
 
-/// What a rule makes of the readings behind the stages before the last one of a laboratory.
+/// Use that a rule makes of the readings behind the stages before the last one of a laboratory.
 enum class Monitors {
   unused,
   welcome,  ///< it reads them where there are any
   needed,
 };
 
-/// What a rule makes of a correction of the laboratory's model.
+/// Use that a rule makes of a correction of the laboratory's model.
 enum class Corrects {
   nothing,     ///< there is none unless the user asks for one
   identified,  ///< one that was fitted before training
@@ -55,7 +55,7 @@ std::vector<std::string> rule_names();
 /// Throws c10::ValueError that names the nearest rule.
 const NamedRule& find_rule(const std::string& name);
 
-/// What a rule wants to know of a run.
+/// Facts of a run that a rule wants to know.
 struct RuleContext {
   std::vector<std::string> set = {};  ///< options, "key=value"
   int64_t seed = 0;

@@ -31,7 +31,7 @@ constexpr auto config_name = "config.json", network_name = "network.json", vocab
                checkpoint_name = "checkpoint.safetensors", metrics_name = "metrics.jsonl",
                export_name = "model.pt";
 
-/// What a run writes.
+/// Files that a run writes.
 std::vector<std::string> run_files() {
   return {config_name, network_name, vocabulary_name, checkpoint_name, metrics_name, export_name};
 }
@@ -49,20 +49,21 @@ Run settle(const RunConfig& said, const RunOptions& options, const FolderLock& l
   return continued(said, options.given, folder);
 }
 
-/// What the first measurement would complain of when the folder is made already.
+/// Throws now what the first measurement would throw when the folder is made already.
 void require_monitors(const HybridImpl& model, const Run& run, bool identifies) {
   if (run.rule->monitors != Monitors::needed && !identifies) {
     return;
   }
-  OPTOTORCH_CHECK(laboratory_network("optotorch", model).first->system()->has_monitors(),
+  OPTOTORCH_CHECK(laboratory_networks("optotorch", model).front().network->system()->has_monitors() ||
+                      laboratory_networks("optotorch", model).front().network->stages().size() == 1,
                   .where = "optotorch", .argument = "--instrument",
-                  .expected = "one with monitors behind every mesh, for " +
+                  .expected = "one with monitors behind every stage, for " +
                               (identifies ? std::string("--identify") : "--rule " + run.rule->name),
                   .got = run.config.laboratory.instrument + ", without monitors",
                   .remedy = "Without monitors there are the rules 'dat-output' and 'pat-output'");
 }
 
-/// What a new run begins with. If the run ends before its first checkpoint, by an error, it goes again.
+/// First files of a new run. If the run ends before its first checkpoint, by an error, it goes again.
 class Beginning {
  public:
   explicit Beginning(const std::string& folder) : folder_(folder) {}
@@ -93,7 +94,7 @@ class Beginning {
   bool written_ = false, kept_ = false;
 };
 
-/// What knows the errors of simulated chips.
+/// A model that knows the errors of simulated chips.
 std::optional<TrueGradient> true_gradient(Run run) {
   if (!run.in_laboratory || !run.config.laboratory.instrument.empty()) {
     return std::nullopt;

@@ -13,7 +13,7 @@
 
 namespace optotorch::tools {
 
-/// What happens on the way, without a say in the result.
+/// Options of the way, without a say in the result.
 struct RunOptions {
   std::string folder;
   bool resume = false;
@@ -27,7 +27,7 @@ struct RunOptions {
 /// The program's exit code after a signal asked for an end, as shells expect it of Ctrl-C.
 constexpr int interrupted_exit_code = 130;
 
-/// What ended a training at an instrument whose last whole step is saved.
+/// End of a training at an instrument whose last whole step is saved.
 struct InstrumentLost {
   std::string why;
 };

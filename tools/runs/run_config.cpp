@@ -40,7 +40,7 @@ bool exists(const std::string& path) {
   return fs::exists(path, ignored);
 }
 
-/// What a setting is if nothing is said.
+/// Settings if nothing is said.
 std::map<std::string, json> defaults() {
   std::map<std::string, json> usual;
   const RunConfig plain;
@@ -71,7 +71,7 @@ const char* laboratory_option(const Laboratory& laboratory) {
   return first;
 }
 
-/// What is not said: the network's, or what the rule makes the usual.
+/// The settings with those that were not said: the network's, or the rule's usual ones.
 Laboratory complete(Laboratory said, const Training& training, const NamedRule& rule,
                     const std::set<std::string>& given) {
   const Laboratory plain;
@@ -79,7 +79,7 @@ Laboratory complete(Laboratory said, const Training& training, const NamedRule& 
   const bool keeps = rule.corrects == Corrects::always || rule.corrects == Corrects::as_told ||
                      (rule.corrects == Corrects::identified && said.identify > 0);
   if (!keeps || usual.correction.empty()) {
-    // Of what learns nothing there would be a random map.
+    // A correction that learns nothing would be a random map.
     usual.correction = rule.corrects == Corrects::always ? "white-box" : "none";
   }
   if (usual.calibration < 0) {
@@ -227,7 +227,7 @@ Run resolve(RunConfig config, Network network, const std::set<std::string>& give
 
 void use_settings(const RunConfig& config) {
   at::set_num_threads(static_cast<int>(config.threads));
-  // What does not know "medium", an older processor, takes the highest.
+  // An older processor, which does not know "medium", takes the highest.
   at::globalContext().setFloat32MatmulPrecision(config.matmul);
 }
 

@@ -13,7 +13,7 @@
 
 namespace optotorch::tools {
 
-/// What decides a run's result. Settings: settings.h.
+/// Settings that decide a run's result. Settings: settings.h.
 struct RunConfig {
   std::string dataset = {};  ///< a name, or a text's file; empty: the network's
   std::string data_root = "data";
@@ -74,7 +74,7 @@ bool is_same(const RunConfig& a, const RunConfig& b);
 /// Sets the threads and the precision of matrix products that a resolved configuration says.
 void use_settings(const RunConfig& config);
 
-/// What `optotorch train` is told to train just that: every option, but for those that nobody changed.
+/// Arguments by which `optotorch train` trains just that: every option, but for those that nobody changed.
 std::vector<std::string> train_arguments(const RunConfig& config);
 
 /// Throws c10::ValueError, naming the first difference, if the run in `folder` has another configuration.

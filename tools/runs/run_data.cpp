@@ -67,7 +67,7 @@ RunData load_text_windows(const RunConfig& config, const Training& training) {
                     .got = std::to_string(config.samples));
     text = text.stretch(0, config.samples);
   }
-  // Of fewer characters, an epoch has as many steps fewer.
+  // With fewer characters an epoch has as many steps fewer.
   const int64_t most = std::max<int64_t>(1, text.count() / (config.batch_size * training.context));
   const int64_t steps = config.samples > 0 ? std::min(training.steps, most) : training.steps;
   data.train = std::make_shared<TextBatches>(

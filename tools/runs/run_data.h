@@ -1,6 +1,6 @@
 #pragma once
 
-// What a run learns from and is judged by: images, or a text.
+// Data that a run learns from and is judged by: images, or a text.
 
 #include <optotorch/trainers/batch_source.h>
 #include <optotorch/trainers/datasets/text/characters.h>
@@ -40,7 +40,7 @@ Characters load_text(const std::string& dataset, const std::string& data_root, C
 /// Data sets that a configuration may name, without files.
 std::vector<std::string> dataset_names();
 
-/// What a network is taught by, and judged by.
+/// Loss and metric of a network.
 Loss loss_of(const Training& training);
 Metric metric_of(const Training& training);
 

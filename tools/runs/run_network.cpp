@@ -66,7 +66,7 @@ void copy(const std::string& where, const char* name, const torch::Tensor& from,
   }
 }
 
-/// What whole numbers in a network's file may be called.
+/// Names of whole numbers in a network's file.
 Sizes sizes_of(const Run& run) {
   Sizes sizes{{"classes", run.config.classes}};
   if (run.training().learns_text()) {
@@ -86,7 +86,7 @@ Sizes sizes_of(const Run& run) {
   return sizes;
 }
 
-/// What a rule can read of all hidden components. Nothing is measured.
+/// The most that a rule can read of all hidden components. Nothing is measured.
 Readable readable(const Run& run, HybridImpl& model) {
   const torch::NoGradGuard no_grad;
   auto generator = at::detail::getDefaultCPUGenerator();
@@ -96,8 +96,11 @@ Readable readable(const Run& run, HybridImpl& model) {
   for (size_t i = 0; i < model.size(); ++i) {
     auto& layer = model.layer(i);
     if (const auto* network = dynamic_cast<const PhysicalNetworkImpl*>(&layer)) {
-      x = torch::zeros({1, network->system()->ports()});
-      behind.push_back(Readable::intensities);
+      auto shape = network->system()->stages().back().output;
+      shape.insert(shape.begin(), 1);
+      x = torch::zeros(shape);
+      behind.push_back(network->system()->stages().back().delivers_field ? Readable::intensities
+                                                                         : Readable::values);
     } else {
       x = at_layer(i, layer, [&] { return layer.propagate(x, Keep::nothing).output; });
       behind.push_back(x.is_complex() ? Readable::fields : Readable::values);
@@ -136,6 +139,28 @@ MeshPhases phases_from(const std::string& folder, const MeshLayout& layout, size
   }
 }
 
+/// Gives the corrections what a rule's state says: of all in a row, or of every laboratory under its prefix.
+void load_corrections(HybridImpl& model, const std::map<std::string, torch::Tensor>& rule_state) {
+  const auto networks = laboratory_networks("optotorch", model);
+  const bool has_prefixes = std::any_of(rule_state.begin(), rule_state.end(), [](const auto& entry) {
+    return entry.first.starts_with("network1.");
+  });
+  if (!has_prefixes) {
+    load_parameters("optotorch", corrections_of("optotorch", model), rule_state);
+    return;
+  }
+  for (size_t k = 0; k < networks.size(); ++k) {
+    const auto prefix = k == 0 ? std::string() : c10::str("network", k, ".");
+    std::map<std::string, torch::Tensor> own;
+    for (const auto& [name, tensor] : rule_state) {
+      if (name.starts_with(prefix)) {
+        own[name.substr(prefix.size())] = tensor;
+      }
+    }
+    load_parameters("optotorch", networks[k].network->corrections(), own);
+  }
+}
+
 bool holds_corrections(const std::map<std::string, torch::Tensor>& rule_state) {
   return std::any_of(rule_state.begin(), rule_state.end(),
                      [](const auto& entry) { return entry.first.starts_with("correction."); });
@@ -161,7 +186,7 @@ std::shared_ptr<Rule> make_rule(const Run& run, HybridImpl& model, int64_t steps
   int64_t stages = 0;
   for (size_t i = 0; i < model.size(); ++i) {
     if (const auto* network = dynamic_cast<const PhysicalNetworkImpl*>(&model.layer(i))) {
-      const auto count = static_cast<int64_t>(network->meshes().size());
+      const auto count = static_cast<int64_t>(network->stages().size());
       stages += count;
       OPTOTORCH_CHECK(rule.for_laboratory || count == 1, .where = "optotorch", .argument = "--rule",
                       .expected = "a rule for a laboratory, as 'pat' or 'dat-unitary'",
@@ -193,7 +218,7 @@ Hybrid load_model(const Run& run, const std::string& folder, bool best) {
   load_checkpoint_weights(checkpoint, *model, best);
   const auto rule_state = load_checkpoint_rule(checkpoint);
   if (run.in_laboratory && holds_corrections(rule_state)) {
-    load_parameters("optotorch", laboratory_network("optotorch", *model).first->corrections(), rule_state);
+    load_corrections(*model, rule_state);
   }
   return model;
 }

@@ -14,7 +14,7 @@
 
 namespace optotorch::tools {
 
-/// What is the same for every run that has the setting.
+/// A setting, as it is for every run.
 struct Setting {
   const char* name;    ///< in config.json
   const char* option;  ///< of `train`; nullptr: a run finds it out
@@ -47,9 +47,15 @@ void each_chip_setting(Laboratory& laboratory, Visit visit) {
         chip.splitter_error());
   visit(Setting{"phase", "--phase", "Standard deviation of phase errors, radians", {0, 100}, system_group},
         chip.phase_error());
+  visit(Setting{"resonance",
+                "--resonance",
+                "Standard deviation of the resonances of a weight bank's rings, half linewidths",
+                {0, 100},
+                system_group},
+        chip.resonance_error());
   visit(Setting{"loss_db",
                 "--loss-db",
-                "Loss of power in an interferometer's arm, decibels",
+                "Loss of power in an interferometer's arm, or in a bus at each ring, decibels",
                 {0, 100},
                 system_group},
         chip.loss_db());

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a user may say: numbers, and words of a list.
+// Checks of a user's words: numbers, and words of a list.
 
 #include <CLI/CLI.hpp>
 #include <cstdint>

@@ -21,7 +21,7 @@ std::string shell_word(const std::string& word);
 void require_word(const std::string& where, const std::string& argument, const std::string& word,
                   const std::vector<std::string>& known);
 
-/// What the entries of a table are called.
+/// Names of the entries of a table.
 template <typename Entry>
 std::vector<std::string> names_of(const std::vector<Entry>& entries) {
   std::vector<std::string> names;

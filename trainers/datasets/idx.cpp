@@ -76,7 +76,7 @@ Header read_header(const std::string& path, ByteSource& source) {
                     .remedy = "Fetch the file again");
   }
   header.header_bytes = magic.size() + 4 * dimensions;
-  // What is left after the header bounds the values; the comparison is written so that it cannot overflow.
+  // The bytes after the header bound the values; the comparison is written so that it cannot overflow.
   const uint64_t room = source.most() - std::min(source.most(), header.header_bytes);
   OPTOTORCH_CHECK(
       !overflow && header.value_bytes <= room, .where = path, .argument = "sizes",

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the data sets of the MNIST family have in common: two idx files in a folder.
+// Common base of the data sets of the MNIST family: two idx files in a folder.
 
 #include <optotorch/trainers/datasets/image_set.h>
 

@@ -9,7 +9,7 @@
 
 namespace optotorch {
 
-/// What a random number is for. Streams of one seed never share a Philox counter.
+/// Use of a random number. Streams of one seed never share a Philox counter.
 enum class RandomStream : uint64_t { order = 0, shift = 1, split = 2, flip = 3 };
 
 /// A uniformly random permutation of 0 ... count - 1, int64 [count], 1 <= count < 2^32.

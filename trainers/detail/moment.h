@@ -14,7 +14,7 @@ namespace optotorch {
 /// True if the optimiser is one of LibTorch's that ask for the loss once a step.
 bool evaluates_once(const torch::optim::Optimizer& optimizer);
 
-/// What a step changes before its end, as it was: an instant between two whole steps. Where the optimiser
+/// All that a step changes before its end, as it was: an instant between two whole steps. Where the optimiser
 /// moves the weights more than once in a step, they and its own state belong to it.
 class Moment {
  public:

@@ -8,7 +8,7 @@
 
 namespace optotorch {
 
-/// What an optimiser keeps under a name, for a parameter or, as LBFGS does, for all of them.
+/// A value that an optimiser keeps under a name, for a parameter or, as LBFGS does, for all of them.
 struct OptimizerField {
   enum class Kind {
     count,     ///< int, at least 0

@@ -17,7 +17,7 @@ namespace optotorch {
 /// Makes the projector that a network needs.
 using MakeProjector = std::function<std::shared_ptr<Projector>(int64_t rows, int64_t columns)>;
 
-/// What direct feedback projects.
+/// Error that direct feedback projects.
 enum class ErrorOf {
   output,      ///< the loss's gradient at the network's output
   head_input,  ///< at the input of the head, e.g. before the weights of a vocabulary
@@ -34,7 +34,7 @@ struct DirectFeedbackOptions {
   TORCH_ARG(int64_t, seed) = 0;
   /// Standard deviation of an entry of B_l, times the square root of the error's size.
   TORCH_ARG(double, scale) = 1;
-  /// What projects the error; by default a DenseProjector of `seed`.
+  /// Projector of the error; by default a DenseProjector of `seed`.
   TORCH_ARG(MakeProjector, projector) = nullptr;
   /// The error is shown as ternary frames; without this as it is.
   TORCH_ARG(std::optional<TernaryFramesOptions>, ternary) = std::nullopt;

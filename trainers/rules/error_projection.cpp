@@ -132,7 +132,7 @@ std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor
     }
     return sum;
   };
-  // What has noise is read once, by all; otherwise a block's signal is not there before its turn.
+  // A noisy projection is read once, by all; otherwise a block's signal is not there before its turn.
   const bool at_once = options_.shared_rows() || !matrix.state().empty();
   const auto all = at_once ? product(0, rows) : torch::Tensor();
   for (size_t i = 0; i < places.size(); ++i) {

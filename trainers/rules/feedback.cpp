@@ -110,7 +110,7 @@ void FeedbackPaths::take(const HybridImpl& model, const std::vector<EntrancePoin
     restore();
   }
   if (kind_ == Feedback::mirror) {
-    // What was learnt is as large as the random matrices would have been.
+    // The learnt matrices are as large as the random ones would have been.
     const int64_t outputs = values_in(samples.back());
     for (size_t i = 0; i < paths_.size(); ++i) {
       const auto f = apply(i, at::eye(outputs, samples.back().options()));

@@ -61,7 +61,7 @@ class FeedbackPaths {
   /// Throws unless the paths lead from such errors to such entrances.
   void check(size_t point, const torch::Tensor& error, const torch::Tensor& entrance) const;
 
-  /// What `take` has taken from the network.
+  /// State that `take` has taken from the network.
   std::map<std::string, torch::Tensor> state() const;
   void load_state(std::map<std::string, torch::Tensor> state);
 

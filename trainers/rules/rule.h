@@ -18,13 +18,13 @@ namespace optotorch {
 /// torch::nn::CrossEntropyLoss. Autograd runs inside the loss only.
 using Loss = std::function<torch::Tensor(const torch::Tensor& output, const torch::Tensor& target)>;
 
-/// What one training step found, detached from any graph.
+/// Results of one training step, detached from any graph.
 struct StepResult {
   torch::Tensor output;  ///< of the first pass
   torch::Tensor loss;    ///< scalar
 };
 
-/// What a rule teaches by: a first pass, and the loss of it and of any other output for the same target.
+/// Material of a rule: a first pass, and the loss of it and of any other output for the same target.
 /// Gradients are found when they are asked for; a rule that learns from values alone asks for none.
 class Lesson {
  public:
@@ -75,11 +75,11 @@ class Rule {
   /// Takes what it needs of the network before its first step; by default nothing. `step` calls it.
   virtual void meet(HybridImpl& model) {}
 
-  /// What the rule has to say of its last step beyond the loss, by name; a trainer logs the means of an
+  /// Measures of the last step beyond the loss, by name; a trainer logs the means of an
   /// epoch.
   virtual std::map<std::string, double> measures() const { return {}; }
 
-  /// What the rule must remember for a run to continue as if it had never stopped; by default nothing.
+  /// State by which a run continues as if it had never stopped; by default nothing.
   virtual std::map<std::string, torch::Tensor> state() const { return {}; }
   /// Throws c10::ValueError, with nothing changed, if the state is another rule's.
   virtual void load_state(const std::map<std::string, torch::Tensor>& state) {}

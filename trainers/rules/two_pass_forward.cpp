@@ -208,7 +208,7 @@ void TwoPassForward::update(HybridImpl& model, const Block& block, const std::ve
   OPTOTORCH_CHECK(z.is_complex() || options_.signal() == Signal::quadrature, .where = name(),
                   .argument = "signal", .expected = "a component that delivers light", .got = describe(z),
                   .remedy = "Use Signal::difference");
-  // What the block's detectors say, at the component's output.
+  // The detectors' difference, at the component's output.
   const auto read = [&](size_t pass) {
     auto s = difference(block.end - 1, pass);
     for (size_t layer = block.end - 1; layer > at; --layer) {

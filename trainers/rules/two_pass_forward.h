@@ -10,7 +10,8 @@
 
 namespace optotorch {
 
-/// What the passes say to a component, at its output z; h is what its block delivers, c = W F e, u = z / |z|.
+/// The signal that the passes give a component, at its output z; h is what its block delivers, c = W F e, u
+/// = z / |z|.
 enum class Signal {
   difference,  ///< (h - h') / s: two passes. For |z| detection it is Re(u* c)
   quadrature,  ///< [(h - h') + i (h - h'')] / s, the third pass modulated a quarter wave later, x - i s F e.
@@ -89,7 +90,7 @@ struct TwoPassForwardOptions {
 /// stands (see Entrance): at the electronic input, or at the field behind a Modulator or lens, which can
 /// display it.
 ///
-/// What transports weights: nothing with `Feedback::random`; one's own layer, through a twin or light sent
+/// Transport of weights: none with `Feedback::random`; one's own layer, through a twin or light sent
 /// backwards, with `twin`; the layers above too with `adjoint` and `mirror`.
 ///
 /// Source: Ahmadnejad and Koohi, arXiv 2408.08337; Dellaferrera and Kreiman, arXiv 2201.11665. Our reading:

@@ -27,7 +27,7 @@ nlohmann::json parse_json(std::string_view text, const std::string& where, const
 nlohmann::json load_json(const std::string& path, const std::string& where, const std::string& argument,
                          const std::string& expected = "JSON", const std::string& remedy = "");
 
-/// What the JSON library says, without the number that it gives to its errors.
+/// The JSON library's words, without the number that it gives to its errors.
 std::string json_complaint(const std::exception& error);
 
 }  // namespace optotorch

@@ -41,7 +41,7 @@ struct PortFactors {
   AlignedArray<double> angle, size, next_angle, next_size;
 };
 
-/// What the MZIs of a mesh are to the direction of a pass.
+/// The MZIs of a mesh as a pass in one direction meets them.
 struct Pass {
   bool backward, phi_first;
   ZeroState zero_state;
@@ -108,7 +108,7 @@ void pass_mzis(const Pass& pass, const IdealMesh<T>& ideal, int64_t k, V64 theta
   hn::StoreInterleaved2(next_size_u, next_size_l, d, factors.next_size.get() + upper);
 }
 
-/// What preparing strips needs beside the mesh.
+/// Data for preparing strips, beside the mesh.
 struct Workspace {
   Workspace(int64_t ports, int64_t columns)
       : theta(columns * ports / 2), phi(columns * ports / 2), gamma(ports), factors(ports) {}

@@ -123,7 +123,7 @@ void split_rows(const T* field, int64_t ports, Samples samples, T* planes) {
 template <typename T>
 void correlate_rows(const T* x, const T* g_planes, int64_t ports, Samples batch, int64_t begin, int64_t end,
                     T* result) {
-  // So many samples' rows that they stay in the L2 cache while all rows of the result pass over them.
+  // As many samples' rows as stay in the L2 cache while all rows of the result pass over them.
   constexpr int64_t chunk = 256;
   const int64_t padded = padded_ports<T>(ports);
   for (int64_t b = 0; b < batch.end; b += chunk) {

@@ -89,7 +89,7 @@ struct GroupSums {
   AlignedArray<T> memory;
 };
 
-/// What the coefficients of an IdealMesh are for.
+/// Use of the coefficients of an IdealMesh.
 enum class Direction { forward, backward };
 
 /// A mesh of ideal splitters without loss, as one scaled rotation per MZI. See ideal_mesh_kernel.cpp.

@@ -1,4 +1,4 @@
-// What the mesh kernels share, once per SIMD target: tiles, sums over lanes, sine and cosine.
+// Code that the mesh kernels share, once per SIMD target: tiles, sums over lanes, sine and cosine.
 // Included inside foreach_target sources only; no include guard but Highway's.
 
 #if defined(OPTOTORCH_MESH_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)

@@ -116,7 +116,7 @@ AlignedArray<T> realised(const Mesh& mesh) {
   return images;
 }
 
-/// What is done to the rows of `realised` to make a matrix.
+/// Operation on the rows of `realised` that makes a matrix.
 enum class Take { transpose, conjugate };
 
 /// y = M x of every sample x, with M the transpose or the conjugate of `rows`, interleaved [ports, ports].

@@ -81,7 +81,7 @@ HWY_INLINE void box_muller(W w0, W w1, F& a, F& b) {
   const Floats d;
   const Words du;
   const hn::Rebind<int32_t, Floats> di;
-  // Of 32 bits, halves by themselves: there is no unsigned conversion.
+  // Halves of 32 bits by themselves: there is no unsigned conversion.
   const F high = hn::ConvertTo(d, hn::BitCast(di, hn::ShiftRight<16>(w0)));
   const F low = hn::ConvertTo(d, hn::BitCast(di, hn::And(w0, hn::Set(du, 0xFFFFU))));
   const F u =

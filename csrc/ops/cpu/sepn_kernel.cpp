@@ -93,7 +93,7 @@ SepnPlan<T>::SepnPlan(const SepnLayout& layout, const T* parameters)
   const auto after = [&](size_t index, int64_t x) {
     return step(index, x, place(c[index].out, c[index].out_side));
   };
-  // What is concatenated lies together: x1 before u2, x2 before u1.
+  // Concatenated planes lie together: x1 before u2, x2 before u1.
   const int64_t x1 = after(2, after(1, after(0, x0))), u2 = place(c[12].out, c[12].out_side);
   const int64_t d1 = after(3, x0);
   const int64_t x2 = after(6, after(5, after(4, d1))), u1 = place(c[11].out, c[11].out_side);

@@ -229,7 +229,7 @@ class PickleMachine {
     return items;
   }
 
-  /// What lies on top, which keeps its place.
+  /// The value on top, which keeps its place.
   Value& top() {
     if (stack_.size() == (marks_.empty() ? 0 : marks_.back())) {
       refuse("a value on the stack", "none");

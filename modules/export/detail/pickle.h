@@ -10,7 +10,7 @@
 
 namespace optotorch {
 
-/// What stands in a pickle of protocol 2, as far as LibTorch writes it
+/// Values in a pickle of protocol 2, as far as LibTorch writes it
 /// (torch/csrc/jit/serialization/pickler.h).
 ///
 /// A pickle is a program for a machine with a stack. This machine keeps what the program would call as data:

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a TorchScript file holds, without running it.
+// Content of a TorchScript file, without running it.
 //
 // TorchScript is a program: whoever loads such a file, by torch::jit::load or torch.jit.load, runs code of
 // whoever wrote it (a module's __setstate__, at once), which may read and write files. This only looks.

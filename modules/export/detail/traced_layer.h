@@ -29,9 +29,9 @@ class TracedLayer {
   const std::string& name() const { return name_; }
   torch::jit::Module& module() { return module_; }
 
-  /// What the layer computes with its deployed tensors; sizes are those of x.
+  /// The layer's output by its deployed tensors; sizes are those of x.
   torch::Tensor untraced(const torch::Tensor& x) const { return deployment_.forward(x); }
-  /// What the trace computes.
+  /// The trace's output.
   torch::Tensor traced(const torch::Tensor& x);
   /// The layer's own forward pass, which checks x.
   torch::Tensor forward(const torch::Tensor& x) const { return layer_->forward(x); }
@@ -50,7 +50,7 @@ class TracedLayer {
 /// different shapes or types.
 double relative_difference(const torch::Tensor& a, const torch::Tensor& b);
 
-/// What rounding explains: 1e-6 (single precision) or 1e-12 (double).
+/// Difference that rounding explains: 1e-6 (single precision) or 1e-12 (double).
 double allowed_difference(const torch::Tensor& output);
 
 }  // namespace optotorch

@@ -17,7 +17,7 @@ std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
-/// What the last lines of TorchScript's traceback say.
+/// The last lines of TorchScript's traceback.
 std::string last_line(std::string text) {
   while (!text.empty() && text.back() == '\n') {
     text.pop_back();

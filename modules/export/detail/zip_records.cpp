@@ -153,7 +153,7 @@ const ZipRecords::Record& ZipRecords::find(const std::string& record) const {
   if (!found->second.stored) {
     refuse("'" + record + "' without compression", "a compressed record");
   }
-  // What lies behind its header is checked when it is read.
+  // Bytes behind its header are checked when they are read.
   if (found->second.header > directory_ || found->second.size > directory_ - found->second.header) {
     refuse(c10::str("'", record, "' within ", directory_, " bytes"),
            c10::str(found->second.size, " bytes at byte ", found->second.header));

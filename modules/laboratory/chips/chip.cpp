@@ -101,15 +101,19 @@ ops::MeshTensors Chip::realise(const ops::MeshTensors& commanded) const {
 }
 
 at::Tensor Chip::read_out(const at::Tensor& intensity, int64_t first_sample) const {
-  const double relative = imperfections_.relative_noise(), additive = imperfections_.additive_noise();
+  return noisy_readings(intensity, imperfections_, seed_, Stream::readings, first_sample);
+}
+
+at::Tensor noisy_readings(const at::Tensor& ideal, Imperfections imperfections, int64_t seed, uint64_t stream,
+                          int64_t first_sample) {
+  const double relative = imperfections.relative_noise(), additive = imperfections.additive_noise();
   if (relative == 0 && additive == 0) {
-    return intensity;
+    return ideal;
   }
-  const int64_t ports = intensity.size(1);
-  const auto xi = normal_pairs(seed_, Stream::readings, first_sample * ports, intensity.numel())
-                      .view({-1, ports, 2})
-                      .to(intensity.options());
-  return intensity * (1 + relative * xi.select(2, 0)) + additive * xi.select(2, 1);
+  const int64_t each = c10::multiply_integers(ideal.sizes().slice(1));
+  const auto xi = normal_pairs(seed, stream, first_sample * each, ideal.numel()).to(ideal.options());
+  return ideal * (1 + relative * xi.select(1, 0).reshape(ideal.sizes())) +
+         additive * xi.select(1, 1).reshape(ideal.sizes());
 }
 
 }  // namespace optotorch

@@ -16,6 +16,11 @@ struct ChipTensors {
   at::Tensor transmission;    ///< [mzis, 2], amplitudes t_u, t_l in (0, 1]
 };
 
+/// Readings number first_sample to first_sample + batch - 1 from ideal ones [batch, ...], by the noise of
+/// `imperfections`: a pure function of seed, stream and the number of the sample.
+at::Tensor noisy_readings(const at::Tensor& ideal, Imperfections imperfections, int64_t seed, uint64_t stream,
+                          int64_t first_sample);
+
 /// One fabricated mesh at one time: a frozen realisation of Imperfections.
 ///
 ///     e_l, e_r = clamp(splitter_error xi, -1, 1)         theta, phi offsets = phase_error xi
@@ -54,7 +59,7 @@ class Chip {
   /// The static errors. Copies: a chip does not change.
   ChipTensors tensors() const;
 
-  /// What the commanded theta, phi and screen become on the chip, in their type and on their device: input of
+  /// The commanded theta, phi and screen as they are on the chip, in their type and on their device: input of
   /// ops::mzi_mesh. Commanded errors and transmissions are not looked at.
   ops::MeshTensors realise(const ops::MeshTensors& commanded) const;
 

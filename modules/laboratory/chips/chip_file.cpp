@@ -36,7 +36,7 @@ std::string to_text(Number value) {
           .remedy = "The file is damaged or was not written by save_chips"});
 }
 
-/// What a file says, taken away piece by piece: what is left was not expected.
+/// A file's content, taken away piece by piece: the rest was not expected.
 class ChipReader {
  public:
   explicit ChipReader(InputFile file) : path_(file.name()), content_(read_safetensors(std::move(file))) {}
@@ -78,7 +78,9 @@ class ChipReader {
                             .idle_port = idle_port(text(in + "idle_port"))};
     Imperfections imperfections;
     for (const auto& field : imperfection_fields()) {
-      (imperfections.*field.value)() = number<double>(in + field.name);
+      if (field.of_meshes) {
+        (imperfections.*field.value)() = number<double>(in + field.name);
+      }
     }
     imperfections.phase_bits(number<int64_t>(in + "phase_bits"));
     const ChipTensors tensors{tensor(in + tensor_names[0]), tensor(in + tensor_names[1]),
@@ -121,7 +123,9 @@ void save_chips(const std::string& path, const std::vector<Chip>& chips) {
     put("idle_port", to_string(chip.layout().idle_port));
     auto imperfections = chip.imperfections();
     for (const auto& field : imperfection_fields()) {
-      put(field.name, to_text((imperfections.*field.value)()));
+      if (field.of_meshes) {
+        put(field.name, to_text((imperfections.*field.value)()));
+      }
     }
     put("phase_bits", to_text(imperfections.phase_bits()));
     put("seed", to_text(chip.seed()));

@@ -7,6 +7,7 @@ const std::vector<ImperfectionField>& imperfection_fields() {
   static const std::vector<ImperfectionField> fields = {
       {"splitter_error", &Imperfections::splitter_error, 1},
       {"phase_error", &Imperfections::phase_error, 100},
+      {"resonance_error", &Imperfections::resonance_error, 100, /*of_meshes=*/false},
       {"loss_db", &Imperfections::loss_db, 100},
       {"crosstalk", &Imperfections::crosstalk, 0.5},
       {"drift", &Imperfections::drift, 100},

@@ -19,10 +19,12 @@ struct Imperfections {
   TORCH_ARG(double, splitter_error) = 0;
   /// Standard deviation, in radians, of what is added to every theta and phi: 0 to 100.
   TORCH_ARG(double, phase_error) = 0;
-  /// Loss of power in each inner arm of each MZI, in decibels: 0 to 100.
+  /// Standard deviation of the resonances of a weight bank's rings, in half linewidths: 0 to 100.
+  TORCH_ARG(double, resonance_error) = 0;
+  /// Loss of power in each inner arm of each MZI, or in a bus at each ring, in decibels: 0 to 100.
   TORCH_ARG(double, loss_db) = 0;
 
-  // What becomes of the commanded phases (heaters.h).
+  // Fate of the commanded phases (heaters.h).
 
   /// Part of a heater's phase that leaks to the MZI above and to the one below in its column, theta to theta
   /// and phi to phi: phase_i += crosstalk sum_{neighbours j} phase_j. 0 to 0.5.
@@ -34,7 +36,7 @@ struct Imperfections {
   /// Radians per square root of an hour: 0 to 100.
   TORCH_ARG(double, drift) = 0;
 
-  // What every reading of an intensity I meets: I (1 + relative_noise xi_1) + additive_noise xi_2, with
+  // Noise of every reading of an intensity I: I (1 + relative_noise xi_1) + additive_noise xi_2, with
   // xi ~ N(0, 1). A reading may be negative.
 
   /// Standard deviation as a part of the intensity: 0 to 1e6.
@@ -48,6 +50,7 @@ struct ImperfectionField {
   const char* name;
   double& (Imperfections::*value)() noexcept;
   double most;  ///< the least is 0
+  bool of_meshes = true;
 };
 
 /// All but phase_bits.

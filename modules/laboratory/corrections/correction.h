@@ -1,54 +1,54 @@
 #pragma once
 
-// What the numerical model of a mesh lacks of the mesh that was built.
+// The difference between the numerical model of a stage and the stage that was built.
 
-#include <optotorch/modules/optics/mzi_mesh.h>
+#include <optotorch/modules/stage.h>
 
 #include <memory>
 
 namespace optotorch {
 
-/// The field S that a mesh is predicted to deliver for x, with what a pull-back needs.
+/// The field (or values) S that a stage is predicted to deliver for x, with what a pull-back needs.
 struct Prediction {
   torch::Tensor x;
-  torch::Tensor u;  ///< of the error-free mesh; undefined if the correction has none of its own
+  torch::Tensor u;  ///< of the error-free stage; undefined if the correction has none of its own
   torch::Tensor s;
   double strength = 1;
 };
 
-/// A correction of a mesh's numerical model:
+/// A correction of a stage's numerical model:
 ///
-///     S = correction(x, mesh; c),     S = U = W x at strength c = 0
+///     S = correction(x, stage; c),     S = U = W x at strength c = 0
 ///
 /// in all of dual adaptive training (rules/laboratory/dual_adaptive.h). Its parameters are real leaves, which
 /// freeze() freezes as those of a layer, and zero or small in the beginning: S is near U. A pull-back goes to
-/// the phases of the mesh or to the correction, never to both: the two learn from different losses.
+/// the commands of the stage or to the correction, never to both: the two learn from different losses.
 class Correction : public torch::nn::Module {
  public:
   using torch::nn::Module::Module;
 
-  /// x [batch, ports], in the precision of mesh and correction. Throws c10::ValueError for another x, for a
-  /// mesh that the correction was not made for, and for a strength beyond 0 to 1.
-  Prediction predict(const MziMeshImpl& mesh, const torch::Tensor& x, double strength = 1);
+  /// x [batch, input...], in the precision of stage and correction. Throws c10::ValueError for another x, for
+  /// a stage that the correction was not made for, and for a strength beyond 0 to 1.
+  Prediction predict(const Stage& stage, const torch::Tensor& x, double strength = 1);
 
-  enum class Learns { mesh, correction, nothing };
+  enum class Learns { stage, correction, nothing };
 
   /// Adds dL_dp to the `.grad` of the parameters of `learns`; returns dL_dx, undefined unless `to_input`.
-  torch::Tensor pullback(MziMeshImpl& mesh, const Prediction& prediction, const torch::Tensor& dL_ds,
+  torch::Tensor pullback(Stage& stage, const Prediction& prediction, const torch::Tensor& dL_ds,
                          Learns learns, bool to_input = true);
 
   /// Puts parameters that an optimiser has stepped back into their range; by default there is none.
   virtual void constrain() {}
 
  protected:
-  virtual Prediction compute(const MziMeshImpl& mesh, const torch::Tensor& x, double strength) = 0;
-  virtual torch::Tensor compute_pullback(MziMeshImpl& mesh, const Prediction& prediction,
+  virtual Prediction compute(const Stage& stage, const torch::Tensor& x, double strength) = 0;
+  virtual torch::Tensor compute_pullback(Stage& stage, const Prediction& prediction,
                                          const torch::Tensor& dL_ds, Learns learns, bool to_input) = 0;
 
   torch::Tensor& register_real(const std::string& name, torch::Tensor tensor);
 };
 
-/// S = U + c D(U) for a network D behind the mesh.
+/// S = U + c D(U) for a network D behind the stage.
 class CorrectionBehind : public Correction {
  public:
   using Correction::Correction;
@@ -60,8 +60,8 @@ class CorrectionBehind : public Correction {
   virtual torch::Tensor pull_difference(const torch::Tensor& u, const torch::Tensor& dL_dd, bool learns,
                                         bool to_u) = 0;
 
-  Prediction compute(const MziMeshImpl& mesh, const torch::Tensor& x, double strength) override;
-  torch::Tensor compute_pullback(MziMeshImpl& mesh, const Prediction& prediction, const torch::Tensor& dL_ds,
+  Prediction compute(const Stage& stage, const torch::Tensor& x, double strength) override;
+  torch::Tensor compute_pullback(Stage& stage, const Prediction& prediction, const torch::Tensor& dL_ds,
                                  Learns learns, bool to_input) override;
 };
 

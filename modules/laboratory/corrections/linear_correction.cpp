@@ -4,15 +4,26 @@
 
 namespace optotorch {
 
-LinearCorrection::LinearCorrection(int64_t ports) : CorrectionBehind("LinearCorrection") {
+LinearCorrection::LinearCorrection(int64_t ports, bool is_real)
+    : CorrectionBehind("LinearCorrection"), is_real_(is_real) {
   OPTOTORCH_CHECK(ports >= 1 && ports <= 65536, .where = name(), .argument = "ports",
                   .expected = "1 to 65536", .got = std::to_string(ports));
-  matrix = register_real("matrix", torch::zeros({ports, ports, 2}));
+  matrix = register_real("matrix", is_real ? torch::zeros({ports, ports}) : torch::zeros({ports, ports, 2}));
+}
+
+LinearCorrection::LinearCorrection(const StageDesign& design)
+    : LinearCorrection(c10::multiply_integers(design.output), !design.delivers_field) {}
+
+torch::Tensor LinearCorrection::map() const {
+  return is_real_ ? matrix : at::view_as_complex(matrix);
 }
 
 void LinearCorrection::constrain() {
+  if (is_real_) {
+    return;
+  }
   const torch::NoGradGuard no_grad;
-  auto map = at::view_as_complex(matrix);
+  auto map = this->map();
   auto diagonal = map.diagonal();
   diagonal.add_(1);
   const auto size = at::abs(diagonal);
@@ -22,19 +33,24 @@ void LinearCorrection::constrain() {
 }
 
 torch::Tensor LinearCorrection::difference(const torch::Tensor& u) {
-  OPTOTORCH_CHECK(u.size(1) == matrix.size(0), .where = name(), .argument = "mesh",
-                  .expected = c10::str("one of ", matrix.size(0), " ports, those of the correction"),
-                  .got = std::to_string(u.size(1)));
-  return u.mm(at::view_as_complex(matrix).t());
+  const auto flat = u.flatten(1);
+  OPTOTORCH_CHECK(flat.size(1) == matrix.size(0) && u.is_complex() != is_real_, .where = name(),
+                  .argument = "mesh",
+                  .expected = c10::str("a stage of ", matrix.size(0), is_real_ ? " values" : " ports",
+                                       ", those of the correction"),
+                  .got = describe(u));
+  return flat.mm(map().t()).view(u.sizes());
 }
 
 torch::Tensor LinearCorrection::pull_difference(const torch::Tensor& u, const torch::Tensor& dL_dd,
                                                 bool learns, bool to_u) {
+  const auto signal = dL_dd.flatten(1);
   if (learns) {
     // dL_dC = g u^H of each sample.
-    Layer::accumulate(matrix, at::view_as_real(dL_dd.t().mm(u.conj()).resolve_conj()));
+    const auto dL_dmap = signal.t().mm(u.flatten(1).conj()).resolve_conj();
+    Layer::accumulate(matrix, is_real_ ? dL_dmap : at::view_as_real(dL_dmap));
   }
-  return to_u ? dL_dd.mm(at::view_as_complex(matrix).conj()) : torch::Tensor();
+  return to_u ? signal.mm(map().conj()).view(u.sizes()) : torch::Tensor();
 }
 
 }  // namespace optotorch

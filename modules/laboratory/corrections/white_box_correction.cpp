@@ -1,62 +1,72 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/laboratory/corrections/white_box_correction.h>
+#include <optotorch/modules/optics/mzi_mesh.h>
 
 namespace optotorch {
 
+WhiteBoxCorrectionOptions::WhiteBoxCorrectionOptions(const Stage& stage)
+    : design_(stage.design()), errors_(stage.errors()) {}
+
+WhiteBoxCorrectionOptions::WhiteBoxCorrectionOptions(const MeshLayout& layout) {
+  layout.check("WhiteBoxCorrection");
+  design_ = mesh_design(layout);
+  errors_ = mesh_errors(layout);
+}
+
 WhiteBoxCorrection::WhiteBoxCorrection(const WhiteBoxCorrectionOptions& options)
-    : Correction("WhiteBoxCorrection"), layout_(options.layout()) {
-  layout_.check("WhiteBoxCorrection");
-  const int64_t mzis = layout_.mzis();
-  theta_offset = register_real("theta_offset", torch::zeros({mzis}));
-  phi_offset = register_real("phi_offset", torch::zeros({mzis}));
-  if (options.splitters()) {
-    splitter_error = register_real("splitter_error", torch::zeros({mzis, 2}));
+    : Correction("WhiteBoxCorrection"), design_(options.design()) {
+  for (const auto& kind : options.errors()) {
+    if (options.splitters() || kind.name != "splitter_error") {
+      kinds_.push_back(kind);
+      register_real(kind.name, torch::zeros(kind.shape));
+    }
   }
 }
 
 void WhiteBoxCorrection::constrain() {
   const torch::NoGradGuard no_grad;
-  if (splitter_error.defined()) {
-    splitter_error.clamp_(-0.5, 0.5);
+  for (const auto& kind : kinds_) {
+    if (std::isfinite(kind.least) || std::isfinite(kind.most)) {
+      error(kind.name).clamp_(kind.least, kind.most);
+    }
   }
 }
 
-ops::MeshTensors WhiteBoxCorrection::corrected(const MziMeshImpl& mesh, double strength) const {
-  OPTOTORCH_CHECK(mesh.layout() == layout_, .where = "WhiteBoxCorrection", .argument = "mesh",
-                  .expected = c10::str("the layout of the correction, ", layout_.mzis(), " MZIs"),
-                  .got = c10::str("one of ", mesh.layout().mzis(), " MZIs"));
-  auto tensors = mesh.tensors();
-  tensors.theta = tensors.theta + strength * theta_offset;
-  tensors.phi = tensors.phi + strength * phi_offset;
-  if (splitter_error.defined()) {
-    tensors.splitter_error = strength * splitter_error;
+torch::Tensor WhiteBoxCorrection::error(const std::string& name) const {
+  const auto parameters = named_parameters(/*recurse=*/false);
+  const auto* const found = parameters.find(name);
+  return found == nullptr ? torch::Tensor() : *found;
+}
+
+Values WhiteBoxCorrection::errors_at(double strength) const {
+  Values errors;
+  for (const auto& kind : kinds_) {
+    errors[kind.name] = strength * error(kind.name).detach();
   }
-  return tensors;
+  return errors;
 }
 
-Prediction WhiteBoxCorrection::compute(const MziMeshImpl& mesh, const torch::Tensor& x, double strength) {
-  return {x, {}, ops::mzi_mesh(x, corrected(mesh, strength), layout_), strength};
+Prediction WhiteBoxCorrection::compute(const Stage& stage, const torch::Tensor& x, double strength) {
+  OPTOTORCH_CHECK(stage.design() == design_, .where = "WhiteBoxCorrection", .argument = "mesh",
+                  .expected = "the stage of the correction, " + describe(design_),
+                  .got = describe(stage.design()));
+  return {x, {}, stage.respond(x, stage.commands(), errors_at(strength)), strength};
 }
 
-torch::Tensor WhiteBoxCorrection::compute_pullback(MziMeshImpl& mesh, const Prediction& prediction,
+torch::Tensor WhiteBoxCorrection::compute_pullback(Stage& stage, const Prediction& prediction,
                                                    const torch::Tensor& dL_ds, Learns learns, bool to_input) {
   const double c = prediction.strength;
-  const auto g = ops::mzi_mesh_backward(dL_ds, prediction.x, prediction.s, corrected(mesh, c), layout_);
-  if (learns == Learns::mesh) {
-    Layer::accumulate(mesh.theta, g.dL_dtheta);
-    Layer::accumulate(mesh.phi, g.dL_dphi);
-    if (mesh.gamma.defined()) {
-      Layer::accumulate(mesh.gamma, g.dL_dscreen);
-    }
+  const auto g = stage.respond_backward(dL_ds, prediction.x, prediction.s, stage.commands(), errors_at(c));
+  if (learns == Learns::stage) {
+    stage.accumulate_commands(g.commands);
   } else if (learns == Learns::correction) {
-    Layer::accumulate(theta_offset, c * g.dL_dtheta);
-    Layer::accumulate(phi_offset, c * g.dL_dphi);
-    if (splitter_error.defined()) {
-      Layer::accumulate(splitter_error, c * g.dL_dsplitter_error);
+    for (const auto& kind : kinds_) {
+      auto parameter = error(kind.name);
+      Layer::accumulate(parameter, c * g.errors.at(kind.name));
     }
   }
-  return to_input ? g.dL_dinput : torch::Tensor();
+  return to_input ? g.dL_dx : torch::Tensor();
 }
 
 }  // namespace optotorch

@@ -1,40 +1,50 @@
 #pragma once
 
 #include <optotorch/modules/laboratory/corrections/correction.h>
+#include <optotorch/ops/mesh_layout.h>
 #include <torch/arg.h>
+
+#include <vector>
 
 namespace optotorch {
 
 /// Options for WhiteBoxCorrection.
 struct WhiteBoxCorrectionOptions {
-  explicit WhiteBoxCorrectionOptions(const MeshLayout& layout) : layout_(layout) {}
+  explicit WhiteBoxCorrectionOptions(const Stage& stage);
+  /// Options for a mesh.
+  explicit WhiteBoxCorrectionOptions(const MeshLayout& layout);
 
-  TORCH_ARG(MeshLayout, layout);
-  /// Splitters have errors, too; otherwise phases alone.
+  TORCH_ARG(StageDesign, design);
+  /// Kinds of errors that it knows: those of the stage.
+  TORCH_ARG(std::vector<StageError>, errors);
+  /// Splitters of a mesh have errors, too; otherwise phases alone.
   TORCH_ARG(bool, splitters) = true;
 };
 
-/// The same mesh with errors to be learnt: S = W(theta + c dtheta, phi + c dphi, c e) x. It knows what kinds
-/// of errors the device has, not their values. Parameters, initially 0: `theta_offset` and `phi_offset`
-/// [mzis], radians, and `splitter_error` [mzis, 2], kept in +-.5. Loss, crosstalk and quantisation are not in
-/// it.
+/// The same stage with errors to be learnt: S = respond(x, commands, c errors), of a mesh W(theta + c dtheta,
+/// phi + c dphi, c e) x. It knows what kinds of errors the device has, not their values. Parameters, one for
+/// every kind of error (Stage::errors), initially 0 and kept in its range: of a mesh `theta_offset` and
+/// `phi_offset` [mzis], radians, and `splitter_error` [mzis, 2], in +-.5. Loss, crosstalk and quantisation of
+/// meshes are not in it.
 class WhiteBoxCorrection : public Correction {
  public:
   explicit WhiteBoxCorrection(const WhiteBoxCorrectionOptions& options);
 
   void constrain() override;
 
-  torch::Tensor theta_offset, phi_offset, splitter_error;
+  /// The parameter of that name; undefined if it knows no such errors.
+  torch::Tensor error(const std::string& name) const;
 
  protected:
-  Prediction compute(const MziMeshImpl& mesh, const torch::Tensor& x, double strength) override;
-  torch::Tensor compute_pullback(MziMeshImpl& mesh, const Prediction& prediction, const torch::Tensor& dL_ds,
+  Prediction compute(const Stage& stage, const torch::Tensor& x, double strength) override;
+  torch::Tensor compute_pullback(Stage& stage, const Prediction& prediction, const torch::Tensor& dL_ds,
                                  Learns learns, bool to_input) override;
 
  private:
-  ops::MeshTensors corrected(const MziMeshImpl& mesh, double strength) const;
+  Values errors_at(double strength) const;
 
-  MeshLayout layout_;
+  StageDesign design_;
+  std::vector<StageError> kinds_;
 };
 
 }  // namespace optotorch

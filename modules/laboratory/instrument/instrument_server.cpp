@@ -21,8 +21,13 @@ Greeting greeting_of(const PhysicalSystem& system, const InstrumentServerOptions
   OPTOTORCH_CHECK(options.samples() >= 0 && options.samples() <= most_samples, .where = where,
                   .argument = "samples", .expected = c10::str("0 to ", most_samples),
                   .got = std::to_string(options.samples()));
-  const int64_t that_fit = std::max<int64_t>(1, most_bytes / (16 * system.ports()));
-  return {system.layouts(), system.has_monitors(), options.samples() == 0 ? that_fit : options.samples(),
+  int64_t most_values = 1;
+  for (const auto& stage : system.stages()) {
+    most_values =
+        std::max({most_values, c10::multiply_integers(stage.input), c10::multiply_integers(stage.output)});
+  }
+  const int64_t that_fit = std::max<int64_t>(1, most_bytes / (16 * most_values));
+  return {system.stages(), system.has_monitors(), options.samples() == 0 ? that_fit : options.samples(),
           system.between()};
 }
 
@@ -31,7 +36,7 @@ std::string text_of(const std::exception& error) {
   return own != nullptr ? own->what_without_backtrace() : error.what();
 }
 
-/// What goes back, and the memory that the pieces of the message lie in.
+/// The answer, and the memory that the pieces of the message lie in.
 struct Answer {
   MessageKind kind;
   std::string text;
@@ -59,7 +64,7 @@ class InstrumentServer::Service {
 
  private:
   void attend(Connection& connection);
-  Answer answer(const Message& message, bool& phases_are_set);
+  Answer answer(const Message& message, bool& commands_are_set);
   void say(const std::string& line) const;
 
   PhysicalSystem& system_;
@@ -81,14 +86,14 @@ void InstrumentServer::Service::say(const std::string& line) const {
   }
 }
 
-Answer InstrumentServer::Service::answer(const Message& message, bool& phases_are_set) {
-  const bool were_set = std::exchange(phases_are_set, false);  // unknown again after any error
-  if (message.kind == MessageKind::phases) {
-    system_.set_phases(decode_phases(where, message.payload, greeting_.layouts));
-    phases_are_set = true;
+Answer InstrumentServer::Service::answer(const Message& message, bool& commands_are_set) {
+  const bool were_set = std::exchange(commands_are_set, false);  // unknown again after any error
+  if (message.kind == MessageKind::commands) {
+    system_.set_commands(decode_commands(where, message.payload, greeting_.stages));
+    commands_are_set = true;
     return {.kind = MessageKind::done, .text = {}, .tensors = {}};
   }
-  OPTOTORCH_CHECK(were_set, .where = where, .argument = "phases", .expected = "phases before fields",
+  OPTOTORCH_CHECK(were_set, .where = where, .argument = "commands", .expected = "commands before fields",
                   .got = "none", .remedy = "Those of another client, or before an error, may be anything");
   const auto x = decode_fields(where, message.payload, greeting_);
   Answer answer{.kind = MessageKind::readings, .text = {}, .tensors = {}};
@@ -97,9 +102,8 @@ Answer InstrumentServer::Service::answer(const Message& message, bool& phases_ar
       answer.tensors.push_back(reading.contiguous());
     }
   }
-  answer.head = {static_cast<uint32_t>(x.element_size() / 2), static_cast<uint32_t>(answer.tensors.size()),
-                 static_cast<uint32_t>(x.size(0)), static_cast<uint32_t>(x.size(1))};
-  phases_are_set = true;
+  answer.head = head_of_readings(greeting_, x);
+  commands_are_set = true;
   return answer;
 }
 
@@ -107,11 +111,11 @@ void InstrumentServer::Service::attend(Connection& connection) {
   const auto deadline = [this] { return deadline_after(options_.timeout_s()); };
   send_greeting(connection, greeting_, deadline());
   const auto longest = [this](MessageKind kind) {
-    return kind == MessageKind::phases   ? longest_phases(greeting_.layouts)
+    return kind == MessageKind::commands ? longest_commands(greeting_.stages)
            : kind == MessageKind::fields ? longest_fields(greeting_)
                                          : -1;
   };
-  bool phases_are_set = false;
+  bool commands_are_set = false;
   const auto has_next = [&] {
     return connection.has_next([this, patience = deadline_after(options_.idle_s())] {
       return std::chrono::steady_clock::now() > patience && listener_.has_waiting();
@@ -121,7 +125,7 @@ void InstrumentServer::Service::attend(Connection& connection) {
     const auto message = connection.receive(longest, deadline());
     Answer reply{.kind = MessageKind::failure, .text = {}, .tensors = {}};
     try {
-      reply = answer(message, phases_are_set);
+      reply = answer(message, commands_are_set);
     } catch (const std::exception& error) {
       reply.text = text_of(error).substr(0, longest_failure);
     }

@@ -35,16 +35,16 @@ class Client final : public RemoteSystem {
   Client(Connection connection, const Greeting& greeting, const RemoteSystemOptions& options);
 
   const std::string& address() const override { return address_; }
-  BetweenMeshes between() const override { return greeting_.between; }
+  std::vector<std::string> between() const override { return greeting_.between; }
 
  protected:
-  void command(const std::vector<MeshPhases>& phases) override;
+  void command(const std::vector<Values>& commands) override;
   std::vector<at::Tensor> read(const at::Tensor& x) override;
 
  private:
   void connect_if_lost(Deadline deadline);
 
-  /// Calls `work` when the instrument has the phases, and again after errors, as the options say.
+  /// Calls `work` when the instrument has the commands, and again after errors, as the options say.
   void persist(const std::function<void()>& work);
   bool is_stopped() const { return options_.stopped() && options_.stopped()(); }
   void say(const std::string& line) const;
@@ -59,12 +59,12 @@ class Client final : public RemoteSystem {
   RemoteSystemOptions options_;
   Greeting greeting_;
   std::optional<Connection> connection_;  ///< empty after an error
-  std::string phases_;                    ///< encoded, as last commanded
-  bool has_phases_ = false;               ///< true if the instrument has them, for all that is known
+  std::string commands_;                  ///< encoded, as last commanded
+  bool has_commands_ = false;             ///< true if the instrument has them, for all that is known
 };
 
 Client::Client(Connection connection, const Greeting& greeting, const RemoteSystemOptions& options)
-    : RemoteSystem(greeting.layouts, greeting.monitors),
+    : RemoteSystem(greeting.stages, greeting.monitors),
       address_(connection.address()),
       options_(options),
       greeting_(greeting),
@@ -80,10 +80,10 @@ void Client::connect_if_lost(Deadline deadline) {
   if (connection_) {
     return;
   }
-  has_phases_ = false;
+  has_commands_ = false;
   auto connection = connect_to(address_, deadline, options_.stopped());
   OPTOTORCH_CHECK(receive_greeting(connection, deadline) == greeting_, .where = where, .argument = address_,
-                  .expected = "the meshes that were there before", .got = "an instrument with others",
+                  .expected = "the stages that were there before", .got = "an instrument with others",
                   .remedy = "Make a new RemoteSystem");
   connection_ = std::move(connection);
 }
@@ -93,7 +93,7 @@ at::Tensor Client::ask(MessageKind kind, const std::vector<std::string_view>& pi
   const auto deadline = deadline_after(options_.timeout_s());
   // Given up until the answer is whole: an error leaves it in the middle of something.
   auto connection = std::exchange(connection_, std::nullopt);
-  const bool had_phases = std::exchange(has_phases_, false);
+  const bool had_commands = std::exchange(has_commands_, false);
   connection->send(kind, pieces, deadline);
   const auto message = connection->receive(
       [&](MessageKind got) {
@@ -103,7 +103,7 @@ at::Tensor Client::ask(MessageKind kind, const std::vector<std::string_view>& pi
   connection_ = std::move(connection);
   OPTOTORCH_CHECK(message.kind == answer, .where = where, .argument = address_, .expected = "success",
                   .got = c10::str("the instrument's error '", printable(bytes_of(message.payload)), "'"));
-  has_phases_ = had_phases || kind == MessageKind::phases;
+  has_commands_ = had_commands || kind == MessageKind::commands;
   return message.payload;
 }
 
@@ -115,8 +115,8 @@ void Client::persist(const std::function<void()>& work) {
     try {
       connect_if_lost(give_up.value_or(deadline_after(options_.timeout_s())));
       try {
-        if (!has_phases_) {
-          ask(MessageKind::phases, {phases_}, MessageKind::done, 0);
+        if (!has_commands_) {
+          ask(MessageKind::commands, {commands_}, MessageKind::done, 0);
         }
         work();
         if (give_up) {
@@ -147,15 +147,15 @@ void Client::persist(const std::function<void()>& work) {
   }
 }
 
-void Client::command(const std::vector<MeshPhases>& phases) {
-  phases_ = encode_phases(phases);
-  has_phases_ = false;
+void Client::command(const std::vector<Values>& commands) {
+  commands_ = encode_commands(greeting_.stages, commands);
+  has_commands_ = false;
   persist([] {});
 }
 
 std::vector<at::Tensor> Client::read_part(const at::Tensor& x, int64_t first) {
   const DataHead head{static_cast<uint32_t>(x.element_size()), 1, static_cast<uint32_t>(x.size(0)),
-                      static_cast<uint32_t>(x.size(1))};
+                      static_cast<uint32_t>(c10::multiply_integers(x.sizes().slice(1)))};
   std::vector<at::Tensor> readings;
   persist([&] {
     const auto payload = ask(MessageKind::fields, {bytes_of(head), bytes_of(x)}, MessageKind::readings,
@@ -178,7 +178,7 @@ std::vector<at::Tensor> Client::read(const at::Tensor& x) {
   if (fields.size(0) <= greeting_.samples) {
     return read_part(fields, 0);
   }
-  std::vector<std::vector<at::Tensor>> parts(greeting_.readings());
+  std::vector<std::vector<at::Tensor>> parts(greeting_.read().size());
   int64_t first = 0;
   for (const auto& part : fields.split(greeting_.samples)) {
     const auto readings = read_part(part, first);

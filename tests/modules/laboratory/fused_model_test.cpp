@@ -8,6 +8,7 @@
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>
 #include <support/slow_network.h>
+#include <support/stages.h>
 
 #include <memory>
 #include <optional>
@@ -80,7 +81,7 @@ TEST_F(FusedModelTest, OnPerfectChipsItIsTheNetworkInSilico) {
         MziMeshOptions(ports).grid(MeshGrid::triangular).phi_arm(PhiArm::input).zero_state(ZeroState::bar)}) {
     for (const auto detection : {Detection::amplitude, Detection::intensity}) {
       Hybrid twin;
-      std::vector<const MziMeshImpl*> twins;
+      std::vector<const Stage*> twins;
       for (size_t n = 0; n < meshes; ++n) {
         const auto numerical = std::make_shared<MziMeshImpl>(mesh);
         twins.push_back(numerical.get());
@@ -102,13 +103,13 @@ TEST_F(FusedModelTest, OnPerfectChipsItIsTheNetworkInSilico) {
             auto network =
                 network_of(simulated(monitors, mesh, Imperfections()),
                            three(mesh).detection(detection).internal_states(internal_states).fusion(fusion));
-            network->copy_phases(twins);
+            network->copy_commands(twins);
             const auto pass = network->propagate(x);
             expect_close(pass.output, passes.back().output, 1e-12, "forward");
             expect_close(network->forward(x), pass.output, 1e-12, "forward");
             expect_close(network->pullback(pass, w), signal, 1e-11, "x");
             for (size_t n = 0; n < meshes; ++n) {
-              for (const auto& item : network->meshes()[n]->named_parameters()) {
+              for (const auto& item : meshes_of(*network)[n]->named_parameters()) {
                 const auto& expected = twins[n]->named_parameters()[item.key()].grad();
                 // A screen before the detectors has no slope but for rounding.
                 EXPECT_TRUE(at::allclose(item.value().grad(), expected, 1e-11, 1e-12))
@@ -186,10 +187,10 @@ TEST_F(FusedModelTest, SignalsGoThroughTheModelAlone) {
       EXPECT_EQ(states[n].next.defined(), n + 1 < meshes);
     }
     const auto gradients = slow.gradients(loss);
-    for (const auto learns : {Learns::correction, Learns::mesh, Learns::nothing}) {
+    for (const auto learns : {Learns::correction, Learns::stage, Learns::nothing}) {
       network->pullback_model(states, signals, learns);
       for (const auto& [name, gradient] : take_gradients(learners(*network))) {
-        const auto learner = name.starts_with("correction.") ? Learns::correction : Learns::mesh;
+        const auto learner = name.starts_with("correction.") ? Learns::correction : Learns::stage;
         if (learner == learns) {
           expect_close(gradient, gradients.at(name), 1e-10, name);
         } else {

@@ -8,6 +8,7 @@
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>
 #include <support/slow_network.h>
+#include <support/stages.h>
 
 #include <cmath>
 #include <memory>
@@ -31,7 +32,7 @@ struct Recorded : PhysicalSystem {
   Recorded(const MeshLayout& layout, std::vector<at::Tensor> readings_)
       : PhysicalSystem(std::vector<MeshLayout>(meshes, layout), readings_.size() == meshes),
         readings(std::move(readings_)) {}
-  void command(const std::vector<MeshPhases>&) override {}
+  void command(const std::vector<Values>&) override {}
   std::vector<at::Tensor> read(const at::Tensor&) override {
     ++read_calls;
     return readings;
@@ -83,7 +84,8 @@ TEST_F(PhysicalNetworkModelTest, IntensitiesAreAllThatAnUpdateKnows) {
       ASSERT_EQ(readings.size(), monitors ? meshes : 1U);
       const auto record = std::make_shared<Recorded>(network->options.mesh().layout(), readings);
       auto twin = network_of(record, three().fusion(fusion));
-      twin->copy_phases({network->meshes()[0].get(), network->meshes()[1].get(), network->meshes()[2].get()});
+      twin->copy_commands(
+          {meshes_of(*network)[0].get(), meshes_of(*network)[1].get(), meshes_of(*network)[2].get()});
       twin->set_corrections(network->corrections());
       const auto twin_pass = twin->propagate(x);
       EXPECT_EQ(record->read_calls, 1);
@@ -129,8 +131,8 @@ TEST_F(PhysicalNetworkModelTest, ClonesShareCorrections) {
   EXPECT_EQ(copy->options.fusion(), Fusion::in_place);
   EXPECT_TRUE(copy->pullback(copy->propagate(x), w).equal(network->pullback(network->propagate(x), w)));
   for (size_t n = 0; n < meshes; ++n) {
-    EXPECT_TRUE(copy->meshes()[n]->theta.equal(network->meshes()[n]->theta));
-    EXPECT_FALSE(copy->meshes()[n]->theta.is_same(network->meshes()[n]->theta));
+    EXPECT_TRUE(meshes_of(*copy)[n]->theta.equal(meshes_of(*network)[n]->theta));
+    EXPECT_FALSE(meshes_of(*copy)[n]->theta.is_same(meshes_of(*network)[n]->theta));
   }
 }
 
@@ -139,14 +141,14 @@ TEST_F(PhysicalNetworkModelTest, NamesCountAndPrint) {
   const auto named = network->named_parameters();
   EXPECT_EQ(named.size(), 9U);  // corrections are not the network's
   for (size_t n = 0; n < meshes; ++n) {
-    EXPECT_TRUE(named[c10::str(n, ".theta")].is_same(network->meshes()[n]->theta));
-    EXPECT_TRUE(named[c10::str(n, ".phi")].is_same(network->meshes()[n]->phi));
-    EXPECT_TRUE(named[c10::str(n, ".gamma")].is_same(network->meshes()[n]->gamma));
+    EXPECT_TRUE(named[c10::str(n, ".theta")].is_same(meshes_of(*network)[n]->theta));
+    EXPECT_TRUE(named[c10::str(n, ".phi")].is_same(meshes_of(*network)[n]->phi));
+    EXPECT_TRUE(named[c10::str(n, ".gamma")].is_same(meshes_of(*network)[n]->gamma));
   }
   EXPECT_EQ(network->footprint().at(parts::mzis), 45);
   std::ostringstream stream;
   stream << network;
-  EXPECT_NE(stream.str().find("meshes=3, ports=6"), std::string::npos) << stream.str();
+  EXPECT_NE(stream.str().find("stages=[optotorch::MziMesh(ports=6"), std::string::npos) << stream.str();
 }
 
 TEST_F(PhysicalNetworkModelTest, WrongCorrectionsAndOptionsAreRejected) {
@@ -169,22 +171,22 @@ TEST_F(PhysicalNetworkModelTest, WrongCorrectionsAndOptionsAreRejected) {
   }
   network->strength = 1;
   const auto pass = network->propagate(x);
-  expect_complaint({"PhysicalNetwork", "tpfp_update", "one mesh"},
+  expect_complaint({"PhysicalNetwork", "tpfp_update", "one stage"},
                    [&] { network->tpfp_update(pass, w, true); });
-  expect_complaint({"PhysicalNetwork", "adjoint", "one mesh"}, [&] { network->adjoint(x); });
+  expect_complaint({"PhysicalNetwork", "adjoint", "one stage"}, [&] { network->adjoint(x); });
   const auto states = network->model(x, nullptr);
   expect_complaint({"PhysicalNetwork", "signals"},
-                   [&] { network->pullback_model(states, {torch::Tensor()}, Learns::mesh); });
+                   [&] { network->pullback_model(states, {torch::Tensor()}, Learns::stage); });
   expect_complaint({"PhysicalNetwork", "states"},
-                   [&] { network->pullback_model({}, std::vector<torch::Tensor>(meshes), Learns::mesh); });
-  expect_complaint({"PhysicalNetwork", "system"}, [] { PhysicalNetwork(simulated(), three().meshes(2)); });
+                   [&] { network->pullback_model({}, std::vector<torch::Tensor>(meshes), Learns::stage); });
+  expect_complaint({"PhysicalNetwork", "stages"}, [] { PhysicalNetwork(simulated(), three().meshes(2)); });
   expect_complaint({"PhysicalNetwork", "activation"}, [] {
     PhysicalNetwork(simulated(), three().activation(std::make_shared<MziMeshImpl>(ports)));
   });
   expect_complaint({"PhysicalNetwork", "mesh"},
                    [] { PhysicalNetwork(simulated(), three(MziMeshOptions(ports).meshes(3))); });
   MziMesh mesh(ports);
-  expect_complaint({"PhysicalNetwork", "meshes"}, [&] { network->copy_phases({&*mesh}); });
+  expect_complaint({"PhysicalNetwork", "stages"}, [&] { network->copy_commands({&*mesh}); });
   for (const auto& [name, gradient] : take_gradients(learners(*network))) {
     EXPECT_FALSE(gradient.defined()) << name;
   }

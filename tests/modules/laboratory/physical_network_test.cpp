@@ -6,6 +6,7 @@
 #include <optotorch/modules/laboratory/simulated_system.h>
 #include <support/differences.h>
 #include <support/mesh_cases.h>
+#include <support/stages.h>
 #include <torch/optim/adam.h>
 #include <torch/serialize.h>
 
@@ -27,16 +28,17 @@ std::shared_ptr<PhysicalSystem> simulated(const Imperfections& imperfections, in
 
 /// Counts what is asked of it, and fails the test if it is asked for anything while it is `closed`.
 struct Spy : PhysicalSystem {
-  explicit Spy(const Chip& chip_) : PhysicalSystem({chip_.layout()}), chip(chip_) {}
-  void command(const std::vector<MeshPhases>& phases) override {
+  explicit Spy(const Chip& chip_) : PhysicalSystem(std::vector<MeshLayout>{chip_.layout()}), chip(chip_) {}
+  void command(const std::vector<Values>& commands) override {
     EXPECT_FALSE(closed) << "a command";
     ++commanded;
-    set = chip.realise({phases[0].theta, phases[0].phi, phases[0].gamma});
+    const auto phases = testing::phases_of(commands[0]);
+    set = chip.realise({phases.theta, phases.phi, phases.gamma});
   }
   std::vector<at::Tensor> read(const at::Tensor& x) override {
     EXPECT_FALSE(closed) << "a measurement";
     ++read_calls;
-    return {ops::mzi_mesh_reference(x, set, layouts()[0]).abs().square()};
+    return {ops::mzi_mesh_reference(x, set, chip.layout()).abs().square()};
   }
 
   Chip chip;
@@ -91,7 +93,7 @@ TEST_F(PhysicalNetworkTest, OnAPerfectChipItIsMeshAndDetector) {
           make(simulated(Imperfections(), 1, mesh), PhysicalNetworkOptions(mesh).detection(detection));
       MziMesh numerical(mesh);
       numerical->to(torch::kFloat64);
-      physical->copy_phases({&*numerical});
+      physical->copy_commands({&*numerical});
       Hybrid net(physical), twin(numerical, Photodetector(PhotodetectorOptions().detection(detection)));
       expect_close(net->forward(x), twin->forward(x), 1e-12, "forward");
       const auto passes = net->propagate(x), twin_passes = twin->propagate(x);
@@ -123,16 +125,16 @@ TEST_F(PhysicalNetworkTest, TwoPassUpdateIsTheFormulaAtTheNominalMatrix) {
     const auto signal = torch::randn({7, ports}, complex ? torch::kComplexDouble : torch::kFloat64);
     const auto s = signal.to(torch::kComplexDouble);
     const auto functional = [&] {  // Re sum_b S_b^H W x_b
-      return at::real(s.conj() * x.matmul(physical->meshes()[0]->matrix().t())).sum().item<double>();
+      return at::real(s.conj() * x.matmul(meshes_of(*physical)[0]->matrix().t())).sum().item<double>();
     };
     const auto down = physical->tpfp_update(pass, signal, true);
-    expect_close(down, s.matmul(physical->meshes()[0]->matrix().conj()), 1e-12, "W^H S");
+    expect_close(down, s.matmul(meshes_of(*physical)[0]->matrix().conj()), 1e-12, "W^H S");
     const auto found = gradients(*physical);
-    expect_close(found.at("theta"), testing::central_differences(functional, physical->meshes()[0]->theta),
+    expect_close(found.at("theta"), testing::central_differences(functional, meshes_of(*physical)[0]->theta),
                  1e-8, "theta");
-    expect_close(found.at("phi"), testing::central_differences(functional, physical->meshes()[0]->phi), 1e-8,
-                 "phi");
-    expect_close(found.at("gamma"), testing::central_differences(functional, physical->meshes()[0]->gamma),
+    expect_close(found.at("phi"), testing::central_differences(functional, meshes_of(*physical)[0]->phi),
+                 1e-8, "phi");
+    expect_close(found.at("gamma"), testing::central_differences(functional, meshes_of(*physical)[0]->gamma),
                  1e-8, "gamma");
     // The differences were taken in place.
     physical->tpfp_update(physical->propagate(x), signal, false);
@@ -149,13 +151,13 @@ TEST_F(PhysicalNetworkTest, PullbackFusesMeasuredAmplitudeAndModelledPhase) {
     const bool amplitude = detection == Detection::amplitude;
     const auto intensity = amplitude ? pass.output.square() - 1e-8 : pass.output;
     const auto measured = intensity.clamp_min(0).sqrt();
-    const auto z = x.matmul(physical->meshes()[0]->matrix().t());
+    const auto z = x.matmul(meshes_of(*physical)[0]->matrix().t());
     const auto w = torch::randn({7, ports}, torch::kFloat64);
     const auto at_field =
         z / z.abs() * measured * w * (amplitude ? 1 / pass.output : at::full({}, 2.0, at::kDouble));
     const auto down = physical->pullback(pass, w);
     const auto found = gradients(*physical);
-    expect_close(down, at_field.matmul(physical->meshes()[0]->matrix().conj()), 1e-12);
+    expect_close(down, at_field.matmul(meshes_of(*physical)[0]->matrix().conj()), 1e-12);
     physical->tpfp_update(pass, at_field, false);
     expect_equal(found, gradients(*physical));
     for (const auto& [name, gradient] : found) {
@@ -189,7 +191,7 @@ TEST_F(PhysicalNetworkTest, UpdatesAskTheSystemForNothing) {
     physical->dfa_update(pass, signal, to_input);
     physical->dat_update(pass, signal, to_input);
   }
-  physical->meshes()[0]->matrix();
+  meshes_of(*physical)[0]->matrix();
   physical->clone();
   EXPECT_THROW(physical->deploy(), c10::ValueError);
   spy->closed = false;
@@ -208,7 +210,7 @@ TEST_F(PhysicalNetworkTest, AdjointIsThatOfTheNominalMatrix) {
   const auto spy = std::make_shared<Spy>(Chip(MziMeshOptions(ports).layout(), errors, 3));
   auto layer = make(spy);
   spy->closed = true;
-  const auto w = layer->meshes()[0]->matrix();
+  const auto w = meshes_of(*layer)[0]->matrix();
   const auto adjoint = layer->adjoint(x);
   const auto u = torch::randn({3, ports}, torch::kComplexDouble);
   expect_close(adjoint.apply(u), u.matmul(w.conj()), 1e-14, "u -> W^H u of every row");
@@ -221,10 +223,10 @@ TEST_F(PhysicalNetworkTest, CommandedPhasesAreTheParameters) {
   const auto spy = std::make_shared<Spy>(Chip(MziMeshOptions(ports).layout(), Imperfections(), 1));
   auto physical = make(spy);
   const auto h = physical->forward(x);
-  EXPECT_TRUE(spy->set.theta.equal(physical->meshes()[0]->theta));
-  EXPECT_TRUE(spy->set.phi.equal(physical->meshes()[0]->phi));
-  EXPECT_TRUE(spy->set.screen->equal(physical->meshes()[0]->gamma));
-  expect_close(h, (x.matmul(physical->meshes()[0]->matrix().t()).abs().square() + 1e-8).sqrt(), 1e-12);
+  EXPECT_TRUE(spy->set.theta.equal(meshes_of(*physical)[0]->theta));
+  EXPECT_TRUE(spy->set.phi.equal(meshes_of(*physical)[0]->phi));
+  EXPECT_TRUE(spy->set.screen->equal(meshes_of(*physical)[0]->gamma));
+  expect_close(h, (x.matmul(meshes_of(*physical)[0]->matrix().t()).abs().square() + 1e-8).sqrt(), 1e-12);
   const auto named = physical->named_parameters();
   ASSERT_EQ(named.size(), 3U);
   for (const auto& item : MziMesh(ports)->named_parameters()) {
@@ -237,33 +239,33 @@ TEST_F(PhysicalNetworkTest, TheModelFollowsEveryChangeOfTheParameters) {
   auto physical = make(simulated(Imperfections()));
   const auto agrees = [&] {
     const auto field =
-        x.to(physical->meshes()[0]->theta.scalar_type() == torch::kFloat ? torch::kComplexFloat
-                                                                         : torch::kComplexDouble);
-    const auto y = physical->meshes()[0]->propagate(field).output.abs();
+        x.to(meshes_of(*physical)[0]->theta.scalar_type() == torch::kFloat ? torch::kComplexFloat
+                                                                           : torch::kComplexDouble);
+    const auto y = meshes_of(*physical)[0]->propagate(field).output.abs();
     expect_close(physical->forward(field), y, 1e-4);
-    EXPECT_TRUE(physical->parameters()[0].is_same(physical->meshes()[0]->theta));
+    EXPECT_TRUE(physical->parameters()[0].is_same(meshes_of(*physical)[0]->theta));
   };
   agrees();
   physical->to(torch::kFloat32);
   agrees();
   physical->to(torch::kFloat64);
-  physical->meshes()[0]->gamma.detach().add_(1);
+  meshes_of(*physical)[0]->gamma.detach().add_(1);
   agrees();
   std::stringstream file;
   torch::save(make(simulated(Imperfections())), file);
-  const auto before = physical->meshes()[0]->theta.clone();
+  const auto before = meshes_of(*physical)[0]->theta.clone();
   torch::load(physical, file);
-  EXPECT_FALSE(physical->meshes()[0]->theta.equal(before));
+  EXPECT_FALSE(meshes_of(*physical)[0]->theta.equal(before));
   agrees();
   const auto copy = std::dynamic_pointer_cast<PhysicalNetworkImpl>(physical->clone());
-  EXPECT_TRUE(copy->parameters()[0].is_same(copy->meshes()[0]->theta));
-  EXPECT_TRUE(copy->meshes()[0]->theta.equal(physical->meshes()[0]->theta));
-  EXPECT_FALSE(copy->meshes()[0]->theta.is_same(physical->meshes()[0]->theta));
+  EXPECT_TRUE(copy->parameters()[0].is_same(meshes_of(*copy)[0]->theta));
+  EXPECT_TRUE(meshes_of(*copy)[0]->theta.equal(meshes_of(*physical)[0]->theta));
+  EXPECT_FALSE(meshes_of(*copy)[0]->theta.is_same(meshes_of(*physical)[0]->theta));
   const auto pass = physical->propagate(x);
   physical->tpfp_update(pass, torch::ones({7, ports}, torch::kFloat64), false);
-  EXPECT_TRUE(physical->meshes()[0]->theta.grad().defined());
+  EXPECT_TRUE(meshes_of(*physical)[0]->theta.grad().defined());
   physical->zero_grad();
-  EXPECT_FALSE(physical->meshes()[0]->theta.grad().defined());
+  EXPECT_FALSE(meshes_of(*physical)[0]->theta.grad().defined());
 }
 
 TEST_F(PhysicalNetworkTest, ClonesShareTheSystemAndEachMeasuresItsOwnPhases) {
@@ -272,7 +274,7 @@ TEST_F(PhysicalNetworkTest, ClonesShareTheSystemAndEachMeasuresItsOwnPhases) {
   const auto copy = std::dynamic_pointer_cast<PhysicalNetworkImpl>(physical->clone());
   EXPECT_EQ(copy->system(), system);
   const auto before = physical->forward(x);
-  copy->meshes()[0]->theta.detach().add_(0.5);
+  meshes_of(*copy)[0]->theta.detach().add_(0.5);
   const auto of_copy = copy->forward(x);
   EXPECT_FALSE(of_copy.equal(before));
   EXPECT_TRUE(physical->forward(x).equal(before));
@@ -291,13 +293,13 @@ TEST_F(PhysicalNetworkTest, AChipChangesWhatComesOut) {
   EXPECT_GT(testing::relative_distance(output(errors, 1), output(Imperfections(), 1)), 0.01);
 }
 
-// What was trained numerically goes to the chip by copy_phases, what was trained on a chip as a file.
+// What was trained numerically goes to the chip by copy_commands, what was trained on a chip as a file.
 TEST_F(PhysicalNetworkTest, TakesThePhasesOfAMesh) {
   MziMesh mesh(MziMeshOptions(ports).imperfect(true));
   mesh->splitter_error.fill_(0.2);
   auto physical = make(simulated(Imperfections()));
   const auto leaves = physical->parameters();
-  physical->copy_phases({&*mesh});  // float32 into float64
+  physical->copy_commands({&*mesh});  // float32 into float64
   for (const auto& item : mesh->named_parameters()) {
     EXPECT_TRUE(physical->named_parameters()["0." + item.key()].equal(item.value().to(torch::kFloat64)))
         << item.key();
@@ -314,15 +316,15 @@ TEST_F(PhysicalNetworkTest, TakesThePhasesOfAMesh) {
 
 TEST_F(PhysicalNetworkTest, PhasesOfAnotherDesignAreRejected) {
   auto physical = make(simulated(errors));
-  const auto before = physical->meshes()[0]->theta.clone();
+  const auto before = meshes_of(*physical)[0]->theta.clone();
   for (const auto& other :
        {MziMeshOptions(ports + 1), MziMeshOptions(ports).phi_arm(PhiArm::input),
         MziMeshOptions(ports).columns(5), MziMeshOptions(ports).zero_state(ZeroState::bar),
         MziMeshOptions(ports).idle_port(IdlePort::bar), MziMeshOptions(ports).grid(MeshGrid::triangular),
         MziMeshOptions(ports).screen(false)}) {
     MziMesh mesh(other);
-    expect_complaint({"PhysicalNetwork", "mesh"}, [&] { physical->copy_phases({&*mesh}); });
-    EXPECT_TRUE(physical->meshes()[0]->theta.equal(before));
+    expect_complaint({"PhysicalNetwork", "stages"}, [&] { physical->copy_commands({&*mesh}); });
+    EXPECT_TRUE(meshes_of(*physical)[0]->theta.equal(before));
   }
 }
 
@@ -349,8 +351,8 @@ TEST_F(PhysicalNetworkTest, BadOptionsAndInputAreRejected) {
     EXPECT_NE(complaint([&] { physical->tpfp_update(pass, bad, true); }), "");
     EXPECT_NE(complaint([&] { physical->pullback(pass, bad); }), "");
   }
-  EXPECT_FALSE(physical->meshes()[0]->theta.grad().defined());
-  physical->meshes()[0]->theta.detach()[3] = std::nan("");
+  EXPECT_FALSE(meshes_of(*physical)[0]->theta.grad().defined());
+  meshes_of(*physical)[0]->theta.detach()[3] = std::nan("");
   expect_complaint({"PhysicalSystem", "theta"}, [&] { physical->forward(x); });
 }
 
@@ -363,7 +365,7 @@ TEST_F(PhysicalNetworkTest, CannotBeDeployed) {
   net->eval();
   EXPECT_TRUE(net->forward(x).equal(trained));
   EXPECT_EQ(system->measurements(), 14);
-  expect_complaint({"PhysicalNetwork", "deploy", "meshes()"}, [&] { physical->deploy(); });
+  expect_complaint({"PhysicalNetwork", "deploy", "stages()"}, [&] { physical->deploy(); });
   const auto path = std::filesystem::temp_directory_path() / "optotorch_physical_network_test.pt";
   std::filesystem::remove(path);
   expect_complaint({"PhysicalNetwork", "deploy"}, [&] { export_torchscript(*net, x, path.string()); });

@@ -151,7 +151,7 @@ TEST_F(SimulatedSystemTest, CountsSamplesAndCommands) {
 
 TEST_F(SimulatedSystemTest, BadInputIsRejectedAndChangesNothing) {
   SimulatedSystem system(Chip(six_ports, errors, 5));
-  expect_complaint({"PhysicalSystem", "phases", "set_phases"}, [&] { output(system, x); });
+  expect_complaint({"PhysicalSystem", "commands", "set_commands"}, [&] { output(system, x); });
   system.set_phases({phases});
   const auto before = output(system, x);
   const auto rejects = [&](const std::string& argument, const at::Tensor& theta, const at::Tensor& phi,
@@ -182,10 +182,10 @@ TEST_F(SimulatedSystemTest, BadInputIsRejectedAndChangesNothing) {
   expect_complaint({"PhysicalSystem", "ports"}, [] {
     struct Nothing : PhysicalSystem {
       using PhysicalSystem::PhysicalSystem;
-      void command(const std::vector<MeshPhases>&) override {}
+      void command(const std::vector<Values>&) override {}
       std::vector<at::Tensor> read(const at::Tensor& field) override { return {field}; }
     };
-    Nothing nothing({MeshLayout{.ports = 1}});
+    Nothing nothing(std::vector<MeshLayout>{MeshLayout{.ports = 1}});
   });
 }
 
@@ -225,28 +225,28 @@ TEST_F(SimulatedSystemTest, SeveralChipsStandInARow) {
       EXPECT_EQ(system.commands(), 2);
       EXPECT_FALSE(system.measure(x).output().equal(readings.output()));
       others[2].theta = all[2].theta.narrow(0, 0, 14);
-      expect_complaint({"PhysicalSystem", "theta of mesh 2"}, [&] { system.set_phases(others); });
-      expect_complaint({"PhysicalSystem", "phases", "3"}, [&] { system.set_phases({phases}); });
+      expect_complaint({"PhysicalSystem", "theta of stage 2"}, [&] { system.set_phases(others); });
+      expect_complaint({"PhysicalSystem", "commands", "3"}, [&] { system.set_phases({phases}); });
       EXPECT_EQ(system.commands(), 2);
     }
   }
-  expect_complaint({"PhysicalSystem", "layouts"}, [] { SimulatedSystem none(std::vector<Chip>{}); });
-  expect_complaint({"PhysicalSystem", "layouts", "6 ports"}, [] {
+  expect_complaint({"PhysicalSystem", "stages"}, [] { SimulatedSystem none(std::vector<Chip>{}); });
+  expect_complaint({"PhysicalSystem", "stage 1", "[6]"}, [] {
     SimulatedSystem uneven(
-        {Chip(six_ports, errors, 5), Chip(universal(MeshGrid::rectangular, 5), errors, 5)});
+        std::vector<Chip>{Chip(six_ports, errors, 5), Chip(universal(MeshGrid::rectangular, 5), errors, 5)});
   });
 }
 
 /// An instrument that fails when it is told to.
 struct Unreliable : PhysicalSystem {
-  Unreliable() : PhysicalSystem({six_ports}) {}
-  void command(const std::vector<MeshPhases>& phases) override {
+  Unreliable() : PhysicalSystem(std::vector<MeshLayout>{six_ports}) {}
+  void command(const std::vector<Values>& commands) override {
     if (fails) {
       throw std::runtime_error("no answer");
     }
-    phases[0].theta.zero_();  // its own copies
-    phases[0].phi.zero_();
-    phases[0].gamma.zero_();
+    for (const auto& [name, own_copy] : commands[0]) {
+      own_copy.zero_();
+    }
   }
   std::vector<at::Tensor> read(const at::Tensor& x) override { return {answer}; }
 

@@ -233,8 +233,7 @@ TEST(BlockDiagonalTest, NamesCountsAndPrints) {
   EXPECT_EQ(electronic_blocks()->footprint().count(parts::mzis), 0);
   std::ostringstream stream;
   stream << *layer;
-  EXPECT_EQ(stream.str().rfind("optotorch::BlockDiagonal(samples=[2, 3], [2, 2, 4], [3], [3, 2, 2])", 0), 0U)
-      << stream.str();
+  EXPECT_EQ(stream.str().rfind("optotorch::BlockDiagonal(blocks=[{", 0), 0U) << stream.str();
   EXPECT_NE(stream.str().find("MziLinear"), std::string::npos) << stream.str();
 }
 

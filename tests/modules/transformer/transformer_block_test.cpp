@@ -225,7 +225,7 @@ TEST(TransformerBlockTest, PrintsItself) {
   TransformerBlock(TransformerBlockOptions(6, 2).causal(true).taps(Taps::micro))->pretty_print(stream);
   EXPECT_EQ(stream.str(),
             "optotorch::TransformerBlock(width=6, heads=2, hidden=24, norm=post, causal=true, "
-            "maps=electronic, dropout=0, taps=micro)");
+            "maps=electronic, taps=micro, dropout=0.0)");
 }
 
 /// A block, and behind its last tap a linear map that learns from the signal at the output.

@@ -12,6 +12,7 @@
 #include <optotorch/trainers/rules/laboratory/physics_aware.h>
 #include <optotorch/trainers/rules/shallow.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
+#include <support/stages.h>
 #include <support/layer_cases.h>
 #include <torch/optim/adam.h>
 
@@ -87,9 +88,9 @@ void push_back_corrections(HybridImpl& net) {
   for (size_t index = 0; index < net.size(); ++index) {
     auto* const network = dynamic_cast<PhysicalNetworkImpl*>(&net.layer(index));
     std::vector<std::shared_ptr<Correction>> corrections;
-    for (size_t n = 0; network != nullptr && n < network->meshes().size(); ++n) {
+    for (size_t n = 0; network != nullptr && n < network->stages().size(); ++n) {
       corrections.push_back(
-          std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(network->meshes()[n]->layout())));
+          std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(meshes_of(*network)[n]->layout())));
     }
     if (network != nullptr) {
       network->set_corrections(corrections);

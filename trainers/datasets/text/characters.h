@@ -24,7 +24,7 @@ class Characters {
   /// The first nine tenths of a text, rounded down, to train on; the rest to test on.
   enum class Mode { train, test };
 
-  /// What is taken at most, in bytes: 1 GiB. In memory a character takes 8 bytes.
+  /// The most that is taken, in bytes: 1 GiB. In memory a character takes 8 bytes.
   static constexpr uint64_t most_bytes = uint64_t{1} << 30;
 
   /// text: UTF-8, 1 to `most_bytes` bytes. `name` is what errors call it. One distinct character is enough:
@@ -67,7 +67,7 @@ class Characters {
   std::shared_ptr<const std::u32string> vocabulary_;
 };
 
-/// What becomes of a file's text. `portable`: a byte order mark at its beginning is left out, and every line
+/// Treatment of a file's text. `portable`: a byte order mark at its beginning is left out, and every line
 /// end, CR LF or CR, becomes LF, as Python reads a text: the same text has the same characters whichever
 /// system it was written on. `exact`: nothing.
 enum class TextForm { portable, exact };

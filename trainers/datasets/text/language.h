@@ -1,6 +1,6 @@
 #pragma once
 
-// What a language model is taught and judged by: the characters that follow.
+// Loss and metric of a language model: the characters that follow.
 
 #include <optotorch/trainers/metrics.h>
 

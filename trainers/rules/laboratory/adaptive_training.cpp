@@ -11,8 +11,8 @@ AdaptiveTraining::AdaptiveTraining(int64_t steps_per_stage) : steps_per_stage_(s
                   .expected = "at least 1", .got = std::to_string(steps_per_stage));
 }
 
-size_t AdaptiveTraining::frozen_meshes(const PhysicalNetworkImpl& network) const {
-  return std::min(static_cast<size_t>(1 + steps_ / steps_per_stage_), network.meshes().size() - 1);
+size_t AdaptiveTraining::frozen_stages(const PhysicalNetworkImpl& network) const {
+  return std::min(static_cast<size_t>(1 + steps_ / steps_per_stage_), network.stages().size() - 1);
 }
 
 void AdaptiveTraining::teach(HybridImpl& model, const Lesson& lesson) {

@@ -5,12 +5,12 @@
 namespace optotorch {
 
 /// Adaptive training, the baseline AT of arXiv 2212.06141: phases that were trained in silico meet the
-/// hardware mesh by mesh. In stage n = 1 ... N - 1 the first n meshes are frozen, the fields behind them are
-/// the measured |P_n| exp(i arg S_n), and the meshes behind learn in silico. The last mesh's errors are never
-/// met.
+/// hardware one stage after the other. In period n = 1 ... N - 1 the first n stages of every PhysicalNetwork
+/// are frozen, the fields behind them are the measured |P_n| exp(i arg S_n), and the stages behind learn in
+/// silico. The last one's errors are never met.
 class AdaptiveTraining : public InSilico {
  public:
-  /// Throws c10::ValueError unless a stage has at least one step.
+  /// Throws c10::ValueError unless a period has at least one step.
   explicit AdaptiveTraining(int64_t steps_per_stage);
 
   std::string name() const override { return "at"; }
@@ -19,7 +19,7 @@ class AdaptiveTraining : public InSilico {
 
  protected:
   void teach(HybridImpl& model, const Lesson& lesson) override;
-  size_t frozen_meshes(const PhysicalNetworkImpl& network) const override;
+  size_t frozen_stages(const PhysicalNetworkImpl& network) const override;
 
  private:
   int64_t steps_per_stage_, steps_ = 0;

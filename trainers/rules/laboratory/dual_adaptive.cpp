@@ -21,38 +21,78 @@ SimilarityOptions similarity_of(const DualAdaptiveOptions& options) {
       .to_phases(options.similarity_to_phases());
 }
 
+/// Before the names of what PhysicalNetwork number k's learner keeps.
+std::string prefix(size_t k) {
+  return k == 0 ? "" : c10::str("network", k, ".");
+}
+
+/// The part of a state that belongs to learner k, without the prefix.
+std::map<std::string, torch::Tensor> own_state(const std::map<std::string, torch::Tensor>& state, size_t k) {
+  std::map<std::string, torch::Tensor> own;
+  for (const auto& [name, tensor] : state) {
+    const bool is_first = !name.starts_with("network");
+    if (name != "steps" && (k == 0 ? is_first : name.starts_with(prefix(k)))) {
+      own[name.substr(prefix(k).size())] = tensor;
+    }
+  }
+  return own;
+}
+
 }  // namespace
 
 DualAdaptive::DualAdaptive(const DualAdaptiveOptions& options)
     : calibration_steps_(options.calibration_steps()),
       warm_up_steps_(options.warm_up_steps()),
-      learner_(rule, similarity_of(options)),
+      similarity_(similarity_of(options)),
       similarity_loss_(std::numeric_limits<double>::quiet_NaN()) {
   for (const auto& [argument, value] :
        {std::pair{"calibration_steps", calibration_steps_}, std::pair{"warm_up_steps", warm_up_steps_}}) {
     OPTOTORCH_CHECK(value >= 0, .where = rule, .argument = argument, .expected = "at least 0",
                     .got = std::to_string(value));
   }
+  const SimilarityLearner checked(rule, similarity_);  // its options, before a network is met
 }
 
 void DualAdaptive::meet(HybridImpl& model) {
-  const auto* const network = laboratory_network(rule, model).first;
-  OPTOTORCH_CHECK(!network->corrections().empty(), .where = rule, .argument = "model",
-                  .expected = "a PhysicalNetwork with corrections", .got = "one without",
-                  .remedy = "Give it corrections by set_corrections, or use PhysicsAware");
-  learner_.adopt(*network);
+  const auto networks = laboratory_networks(rule, model);
+  for (const auto& placed : networks) {
+    OPTOTORCH_CHECK(!placed.network->corrections().empty(), .where = rule, .argument = "model",
+                    .expected = "a PhysicalNetwork with corrections", .got = "one without",
+                    .remedy = "Give it corrections by set_corrections, or use PhysicsAware");
+  }
+  OPTOTORCH_CHECK(learners_.empty() || learners_.size() == networks.size(), .where = rule,
+                  .argument = "model", .expected = c10::str(learners_.size(), " PhysicalNetworks, as before"),
+                  .got = std::to_string(networks.size()));
+  if (learners_.empty()) {
+    std::vector<std::unique_ptr<SimilarityLearner>> learners;
+    for (size_t k = 0; k < networks.size(); ++k) {
+      learners.push_back(std::make_unique<SimilarityLearner>(rule, similarity_));
+      learners.back()->load_state(own_state(pending_, k));
+      learners.back()->adopt(*networks[k].network);
+    }
+    learners_ = std::move(learners);
+    pending_.clear();
+  }
+  for (size_t k = 0; k < networks.size(); ++k) {
+    learners_[k]->adopt(*networks[k].network);
+  }
 }
 
 std::vector<Pass> DualAdaptive::first_pass(HybridImpl& model, const torch::Tensor& input) {
-  auto [network, index] = laboratory_network(rule, model);
-  return passes_around(model, index, input, keep_of_first_pass(), [&](const torch::Tensor& x) {
-    auto pass = network->measure(x);
-    network->strength = 1;
-    similarity_loss_ = learner_.learn(*network, x, network->readings_of(pass),
-                                      /*phases_learn=*/steps_ >= calibration_steps_);
-    network->strength = steps_ < calibration_steps_ + warm_up_steps_ ? 0 : 1;
-    return network->with_model(pass);
-  });
+  meet(model);
+  double loss = 0;
+  auto passes =
+      passes_around(rule, model, input, keep_of_first_pass(),
+                    [&](PhysicalNetworkImpl& network, size_t number, const torch::Tensor& x) {
+                      auto pass = network.measure(x);
+                      network.strength = 1;
+                      loss += learners_.at(number)->learn(network, x, network.readings_of(pass),
+                                                          /*phases_learn=*/steps_ >= calibration_steps_);
+                      network.strength = steps_ < calibration_steps_ + warm_up_steps_ ? 0 : 1;
+                      return network.with_model(pass);
+                    });
+  similarity_loss_ = loss;
+  return passes;
 }
 
 void DualAdaptive::teach(HybridImpl& model, const Lesson& lesson) {
@@ -62,16 +102,23 @@ void DualAdaptive::teach(HybridImpl& model, const Lesson& lesson) {
 }
 
 std::map<std::string, torch::Tensor> DualAdaptive::state() const {
-  auto state = learner_.state();
-  if (!state.empty()) {
-    state["steps"] = torch::tensor(steps_);
+  if (learners_.empty()) {
+    return pending_;
   }
-  return state;
+  std::map<std::string, torch::Tensor> all;
+  for (size_t k = 0; k < learners_.size(); ++k) {
+    for (const auto& [name, tensor] : learners_[k]->state()) {
+      all[prefix(k) + name] = tensor;
+    }
+  }
+  all["steps"] = torch::tensor(steps_);
+  return all;
 }
 
 void DualAdaptive::load_state(const std::map<std::string, torch::Tensor>& state) {
   if (state.empty()) {  // of a rule that had met no network
-    learner_.load_state({});
+    learners_.clear();
+    pending_.clear();
     steps_ = 0;
     return;
   }
@@ -81,9 +128,20 @@ void DualAdaptive::load_state(const std::map<std::string, torch::Tensor>& state)
                   .where = rule, .argument = "state", .expected = "steps, an int64",
                   .got = "none, or another", .remedy = "The checkpoint was written with another rule");
   const int64_t taken = steps->second.item<int64_t>();
-  auto rest = state;
-  rest.erase("steps");
-  learner_.load_state(rest);
+  if (learners_.empty()) {
+    pending_ = state;
+  }
+  const auto before = this->state();
+  try {
+    for (size_t k = 0; k < learners_.size(); ++k) {
+      learners_[k]->load_state(own_state(state, k));
+    }
+  } catch (...) {
+    for (size_t k = 0; k < learners_.size(); ++k) {
+      learners_[k]->load_state(own_state(before, k));
+    }
+    throw;
+  }
   steps_ = taken;
 }
 

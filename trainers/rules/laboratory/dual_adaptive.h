@@ -3,6 +3,11 @@
 #include <optotorch/trainers/rules/laboratory/similarity_learner.h>
 #include <optotorch/trainers/rules/rule.h>
 
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
 namespace optotorch {
 
 /// Options for DualAdaptive; the first six are those of SimilarityLearner.
@@ -28,9 +33,9 @@ struct DualAdaptiveOptions {
 ///     task:         the loss at the measured output, pulled back through the corrected model at the states
 ///                   F_n = |P_n| exp(i arg S_n)
 ///
-/// It teaches the one PhysicalNetwork of a Hybrid, which must have corrections; all other layers by
-/// back-propagation. No gradient passes through the system. Our reading: fusion (see PhysicalNetwork),
-/// calibration, `separable` inputs f(F_n).
+/// It teaches the PhysicalNetworks of a Hybrid, which must have corrections, each with a similarity loss of
+/// its own; all other layers by back-propagation. No gradient passes through the system. Our reading: fusion
+/// (see PhysicalNetwork), calibration, `separable` inputs f(F_n).
 class DualAdaptive : public Rule {
  public:
   /// Throws c10::ValueError for options out of their ranges.
@@ -38,7 +43,7 @@ class DualAdaptive : public Rule {
 
   std::string name() const override { return "dat"; }
 
-  /// The similarity loss of the last step; NaN before.
+  /// The similarity losses of the last step together; NaN before.
   double similarity_loss() const { return similarity_loss_; }
   std::map<std::string, double> measures() const override { return {{"similarity_loss", similarity_loss_}}; }
 
@@ -52,7 +57,9 @@ class DualAdaptive : public Rule {
 
  private:
   int64_t calibration_steps_, warm_up_steps_;
-  SimilarityLearner learner_;
+  SimilarityOptions similarity_;
+  std::vector<std::unique_ptr<SimilarityLearner>> learners_;  ///< one for every PhysicalNetwork
+  std::map<std::string, torch::Tensor> pending_;              ///< a state that waits for them
   int64_t steps_ = 0;
   double similarity_loss_;
 };

@@ -7,8 +7,9 @@ namespace optotorch {
 class Correction;
 class PhysicalNetworkImpl;
 
-/// Back-propagation through a PhysicalNetwork's numerical model, corrected if it has corrections, which stay
-/// as they are: the system is not asked. The accuracy in training is that of the model; evaluation measures.
+/// Back-propagation through the numerical models of PhysicalNetworks, corrected if they have corrections,
+/// which stay as they are: no system is asked. The accuracy in training is that of the model; evaluation
+/// measures.
 class InSilico : public Rule {
  public:
   std::string name() const override { return "in-silico"; }
@@ -21,8 +22,9 @@ class InSilico : public Rule {
   std::vector<Pass> first_pass(HybridImpl& model, const torch::Tensor& input) override;
   void teach(HybridImpl& model, const Lesson& lesson) override;
 
-  /// How many of the first meshes keep their phases; what they deliver is measured behind the last of them.
-  virtual size_t frozen_meshes(const PhysicalNetworkImpl& network) const { return 0; }
+  /// The number of the first stages that keep their commands; what they deliver is measured behind the last
+  /// of them.
+  virtual size_t frozen_stages(const PhysicalNetworkImpl& network) const { return 0; }
 
  private:
   std::vector<std::shared_ptr<Correction>> corrections_;

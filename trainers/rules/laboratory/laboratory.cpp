@@ -4,31 +4,57 @@
 
 namespace optotorch {
 
-std::pair<PhysicalNetworkImpl*, size_t> laboratory_network(const std::string& rule, const HybridImpl& model) {
-  std::vector<std::pair<PhysicalNetworkImpl*, size_t>> found;
+std::vector<Placed> laboratory_networks(const std::string& rule, const HybridImpl& model) {
+  std::vector<Placed> found;
   for (size_t i = 0; i < model.size(); ++i) {
     if (auto* const network = dynamic_cast<PhysicalNetworkImpl*>(&model.layer(i))) {
-      found.emplace_back(network, i);
+      found.push_back({network, i});
     }
   }
-  OPTOTORCH_CHECK(found.size() == 1, .where = rule, .argument = "model", .expected = "one PhysicalNetwork",
-                  .got = std::to_string(found.size()),
-                  .remedy = "It may hold any number of meshes; without any train in silico");
-  return found.front();
+  OPTOTORCH_CHECK(!found.empty(), .where = rule, .argument = "model",
+                  .expected = "at least one PhysicalNetwork", .got = "none",
+                  .remedy = "A network without any trains in silico");
+  return found;
 }
 
-std::vector<Pass> passes_around(HybridImpl& model, size_t index, const torch::Tensor& input, Keep keep,
-                                const std::function<Pass(const torch::Tensor& x)>& pass_at) {
+std::pair<PhysicalNetworkImpl*, size_t> laboratory_network(const std::string& rule, const HybridImpl& model) {
+  const auto found = laboratory_networks(rule, model);
+  OPTOTORCH_CHECK(found.size() == 1, .where = rule, .argument = "model", .expected = "one PhysicalNetwork",
+                  .got = std::to_string(found.size()));
+  return {found.front().network, found.front().index};
+}
+
+std::vector<Pass> passes_around(
+    const std::string& rule, HybridImpl& model, const torch::Tensor& input, Keep keep,
+    const std::function<Pass(PhysicalNetworkImpl& network, size_t number, const torch::Tensor& x)>& pass_at) {
   const torch::NoGradGuard no_grad;
-  auto passes = index > 0 ? model.propagate(input, 0, keep, index) : std::vector<Pass>();
-  passes.push_back(at_layer(index, model.layer(index),
-                            [&] { return pass_at(passes.empty() ? input : passes.back().output); }));
-  if (index + 1 < model.size()) {
-    for (auto& after : model.propagate(passes.back().output, index + 1, keep)) {
-      passes.push_back(std::move(after));
+  std::vector<Pass> passes;
+  const auto reached = [&] { return passes.empty() ? input : passes.back().output; };
+  const auto go_to = [&](size_t end) {
+    if (passes.size() < end) {
+      for (auto& pass : model.propagate(reached(), passes.size(), keep, end)) {
+        passes.push_back(std::move(pass));
+      }
     }
+  };
+  size_t number = 0;
+  for (const auto& [network, index] : laboratory_networks(rule, model)) {
+    go_to(index);
+    passes.push_back(at_layer(index, model.layer(index),
+                              [&, placed = network] { return pass_at(*placed, number, reached()); }));
+    ++number;
   }
+  go_to(model.size());
   return passes;
+}
+
+std::vector<std::shared_ptr<Correction>> corrections_of(const std::string& rule, const HybridImpl& model) {
+  std::vector<std::shared_ptr<Correction>> all;
+  for (const auto& placed : laboratory_networks(rule, model)) {
+    const auto& own = placed.network->corrections();
+    all.insert(all.end(), own.begin(), own.end());
+  }
+  return all;
 }
 
 std::map<std::string, torch::Tensor> parameters_of(

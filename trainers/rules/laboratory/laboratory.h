@@ -1,6 +1,6 @@
 #pragma once
 
-// What rules for a PhysicalNetwork share.
+// Functions that rules for PhysicalNetworks share.
 
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/trainers/rules/rule.h>
@@ -10,16 +10,31 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace optotorch {
 
-/// The one PhysicalNetwork of a model and its layer number. Throws c10::ValueError, in the name of `rule`, if
-/// there is none or more than one.
+/// A PhysicalNetwork of a model, and its layer number.
+struct Placed {
+  PhysicalNetworkImpl* network;
+  size_t index;
+};
+
+/// Those of a model, in the order in which light meets them. Throws c10::ValueError, in the name of `rule`,
+/// if there is none.
+std::vector<Placed> laboratory_networks(const std::string& rule, const HybridImpl& model);
+
+/// The only one of a model. Throws c10::ValueError, in the name of `rule`, if there is none or more than one.
 std::pair<PhysicalNetworkImpl*, size_t> laboratory_network(const std::string& rule, const HybridImpl& model);
 
-/// The passes of all layers, with that of layer `index` made by `pass_at` from its input.
-std::vector<Pass> passes_around(HybridImpl& model, size_t index, const torch::Tensor& input, Keep keep,
-                                const std::function<Pass(const torch::Tensor& x)>& pass_at);
+/// The passes of all layers, with those of PhysicalNetworks made by `pass_at` from their inputs; `number`
+/// counts them from 0.
+std::vector<Pass> passes_around(
+    const std::string& rule, HybridImpl& model, const torch::Tensor& input, Keep keep,
+    const std::function<Pass(PhysicalNetworkImpl& network, size_t number, const torch::Tensor& x)>& pass_at);
+
+/// Corrections of all PhysicalNetworks of a model, one after the other.
+std::vector<std::shared_ptr<Correction>> corrections_of(const std::string& rule, const HybridImpl& model);
 
 /// Copies of the corrections' parameters: "correction.0.theta_offset" ...
 std::map<std::string, torch::Tensor> parameters_of(

@@ -4,7 +4,9 @@
 namespace optotorch {
 
 std::vector<Pass> PhysicsAware::first_pass(HybridImpl& model, const torch::Tensor& input) {
-  laboratory_network(name(), model).first->strength = 0;
+  for (const auto& placed : laboratory_networks(name(), model)) {
+    placed.network->strength = 0;
+  }
   return model.propagate(input, 0, keep_of_first_pass());
 }
 

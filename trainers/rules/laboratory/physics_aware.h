@@ -5,10 +5,10 @@
 namespace optotorch {
 
 /// Physics-aware training (Wright et al., Nature 601, 549, 2022): the forward pass is the physical one, the
-/// backward pass goes through the error-free model. Where readings behind every mesh enter the model
+/// backward pass goes through the error-free model. Where readings behind every stage enter the model
 /// (PhysicalNetworkOptions::internal_states) it is layer-wise, else it knows the measured output alone.
 ///
-/// It teaches the one PhysicalNetwork of a Hybrid, without its corrections; all other layers by
+/// It teaches the PhysicalNetworks of a Hybrid, without their corrections; all other layers by
 /// back-propagation.
 class PhysicsAware : public Rule {
  public:

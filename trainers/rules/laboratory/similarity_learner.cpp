@@ -10,21 +10,28 @@
 namespace optotorch {
 namespace {
 
-/// I / ||I||_2 of each sample.
-torch::Tensor normalised(const torch::Tensor& intensity) {
-  return intensity / intensity.norm(2, /*dim=*/1, /*keepdim=*/true).clamp_min(1e-12);
+/// ||x||_2 of each sample, [batch, 1].
+torch::Tensor size_of(const torch::Tensor& x) {
+  return x.norm(2, /*dim=*/1, /*keepdim=*/true).clamp_min(1e-12);
 }
 
 struct Compared {
   torch::Tensor loss, dL_ds;
 };
 
-/// mean (nu(S) - nu(P))^2 over the first `ports` ports.
-Compared compare(const torch::Tensor& s, const torch::Tensor& intensity, int64_t ports) {
+/// mean (nu(S) - nu(P))^2 over the first `ports` values.
+Compared compare(const torch::Tensor& s, const torch::Tensor& reading, int64_t ports) {
   const torch::AutoGradMode record(true);
   const auto leaf = s.detach().requires_grad_();
-  const auto power = at::view_as_real(leaf).square().sum(-1);
-  const auto loss = (normalised(power) - normalised(intensity)).narrow(1, 0, ports).square().mean();
+  const auto measured = reading.flatten(1);
+  torch::Tensor difference;
+  if (leaf.is_complex()) {
+    const auto power = at::view_as_real(leaf).square().sum(-1).flatten(1);
+    difference = power / size_of(power) - measured / size_of(measured);
+  } else {
+    difference = (leaf.flatten(1) - measured) / size_of(measured);
+  }
+  const auto loss = difference.narrow(1, 0, ports).square().mean();
   return {loss.detach(), torch::autograd::grad({loss}, {leaf})[0]};
 }
 
@@ -92,14 +99,14 @@ double SimilarityLearner::learn(const PhysicalNetworkImpl& network, const torch:
     if (!last && options_.similarity() == Similarity::output) {
       continue;
     }
-    const auto& intensity = readings.behind[n];
-    OPTOTORCH_CHECK(intensity.defined(), .where = owner_, .argument = "similarity",
-                    .expected = "readings behind every mesh", .got = "a system without monitors",
+    const auto& reading = readings.behind[n];
+    OPTOTORCH_CHECK(reading.defined(), .where = owner_, .argument = "similarity",
+                    .expected = "readings behind every stage", .got = "a system without monitors",
                     .remedy = "Use Similarity::output");
-    const int64_t ports = intensity.size(1);
+    const int64_t ports = reading.numel() / std::max<int64_t>(1, reading.size(0));
     const int64_t compared =
         last && options_.compared_ports() > 0 ? std::min(options_.compared_ports(), ports) : ports;
-    const auto [value, dL_ds] = compare(states[n].prediction.s, intensity, compared);
+    const auto [value, dL_ds] = compare(states[n].prediction.s, reading, compared);
     loss += value.item<double>();
     signals[n] = dL_ds;
   }
@@ -113,7 +120,7 @@ double SimilarityLearner::learn(const PhysicalNetworkImpl& network, const torch:
       return;
     }
     for (size_t n = 0; n < count; ++n) {
-      network.corrections()[n]->pullback(*network.meshes()[n], states[n].prediction, signals[n], learns,
+      network.corrections()[n]->pullback(*network.stages()[n], states[n].prediction, signals[n], learns,
                                          /*to_input=*/false);
     }
   };
@@ -122,7 +129,7 @@ double SimilarityLearner::learn(const PhysicalNetworkImpl& network, const torch:
     for (auto& signal : signals) {
       signal = signal.defined() ? signal * options_.to_phases() : signal;
     }
-    send(Correction::Learns::mesh);
+    send(Correction::Learns::stage);
   }
   auto& adam = static_cast<torch::optim::AdamOptions&>(optimizer_->param_groups()[0].options());
   adam.lr(options_.rate() * options_.schedule()(std::min(steps_, options_.steps()), options_.steps()));

@@ -12,11 +12,11 @@
 
 namespace optotorch {
 
-/// What the corrections are compared with, and how light reaches them in the model.
+/// Readings that the corrections are compared with, and how light reaches them in the model.
 enum class Similarity {
-  output,     ///< the last mesh's readings; every mesh's model starts from the one before
-  unitary,    ///< the readings behind every mesh; the same way
-  separable,  ///< the readings behind every mesh; each mesh's model starts from the measured state before it
+  output,     ///< the last stage's readings; every stage's model starts from the one before
+  unitary,    ///< the readings behind every stage; the same way
+  separable,  ///< the readings behind every stage; each stage's model starts from the measured state before it
 };
 /// Its words, in the order of its values.
 inline const std::vector<std::string>& words(Similarity) {
@@ -27,7 +27,7 @@ inline const std::vector<std::string>& words(Similarity) {
 /// Options for SimilarityLearner.
 struct SimilarityOptions {
   TORCH_ARG(Similarity, similarity) = Similarity::unitary;
-  /// Ports behind the last mesh that are compared, from the first on; 0: all.
+  /// Ports behind the last stage that are compared, from the first on; 0: all.
   TORCH_ARG(int64_t, compared_ports) = 0;
   /// Learning rate of the corrections, by Adam; positive.
   TORCH_ARG(double, rate) = 1e-2;
@@ -43,6 +43,8 @@ struct SimilarityOptions {
 /// Teaches the corrections of a PhysicalNetwork to deliver what is measured, one step of Adam at a time:
 ///
 ///     L_s = sum_n mean (nu(S_n) - nu(P_n))^2,     nu(z) = |z|^2 / || |z|^2 ||_2
+///
+/// of stages that deliver fields; of real values nu(z) = z / || P_n ||_2.
 ///
 /// Source: arXiv 2212.06141. It belongs to the network of its first step.
 class SimilarityLearner {

@@ -15,7 +15,7 @@ namespace optotorch {
 
 enum class MessageKind : uint32_t {
   greeting = 1,  ///< from the instrument, first
-  phases,        ///< to it; the answer is `done`
+  commands,      ///< to it; the answer is `done`
   fields,        ///< to it; the answer is `readings`
   done,
   readings,
@@ -27,7 +27,7 @@ struct Message {
   at::Tensor payload;  ///< uint8 [length]
 };
 
-/// What one side of a connection sends and receives: whole messages, or an error. After an error the other
+/// One side of a connection, which sends and receives: whole messages, or an error. After an error the other
 /// side's next byte may belong to anything: give the connection up.
 ///
 /// Every function throws LostConnection, in the name of `where`, when the connection ends, the deadline

@@ -92,7 +92,7 @@ TEST_P(CorrectionTest, PullBackIsTheDerivative) {
   for (const double c : {0.0, 0.3, 1.0}) {
     const auto loss = [&] { return functional(c); };
     const auto prediction = correction->predict(*mesh, x, c);
-    const auto dL_dx = correction->pullback(*mesh, prediction, g, Learns::mesh);
+    const auto dL_dx = correction->pullback(*mesh, prediction, g, Learns::stage);
     expect_close(dL_dx, central_differences(loss, x, step), 1e-7, "x");
     const auto of_mesh = take_gradients(*mesh);
     expect_none(take_gradients(*correction));
@@ -128,9 +128,9 @@ TEST_P(CorrectionTest, WhatLearnsGetsGradientsAndNothingElse) {
     EXPECT_EQ(correction->pullback(*mesh, prediction, g, Learns::nothing, to_input).defined(), to_input);
     expect_none(take_gradients(*mesh));
     expect_none(take_gradients(*correction));
-    for (const auto learns : {Learns::mesh, Learns::correction}) {
-      auto& learner = learns == Learns::mesh ? static_cast<torch::nn::Module&>(*mesh.ptr()) : *correction;
-      auto& other = learns == Learns::mesh ? *correction : static_cast<torch::nn::Module&>(*mesh.ptr());
+    for (const auto learns : {Learns::stage, Learns::correction}) {
+      auto& learner = learns == Learns::stage ? static_cast<torch::nn::Module&>(*mesh.ptr()) : *correction;
+      auto& other = learns == Learns::stage ? *correction : static_cast<torch::nn::Module&>(*mesh.ptr());
       EXPECT_EQ(correction->pullback(*mesh, prediction, g, learns, to_input).defined(), to_input);
       const auto once = take_gradients(learner);
       expect_none(take_gradients(other));
@@ -154,7 +154,7 @@ TEST_P(CorrectionTest, SinglePrecisionAgrees) {
     const auto field = c10::toComplexType(type);
     const auto prediction = correction->predict(*mesh, x.to(field));
     const auto dL_dx = correction->pullback(*mesh, prediction, g.to(field), Learns::correction);
-    correction->pullback(*mesh, prediction, g.to(field), Learns::mesh, false);
+    correction->pullback(*mesh, prediction, g.to(field), Learns::stage, false);
     Parameters all{{"s", prediction.s}, {"x", dL_dx}};
     all.merge(take_gradients(*mesh));
     all.merge(take_gradients(*correction));
@@ -174,7 +174,7 @@ TEST_P(CorrectionTest, WrongInputIsRejected) {
     expect_complaint({name, "strength"}, [&] { correction->predict(*mesh, x, bad); });
   }
   for (const auto& bad : {torch::Tensor(), at::real(x), x.narrow(1, 0, 5), x[0], x.unsqueeze(0)}) {
-    expect_complaint({name, "input"}, [&] { correction->predict(*mesh, bad); });
+    expect_complaint({name, "x"}, [&] { correction->predict(*mesh, bad); });
   }
   EXPECT_NE(complaint([&] { correction->predict(*mesh, x.to(torch::kComplexFloat)); }), "") << "precision";
   const auto in_single_precision = GetParam().make(mesh->layout());
@@ -229,7 +229,7 @@ TEST(CorrectionTest, WhiteBoxesFollowTheLayout) {
                                                   {leaves.theta, p.at("phi_offset"), p.at("splitter_error")});
       const auto prediction = correction->predict(*mesh, x, 0.6);
       expect_close(prediction.s, s.detach(), 1e-12);
-      correction->pullback(*mesh, prediction, g, Learns::mesh, false);
+      correction->pullback(*mesh, prediction, g, Learns::stage, false);
       correction->pullback(*mesh, prediction, g, Learns::correction, false);
       const auto found = correction->named_parameters();
       expect_close(mesh->theta.grad(), expected[0], 1e-10, "theta");
@@ -271,17 +271,17 @@ TEST(CorrectionTest, ConstrainTurnsRowsThatIntensitiesDoNotSee) {
 TEST(CorrectionTest, ConstrainPutsSplitterErrorsBackAndNothingElse) {
   const auto layout = universal(MeshGrid::rectangular, ports);
   WhiteBoxCorrection correction{WhiteBoxCorrectionOptions(layout)};
-  correction.theta_offset.detach().fill_(7);
-  correction.phi_offset.detach().fill_(-7);
-  correction.splitter_error.detach().select(1, 0).fill_(3);
-  correction.splitter_error.detach().select(1, 1).fill_(-0.4);
-  const auto leaf = correction.splitter_error;
+  correction.error("theta_offset").detach().fill_(7);
+  correction.error("phi_offset").detach().fill_(-7);
+  correction.error("splitter_error").detach().select(1, 0).fill_(3);
+  correction.error("splitter_error").detach().select(1, 1).fill_(-0.4);
+  const auto leaf = correction.error("splitter_error");
   correction.constrain();
-  EXPECT_TRUE(leaf.is_same(correction.splitter_error));
+  EXPECT_TRUE(leaf.is_same(correction.error("splitter_error")));
   EXPECT_TRUE(leaf.select(1, 0).eq(0.5).all().item<bool>());
   EXPECT_TRUE(leaf.select(1, 1).eq(-0.4F).all().item<bool>());
-  EXPECT_TRUE(correction.theta_offset.eq(7).all().item<bool>());
-  EXPECT_TRUE(correction.phi_offset.eq(-7).all().item<bool>());
+  EXPECT_TRUE(correction.error("theta_offset").eq(7).all().item<bool>());
+  EXPECT_TRUE(correction.error("phi_offset").eq(-7).all().item<bool>());
   WhiteBoxCorrection of_phases{WhiteBoxCorrectionOptions(layout).splitters(false)};
   of_phases.constrain();
   EXPECT_EQ(of_phases.parameters().size(), 2U);

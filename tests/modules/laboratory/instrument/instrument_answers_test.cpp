@@ -57,55 +57,54 @@ TEST_F(InstrumentAnswersTest, WrongGreetingsAreRejected) {
     expect_complaint(parts, [&] { RemoteSystem::connect(address, RemoteSystemOptions().timeout_s(5)); });
   };
   const auto with = [](const std::string& payload) {
-    return "optoinst" + raw<uint32_t>({1}) + message(1, payload);
+    return "optoinst" + raw<uint32_t>({3}) + message(1, payload);
   };
-  const auto mesh = raw<uint32_t>({6, 6}) + raw<uint8_t>({0, 1, 0, 0});
+  const auto of = [&](const std::string& samples, const std::string& stages, const std::string& more = "") {
+    return with(R"({"monitors":false,"samples":)" + samples + R"(,"stages":[)" + stages + "]" + more + "}");
+  };
+  const auto changed = [](const std::string& from, const std::string& to) {
+    auto stage = mesh_of_six;
+    stage.replace(stage.find(from), from.size(), to);
+    return stage;
+  };
   rejects("", {"RemoteSystem", "end of the connection"});
   rejects(greeting().substr(0, 30), {"RemoteSystem", "end of the connection"});
   rejects("HTTP/1.1 400 Bad Request\r\n", {"RemoteSystem", "an instrument"});
-  rejects(greeting(3), {"RemoteSystem", "version 1 or 2", "3"});
-  rejects(greeting(0), {"RemoteSystem", "version 1 or 2", "0"});
-  rejects("optoinst" + raw<uint32_t>({1}) + done, {"RemoteSystem", "kind 4"});
-  rejects("optoinst" + raw<uint32_t>({1}) + message(1, "", int64_t{1} << 60), {"RemoteSystem", "at most"});
-  rejects(with(raw<uint32_t>({0, 0, 1}) + mesh), {"RemoteSystem", "samples"});
-  rejects(with(raw<uint32_t>({9, 2, 1}) + mesh), {"RemoteSystem", "flag"});
-  rejects(with(raw<uint32_t>({9, 0, 0})), {"RemoteSystem", "meshes"});
-  rejects(with(raw<uint32_t>({9, 0, 4000000000}) + mesh), {"RemoteSystem", "meshes"});
-  rejects(with(raw<uint32_t>({9, 0, 2}) + mesh), {"RemoteSystem", "another"});
-  rejects(with(raw<uint32_t>({9, 0, 1}) + mesh + mesh), {"RemoteSystem", "nothing"});
-  rejects(with(raw<uint32_t>({9, 0, 1, 1, 6, 0})), {"RemoteSystem", "ports"});
-  rejects(with(raw<uint32_t>({9, 0, 1, 6, 0, 0})), {"RemoteSystem", "columns"});
-  rejects(with(raw<uint32_t>({9, 0, 1, 6, 6, 2})), {"RemoteSystem", "convention"});
-  rejects(with(raw<uint32_t>({9, 0, 2}) + mesh + raw<uint32_t>({8, 6, 0})), {"RemoteSystem", "ports"});
-  const auto between = [&](const std::string& payload) {
-    return "optoinst" + raw<uint32_t>({2}) + message(1, raw<uint32_t>({9, 0, 1}) + mesh + payload);
-  };
-  rejects(between(""), {"RemoteSystem", "another 4 bytes"});
-  rejects(between(raw<uint32_t>({4, 0})), {"RemoteSystem", "between the meshes", "0 to 3", "4"});
-  rejects(between(raw<uint32_t>({1, 1}) + raw({1.0})), {"RemoteSystem", "constants", "0", "1"});
-  rejects(between(raw<uint32_t>({2, 3}) + raw({0.1, 1.0})), {"RemoteSystem", "another 8 bytes"});
-  rejects(between(raw<uint32_t>({2, 4000000000})), {"RemoteSystem", "constants", "3"});
-  rejects(between(raw<uint32_t>({2, 3}) + raw({0.1, std::nan(""), 1.0})), {"RemoteSystem", "a finite gain"});
-  rejects(between(raw<uint32_t>({1, 0, 0})), {"RemoteSystem", "nothing"});
+  for (const uint32_t other : {0U, 1U, 2U, 4U}) {
+    rejects(greeting(other), {"RemoteSystem", "version 3", std::to_string(other), "Update"});
+  }
+  rejects("optoinst" + raw<uint32_t>({3}) + done, {"RemoteSystem", "kind 4"});
+  rejects("optoinst" + raw<uint32_t>({3}) + message(1, "", int64_t{1} << 60), {"RemoteSystem", "at most"});
+  rejects(with("nonsense"), {"RemoteSystem", "greeting", "JSON"});
+  rejects(with("[]"), {"RemoteSystem", "greeting"});
+  rejects(with("{}"), {"RemoteSystem", "greeting", "samples"});
+  rejects(with(std::string(70, '[') + std::string(70, ']')), {"RemoteSystem", "greeting"});
+  rejects(of("0", mesh_of_six), {"RemoteSystem", "samples"});
+  rejects(of("\"9\"", mesh_of_six), {"RemoteSystem", "greeting"});
+  rejects(of("9", ""), {"RemoteSystem", "stages"});
+  rejects(of("9", "7"), {"RemoteSystem", "greeting"});
+  rejects(of("9", changed("\"MziMesh\"", "\"\"")), {"RemoteSystem", "type"});
+  rejects(of("9", changed("[15]}},", "[0]}},")), {"RemoteSystem", "commands.theta"});
+  rejects(of("9", changed("[15]}},", "[9000000000,9000000000]}},")), {"RemoteSystem", "commands.theta"});
+  rejects(of("9", changed("\"input\":[6]", "\"input\":[-6]")), {"RemoteSystem", "input"});
+  rejects(of("9", changed("\"input\":[6]", "\"input\":\"6\"")), {"RemoteSystem", "greeting"});
+  rejects(of("9", changed("{\"columns\"", "[{\"columns\"").replace(0, 0, "")), {"RemoteSystem", "greeting"});
+  rejects(of("9", mesh_of_six, R"(,"between":[null])"), {"RemoteSystem", "between the stages", "0", "1"});
 }
 
-TEST_F(InstrumentAnswersTest, WhatStandsBetweenTheMeshesIsTold) {
-  using Kind = BetweenMeshes::Kind;
-  const auto told = [&](const std::string& script) {
-    const Fake fake(address, script);
+TEST_F(InstrumentAnswersTest, WhatStandsBetweenTheStagesIsTold) {
+  const auto told = [&](const std::string& between) {
+    const Fake fake(address, "optoinst" + raw<uint32_t>({3}) +
+                                 message(1, R"({"monitors":false,"samples":9,"stages":[)" + mesh_of_six +
+                                                "," + mesh_of_six + "]" + between + "}"));
     return RemoteSystem::connect(address)->between();
   };
-  EXPECT_EQ(told(greeting(1)), BetweenMeshes{});  // it knew no such words
-  EXPECT_EQ(told(greeting()), (BetweenMeshes{Kind::nothing, {}}));
-  const auto say = [&](const std::string& tail) {
-    return "optoinst" + raw<uint32_t>({2}) +
-           message(1, raw<uint32_t>({9, 0, 1, 6, 6}) + raw<uint8_t>({0, 1, 0, 0}) + tail);
-  };
-  EXPECT_EQ(told(say(raw<uint32_t>({0, 0}))), BetweenMeshes{});
-  EXPECT_EQ(told(say(raw<uint32_t>({2, 3}) + raw({0.1, 0.2, 0.3}))),
-            (BetweenMeshes{Kind::electro_optic, {0.1, 0.2, 0.3}}));
-  EXPECT_EQ(told(say(raw<uint32_t>({3, 2}) + raw({2.0, 1.0}))),
-            (BetweenMeshes{Kind::saturable_absorber, {2, 1}}));
+  using Told = std::vector<std::string>;
+  EXPECT_EQ(told(""), Told());
+  EXPECT_EQ(told(R"(,"between":[null])"), Told{"nothing"});
+  EXPECT_EQ(told(R"(,"between":["untold"])"), Told{""});
+  EXPECT_EQ(told(R"(,"between":[{"type":"SaturableAbsorber","depth":2}])"),
+            Told{R"({"depth":2,"type":"SaturableAbsorber"})"});
 }
 
 TEST_F(InstrumentAnswersTest, WrongAnswersAreRejectedAndTheNextCallConnectsAnew) {
@@ -133,9 +132,9 @@ TEST_F(InstrumentAnswersTest, WrongAnswersAreRejectedAndTheNextCallConnectsAnew)
   rejects("", {"RemoteSystem", "end of the connection"});
   rejects(right.substr(0, 5), {"RemoteSystem", "end of the connection"});
   rejects(right.substr(0, right.size() - 1), {"RemoteSystem", "another 1 bytes", "end of the connection"});
-  rejects(readings(4, 1, 2, 5, 10), {"RemoteSystem", "ports", "6", "5"});
+  rejects(readings(4, 1, 2, 5, 10), {"RemoteSystem", "values of a sample", "6", "5"});
   rejects(readings(4, 1, 1, 6, 6), {"RemoteSystem", "samples", "2", "1"});
-  rejects(readings(4, 2, 1, 6, 12), {"RemoteSystem", "meshes"});
+  rejects(readings(4, 2, 1, 6, 12), {"RemoteSystem", "stages"});
   rejects(readings(8, 1, 1, 6, 6), {"RemoteSystem", "bytes of a reading"});
   rejects(readings(4, 1, 2, 6, 11), {"RemoteSystem", "length"});
   rejects(readings(4, 1, 2, 6, 13), {"RemoteSystem", "at most 64 bytes", "68"});

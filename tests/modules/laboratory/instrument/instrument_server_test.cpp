@@ -29,8 +29,8 @@ class InstrumentServerTest : public InstrumentFixture {};
 
 /// A system that complains when it is told to.
 struct Moody : PhysicalSystem {
-  Moody() : PhysicalSystem({six_ports()}) {}
-  void command(const std::vector<MeshPhases>&) override { complain(); }
+  Moody() : PhysicalSystem(std::vector<MeshLayout>{six_ports()}) {}
+  void command(const std::vector<Values>&) override { complain(); }
   std::vector<at::Tensor> read(const at::Tensor& x) override {
     complain();
     return {answer.defined() ? answer : at::ones(x.sizes(), at::kDouble)};
@@ -78,7 +78,7 @@ TEST_F(InstrumentServerTest, ErrorsOfTheSystemAreToldAndTheConnectionGoesOn) {
   moody.complaint = endless;
   expect_complaint({"RemoteSystem", endless.substr(0, 100)}, [&] { remote->measure(light(2)); });
   moody.complaint.clear();
-  expect_complaint({"set_phases"}, [&] { remote->measure(light(2)); });
+  expect_complaint({"set_commands"}, [&] { remote->measure(light(2)); });
   remote->set_phases(phases);
   EXPECT_EQ(remote->commands(), 2);
   for (const auto& bad : {at::ones({2, 5}), at::full({2, ports}, std::nan(""))}) {
@@ -99,7 +99,7 @@ TEST_F(InstrumentServerTest, AReadingThatFailsMakesPhasesUnknown) {
   moody.complaint = "no light";
   EXPECT_THROW(moody.measure(light(1)), std::runtime_error);
   moody.complaint.clear();
-  expect_complaint({"set_phases"}, [&] { moody.measure(light(1)); });
+  expect_complaint({"set_commands"}, [&] { moody.measure(light(1)); });
   moody.set_phases(phases);
   EXPECT_EQ(moody.commands(), 2);
 }

@@ -44,9 +44,9 @@ class RemoteRetriesTest : public InstrumentFixture {
 /// Perfect chips that fail, or read NaN, so many times before each success.
 struct Flaky : SimulatedSystem {
   Flaky() : SimulatedSystem(chips(2), optics(true)) {}
-  void command(const std::vector<MeshPhases>& phases) override {
+  void command(const std::vector<Values>& commands) override {
     fail(command_failures, "the driver is cold");
-    SimulatedSystem::command(phases);
+    SimulatedSystem::command(commands);
   }
   std::vector<at::Tensor> read(const at::Tensor& x) override {
     fail(read_failures, "the camera is busy");
@@ -83,7 +83,7 @@ TEST_F(RemoteRetriesTest, WhatFailsIsAskedForAgainWithItsPhases) {
   expect_complaint({"RemoteSystem", address, "the camera is busy"}, [&] { remote->measure(x); });
   EXPECT_EQ(flaky.read_failures, 0);
   EXPECT_EQ(remote->measurements(), 3);
-  expect_complaint({"set_phases"}, [&] { remote->measure(x); });
+  expect_complaint({"set_commands"}, [&] { remote->measure(x); });
   remote->set_phases(phases);
   EXPECT_TRUE(remote->measure(x).output().equal(local.measure(x).output()));
 }
@@ -135,7 +135,7 @@ TEST_F(RemoteRetriesTest, NanIsToldWithItsPlace) {
   const auto remote = RemoteSystem::connect(address);
   remote->set_phases(random_phases(*remote));
   remote->measure(light(2, at::kComplexFloat));
-  expect_complaint({"PhysicalSystem", "reading behind mesh 0", "NaN at sample 1, port 2, of batch 1"},
+  expect_complaint({"PhysicalSystem", "reading behind stage 0", "NaN at sample 1, port 2, of batch 1"},
                    [&] { remote->measure(light(2, at::kComplexFloat)); });
 }
 
@@ -164,7 +164,7 @@ TEST_F(RemoteRetriesTest, ALostConnectionIsTriedAgain) {
   process->end(SIGKILL);
   const auto other = std::make_unique<Process>([&] { serve_here(address, 3, true); });
   connect_when_ready(address);
-  expect_complaint({"RemoteSystem", "meshes"}, [&] { remote->measure(x); });
+  expect_complaint({"RemoteSystem", "stages"}, [&] { remote->measure(x); });
 }
 
 TEST_F(RemoteRetriesTest, ALostConnectionIsGivenUpInTime) {

@@ -30,7 +30,7 @@ class RemoteSystemTest : public InstrumentFixture {
  protected:
   /// Readings of both, for the same phases and light.
   static void expect_the_same(PhysicalSystem& remote, PhysicalSystem& local) {
-    ASSERT_EQ(remote.layouts(), local.layouts());
+    ASSERT_EQ(remote.stages(), local.stages());
     ASSERT_EQ(remote.has_monitors(), local.has_monitors());
     for (const bool screen : {true, false}) {
       const auto phases = random_phases(local, screen);
@@ -57,7 +57,7 @@ class RemoteSystemTest : public InstrumentFixture {
 
   /// The same within rounding, of three meshes with monitors.
   static void expect_close(PhysicalSystem& remote, PhysicalSystem& local) {
-    ASSERT_EQ(remote.layouts(), local.layouts());
+    ASSERT_EQ(remote.stages(), local.stages());
     ASSERT_TRUE(remote.has_monitors());
     EXPECT_EQ(remote.between(), local.between());
     for (const bool screen : {true, false}) {
@@ -96,7 +96,7 @@ TEST_F(RemoteSystemTest, EveryLayoutAndStridedLightArrive) {
     SimulatedSystem lent(chips(1, layout)), local(chips(1, layout));
     const Served served(lent, address);
     const auto remote = RemoteSystem::connect(address);
-    ASSERT_EQ(remote->layouts(), local.layouts()) << name(layout);
+    ASSERT_EQ(remote->stages(), local.stages()) << name(layout);
     const auto phases = random_phases(local);
     remote->set_phases(phases);
     local.set_phases(phases);
@@ -163,7 +163,7 @@ TEST_F(RemoteSystemTest, OneClientAfterAnother) {
   first->measure(light(2));
   first.reset();
   const auto second = RemoteSystem::connect(address);
-  expect_complaint({"set_phases"}, [&] { second->measure(light(2)); });
+  expect_complaint({"set_commands"}, [&] { second->measure(light(2)); });
   second->set_phases(random_phases(*second));
   second->measure(light(2));
 }
@@ -206,7 +206,7 @@ TEST_F(RemoteSystemTest, AfterALostConnectionPhasesAreSentAgain) {
     process.end(SIGKILL);
   }
   expect_complaint({"RemoteSystem", address}, [&] { remote->measure(x); });
-  expect_complaint({"set_phases"}, [&] { remote->measure(x); });
+  expect_complaint({"set_commands"}, [&] { remote->measure(x); });
   expect_complaint({"RemoteSystem", address, "listens"}, [&] { remote->set_phases(phases); });
   {
     SimulatedSystem lent(chips(2), optics(false));
@@ -223,7 +223,7 @@ TEST_F(RemoteSystemTest, AfterALostConnectionPhasesAreSentAgain) {
   expect_complaint({"RemoteSystem", address}, [&] { remote->measure(x); });
   for (auto* wrong : {&other, &tapped}) {
     const Served served(*wrong, address);
-    expect_complaint({"RemoteSystem", "meshes"}, [&] { remote->set_phases(phases); });
+    expect_complaint({"RemoteSystem", "stages"}, [&] { remote->set_phases(phases); });
     EXPECT_EQ(wrong->commands(), 0);
   }
 }
@@ -237,16 +237,17 @@ TEST_F(RemoteSystemTest, WhatStandsBetweenTheMeshesIsCompared) {
   const Served served(lent, address);
   const auto remote = RemoteSystem::connect(address);
   EXPECT_EQ(remote->between(), lent.between());
-  EXPECT_EQ(describe(remote->between()), "electro-optic, tap 0.1, gain 0.5, bias 3.14159");
+  ASSERT_EQ(remote->between().size(), 1U);
+  EXPECT_NE(remote->between().front().find("ElectroOpticActivation"), std::string::npos);
   const auto options = PhysicalNetworkOptions(ports).meshes(2);
   PhysicalNetwork(remote, PhysicalNetworkOptions(options).activation(electro_optic(0.5)));
   PhysicalNetwork(remote, PhysicalNetworkOptions(options).activation(electro_optic(0.5 * (1 + 1e-7))));
-  expect_complaint({"PhysicalNetwork", "activation", "gain 0.5,", "gain 0.6,"}, [&] {
+  expect_complaint({"PhysicalNetwork", "activation", "\"gain\":0.5,", "\"gain\":0.6,"}, [&] {
     PhysicalNetwork(remote, PhysicalNetworkOptions(options).activation(electro_optic(0.6)));
   });
-  expect_complaint({"PhysicalNetwork", "activation", "gain 0.5,", "got nothing"},
+  expect_complaint({"PhysicalNetwork", "activation", "\"gain\":0.5,", "got nothing"},
                    [&] { PhysicalNetwork(remote, options); });
-  expect_complaint({"PhysicalNetwork", "activation", "got saturable absorber, depth 2, saturation 1"}, [&] {
+  expect_complaint({"PhysicalNetwork", "activation", "SaturableAbsorber", "\"depth\":2"}, [&] {
     PhysicalNetwork(remote,
                     PhysicalNetworkOptions(options).activation(std::make_shared<SaturableAbsorberImpl>()));
   });

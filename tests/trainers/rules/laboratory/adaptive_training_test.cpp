@@ -9,6 +9,7 @@
 #include <support/differences.h>
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>
+#include <support/stages.h>
 #include <torch/optim/adam.h>
 
 namespace optotorch {
@@ -61,12 +62,12 @@ TEST_F(AdaptiveTrainingTest, FrozenMeshesKeepTheirPhasesToTheBit) {
     for (int64_t step = 0; step < 3 * steps; ++step) {
       const auto frozen = static_cast<size_t>(std::min<int64_t>(1 + step / steps, 2));
       std::vector<Tensors> before;
-      for (const auto& mesh : run.network->meshes()) {
+      for (const auto& mesh : meshes_of(*run.network)) {
         before.push_back(parameters_by_name(*mesh));
       }
       run.go(step, step + 1);
       for (size_t n = 0; n < meshes; ++n) {
-        const auto now = parameters_by_name(*run.network->meshes()[n]);
+        const auto now = parameters_by_name(*meshes_of(*run.network)[n]);
         for (const auto& [name, phases] : before[n]) {
           EXPECT_EQ(now.at(name).equal(phases), n < frozen)
               << steps << ", step " << step << ": " << n << "." << name;
@@ -95,14 +96,14 @@ TEST_F(AdaptiveTrainingTest, FieldsBehindFrozenMeshesAreTheMeasuredOnes) {
       auto field = x;
       torch::Tensor s;
       for (size_t n = 0; n < frozen; ++n) {
-        s = network->meshes()[n]->forward(n == 0 ? field : activation()->forward(s));
+        s = meshes_of(*network)[n]->forward(n == 0 ? field : activation()->forward(s));
       }
       const auto fused = at::polar(readings.behind[frozen - 1].sqrt(), s.angle());
       // In place only slopes at the frozen mesh are those of the measured state, and nobody reads them.
       field = activation()->forward(fusion == Fusion::propagate ? fused : s);
       Hybrid behind;
       for (size_t n = frozen; n < meshes; ++n) {
-        behind->push_back(MziMesh(std::dynamic_pointer_cast<MziMeshImpl>(network->meshes()[n]->clone())));
+        behind->push_back(MziMesh(std::dynamic_pointer_cast<MziMeshImpl>(meshes_of(*network)[n]->clone())));
         if (n + 1 < meshes) {
           behind->push_back(ElectroOpticActivation(activation()));
         }

@@ -12,6 +12,7 @@
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>
 #include <support/slow_network.h>
+#include <support/stages.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adam.h>
@@ -133,9 +134,6 @@ TEST_F(DualAdaptiveTrainingTest, WrongOptionsAndNetworksAreRejected) {
   mesh->to(torch::kFloat64);
   expect_complaint({"dat", "model"}, [&] { step(Hybrid(mesh, Photodetector())); });
   const auto row = testing::linear_case();
-  auto first = corrected_network(simulated(), row), second = corrected_network(simulated(), row);
-  expect_complaint({"dat", "model", "one PhysicalNetwork", "2"}, [&] { step(Hybrid(first, second)); });
-  EXPECT_EQ(first->system()->measurements() + second->system()->measurements(), 0);
 
   auto without_monitors = corrected_network(simulated(false), row);
   const auto before = copies(learners(*without_monitors));
@@ -181,8 +179,8 @@ TEST_F(DualAdaptiveTrainingTest, LearnsTheChipAndTheTask) {
                   row == nullptr ? testing::linear_case() : *row, 0);
     if (row == nullptr) {
       auto plain = network_of(network->system(), Fusion::propagate, internal_states);
-      plain->copy_phases(
-          {network->meshes()[0].get(), network->meshes()[1].get(), network->meshes()[2].get()});
+      plain->copy_commands(
+          {meshes_of(*network)[0].get(), meshes_of(*network)[1].get(), meshes_of(*network)[2].get()});
       return plain;
     }
     return network;

@@ -3,6 +3,7 @@
 #include <optotorch/trainers/rules/laboratory/identify.h>
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>
+#include <support/stages.h>
 
 #include <cmath>
 #include <cstdio>
@@ -57,7 +58,7 @@ class IdentifyTest : public OneThreadTest {
       for (auto& phases : network.parameters()) {
         phases.uniform_(-pi, pi);
       }
-      const auto x = fields(20, network.system()->ports());
+      const auto x = fields(20, ports_of(*network.system()));
       const auto measured = network.measure(x).output;
       network.strength = strength;
       const auto s = network.model(x, nullptr).back().prediction.s;

@@ -9,6 +9,7 @@
 #include <support/differences.h>
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>
+#include <support/stages.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adam.h>
 
@@ -84,7 +85,7 @@ TEST_F(InSilicoTest, WithTheErrorsKnownItIsTheTrueGradient) {
   net->zero_grad();
   InSilico rule;
   rule.step(*net, x, target, cross_entropy);
-  for (const auto& mesh : network->meshes()) {
+  for (const auto& mesh : meshes_of(*network)) {
     const auto differences = testing::central_differences(
         [&] { return cross_entropy(network->measure(x).output, target).item<double>(); }, mesh->theta, 1e-3);
     expect_close(mesh->theta.grad(), differences, 1e-7);
@@ -147,7 +148,8 @@ TEST_F(InSilicoTest, CorrectionsSurviveInItsState) {
     expect_equal(loaded.state(), state, met ? "met" : "waiting");
     const auto x = fields();
     const auto target = targets();
-    other->copy_phases({network->meshes()[0].get(), network->meshes()[1].get(), network->meshes()[2].get()});
+    other->copy_commands(
+        {meshes_of(*network)[0].get(), meshes_of(*network)[1].get(), meshes_of(*network)[2].get()});
     net->zero_grad();
     rule.step(*net, x, target, cross_entropy);
     loaded.step(*fresh, x, target, cross_entropy);

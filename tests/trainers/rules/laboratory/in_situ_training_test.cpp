@@ -61,7 +61,7 @@ Hybrid laboratory(const std::shared_ptr<PhysicalSystem>& system, int64_t window,
 void transfer(HybridImpl& from, Hybrid& to) {
   const torch::NoGradGuard no_grad;
   auto& network = dynamic_cast<PhysicalNetworkImpl&>(to->layer(1));
-  network.copy_phases({&dynamic_cast<MziMeshImpl&>(from.layer(1))});
+  network.copy_commands({&dynamic_cast<MziMeshImpl&>(from.layer(1))});
   for (const auto* const name : {"head.weight", "head.bias"}) {
     to->named_parameters()[name].copy_(from.named_parameters()[name]);
   }

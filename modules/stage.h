@@ -1,0 +1,104 @@
+#pragma once
+
+// Layers that a laboratory can command.
+
+#include <optotorch/modules/layer.h>
+
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace optotorch {
+
+/// Real tensors by name: commands of a stage, its errors, or gradients of either.
+using Values = std::map<std::string, torch::Tensor>;
+
+/// A tensor that is commanded.
+struct Command {
+  std::vector<int64_t> shape;
+  bool required = true;  ///< a stage may be built with or without any other
+
+  bool operator==(const Command&) const = default;
+};
+
+/// Design of a stage, as it was sent to the foundry. The stage that was built may differ.
+struct StageDesign {
+  std::string type;                    ///< "MziMesh"
+  std::string options;                 ///< those that decide what it is, a JSON object
+  std::vector<int64_t> input, output;  ///< shapes of a sample
+  bool takes_field = true;             ///< else real values
+  bool delivers_field = true;          ///< of which intensities are read; else real values, read as they are
+  std::map<std::string, Command> commands;
+
+  bool operator==(const StageDesign&) const = default;
+};
+
+/// "MziMesh {"ports":64,...}, field [64] -> field [64]".
+std::string describe(const StageDesign& design);
+
+/// Throws c10::ValueError, in the name of `where`, for a design without a type, options that are no JSON
+/// object, no commands, or shapes that no memory could hold.
+void check_design(const std::string& where, const StageDesign& design);
+
+/// Throws c10::ValueError, in the name of `where`, unless x is what such a stage takes, [batch, input...].
+void check_stage_input(const std::string& where, const torch::Tensor& x, const StageDesign& design);
+
+/// A kind of error that a built stage may have.
+struct StageError {
+  std::string name;  ///< "theta_offset"
+  std::vector<int64_t> shape;
+  std::string imperfection;  ///< that gives its size (imperfections.h): "phase_error"
+  /// Factors of the size; undefined: standard normal numbers.
+  torch::Tensor profile = {};
+  /// Where a model that learns it keeps it.
+  double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();
+};
+
+/// A layer that a laboratory can command: its parameters are what is commanded, and it knows what kinds of
+/// errors the hardware has. MziMesh is one, PhaseScreen and WeightBank are others; examples/09_your_own_stage
+/// is a user's own.
+///
+/// A subclass implements `design`, `errors`, `respond`, `respond_backward` and `check_input`, and derives
+/// from CloneableLayer<Derived, Stage>. What it computes as a layer is its response without errors.
+class Stage : public Layer {
+ public:
+  using Layer::Layer;
+
+  Role role() const override { return Role::component; }
+
+  virtual StageDesign design() const = 0;
+
+  /// The kinds of errors that it may have; those that are left out of a call are zero.
+  virtual std::vector<StageError> errors() const = 0;
+
+  /// Output of the built stage for x [batch, input...] at these commands and errors: [batch, output...].
+  virtual torch::Tensor respond(const torch::Tensor& x, const Values& commands,
+                                const Values& errors) const = 0;
+
+  struct Gradients {
+    torch::Tensor dL_dx;
+    Values commands, errors;  ///< by the names of what was given
+  };
+  /// The pull-back of dL_dy through `respond`, whose output is y.
+  virtual Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
+                                     const torch::Tensor& y, const Values& commands,
+                                     const Values& errors) const = 0;
+
+  /// Its parameters, as they are commanded now.
+  Values commands() const;
+  /// parameter.grad += of every command that learns.
+  void accumulate_commands(const Values& dL_dcommands);
+
+ protected:
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
+  torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+};
+
+/// The tensor of that name; undefined if there is none.
+torch::Tensor find(const Values& values, const std::string& name);
+
+/// `base` with what was given under that name added, if anything was.
+torch::Tensor plus(const torch::Tensor& base, const Values& values, const std::string& name);
+
+}  // namespace optotorch
