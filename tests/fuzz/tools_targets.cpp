@@ -23,10 +23,10 @@ int config(const uint8_t* data, size_t size) {
 std::vector<std::string> config_seeds() {
   const MemoryFolder folder("config-seeds");
   std::vector<std::string> seeds;
-  for (const std::string network : {"mnist-hybrid", "mpnn-in-situ", "charlm"}) {
+  for (const std::string rule : {"in-silico", "pat", "dat-unitary"}) {
     tools::RunConfig settings;
-    settings.network = network;
-    settings.rule = network == "mnist-hybrid" ? "tpfp" : network == "charlm" ? "odfa" : "dat-unitary";
+    settings.network = "mpnn-in-situ";
+    settings.rule = rule;
     tools::save_run(tools::resolve(settings), folder.path());
     seeds.push_back(folder.read("config.json"));
   }

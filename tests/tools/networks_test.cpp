@@ -39,7 +39,8 @@ std::string obstacle(const std::string& network, const std::string& rule) {
   const bool delays_light = rule == "quadrature" || rule == "quadrature-twin";
   const bool reads_fields = rule == "homodyne-random" || rule == "tpfp-field" || rule == "tpfp-sloped";
   const bool has_stages = network.starts_with("mnist-hybrid") || network == "mnist-in-situ" ||
-                          network.starts_with("mpnn") || network == "mnist-mesh784";
+                          network.starts_with("mpnn") || network == "mnist-mesh784" ||
+                          network == "mnist-1024" || network == "mnist-weight-bank";
   if (find_rule(rule).for_laboratory) {
     return has_stages ? "" : "network with stages";
   }

@@ -91,15 +91,15 @@ TEST(ValidatorsTest, WrongOnesAreSaidInAFewDigits) {
 }
 
 TEST(ValidatorsTest, WordsOfTheUsualOptions) {
-  EXPECT_EQ(said_to("train", "--lr", "-1"), "--lr: expected a number above 0, got -1");
-  EXPECT_EQ(said_to("train", "--epochs", "0"), "--epochs: expected a number above 0, got 0");
-  EXPECT_EQ(said_to("train", "--batch-size", "0"), "--batch-size: expected a number above 0, got 0");
+  EXPECT_EQ(said_to("train", "--lr", "-1"), "--lr: expected a number above 0 and at most 1000000, got -1");
+  EXPECT_EQ(said_to("train", "--epochs", "0"), "--epochs: expected a whole number from 1 to 1000000, got 0");
+  EXPECT_EQ(said_to("train", "--batch-size", "0"), "--batch-size: expected a whole number from 1 to 1000000, got 0");
   EXPECT_EQ(said_to("train", "--seed", "99999999999999999999"),
             "--seed: expected a whole number of at most 9223372036854775807, got 99999999999999999999");
   EXPECT_EQ(said_to("train", "--seed", "-99999999999999999999"),
             "--seed: expected a whole number of at least -9223372036854775808, got -99999999999999999999");
   EXPECT_EQ(said_to("train", "--seed", "2.5"), "--seed: expected a whole number, got 2.5");
-  EXPECT_EQ(said_to("train", "--splitter", "-1"), "--splitter: expected a number from 0 on, got -1");
+  EXPECT_EQ(said_to("train", "--splitter", "-1"), "--splitter: expected a number from 0 to 1, got -1");
   EXPECT_EQ(said_to("instrument", "--ports", "1"), "--ports: expected a whole number from 2 to 4096, got 1");
   EXPECT_EQ(said_to("train", "--seed", "-9223372036854775808"), "");
   EXPECT_EQ(said_to("train", "--seed", "9223372036854775807"), "");

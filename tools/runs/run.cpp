@@ -40,7 +40,8 @@ std::vector<std::string> run_files() {
 /// may be continued.
 Run settle(const RunConfig& said, const RunOptions& options, const FolderLock& lock) {
   const std::string& folder = options.folder;
-  if (!holds_config(folder) && lock.is_empty_but_for({"log.txt"}, run_files())) {
+  if (!holds_config(folder) &&
+      lock.is_empty_but_for({"log.txt", network_name, vocabulary_name}, run_files())) {
     return resolve(said, options.given);
   }
   OPTOTORCH_CHECK(options.resume, .where = "optotorch", .argument = "--out",

@@ -92,7 +92,8 @@ std::string in_words(const Range& range) {
   if (open) {
     return "a number above " + figure(least) + (is_bounded ? " and at most " + figure(most) : "");
   }
-  return is_bounded ? figure(least) + " to " + figure(most) : "a number from " + figure(least) + " on";
+  return is_bounded ? "a number from " + figure(least) + " to " + figure(most)
+                    : "a number from " + figure(least) + " on";
 }
 
 bool contains(const Range& range, double number) {
