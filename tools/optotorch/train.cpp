@@ -48,6 +48,19 @@ std::string command_to_go_on(const RunOptions& options) {
   return c10::Join(" ", words);
 }
 
+/// Words that --network takes. A command that nobody asks for help reads none of these files.
+std::string network_words() {
+  std::string words = "Network, by name or as a .json file:";
+  for (const auto& name : network_names()) {
+    try {
+      words += "\n" + name + ": " + find_network(name).description;
+    } catch (const c10::Error&) {
+      words += "\n" + name + ": damaged";  // who asks for it is told more
+    }
+  }
+  return words;
+}
+
 /// Shows options of some groups only where they are asked for, and then those alone.
 class TwoHelps : public CLI::Formatter {
  public:
@@ -65,6 +78,10 @@ class TwoHelps : public CLI::Formatter {
       text.erase(gap, 1);  // where a group is left out
     }
     return text;
+  }
+
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return option->check_lname("network") ? network_words() : Formatter::make_option_desc(option);
   }
 
  private:
@@ -85,22 +102,13 @@ void hide_until_asked(CLI::App& command, const std::set<std::string>& groups, co
       ->trigger_on_parse();
 }
 
-/// Adds the names that options take to their help.
+/// Adds the names that options take to their help; those of networks are read when it is shown.
 void say_what_there_is(CLI::App& command) {
-  std::string networks = "Network, by name or as a .json file:", rules =
-                                                                     "Update rule, the last ones for a "
-                                                                     "physical system:";
-  for (const auto& name : network_names()) {
-    try {
-      networks += "\n" + name + ": " + find_network(name).description;
-    } catch (const c10::Error&) {
-      networks += "\n" + name + ": damaged";  // who asks for it is told more
-    }
-  }
+  std::string rules = "Update rule, the last ones for a physical system:";
   for (const auto& rule : named_rules()) {
     rules += "\n" + rule.name + ": " + rule.description;
   }
-  command.get_option("--network")->description(networks)->type_name("NAME");
+  command.get_option("--network")->type_name("NAME");
   command.get_option("--rule")->description(rules)->type_name("NAME")->check(one_of(rule_names()));
   command.get_option("--dataset")
       ->description("Data set (default: the network's): " + c10::Join(", ", dataset_names()) +
