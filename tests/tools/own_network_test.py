@@ -25,6 +25,7 @@ ELECTRONIC = {
     "format": "optotorch-network-1",
     "layers": [{"type": "Conv2d", "in_channels": "channels", "out_channels": 4, "kernel_size": [5, 5], "stride": [2, 2]},
                {"type": "ReLU"}, {"type": "Dropout", "p": 0.1}, {"type": "Flatten"},
+               {"type": "BatchNorm1d", "num_features": 576},
                {"type": "Linear", "in_features": 576, "out_features": "classes", "initial": "glorot"}],
 }
 

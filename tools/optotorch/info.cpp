@@ -86,6 +86,7 @@ void print_run(const std::string& folder) {
   // Where light gets lost nothing before learns: the power behind every layer, of an example.
   std::printf("%-5s %-24s %-18s %12s %8s %6s %10s\n", "layer", "kind", "output", "parameters", "MZIs",
               "block", "mean |y|^2");
+  model->eval();  // a norm of one sample is none
   const auto passes = model->propagate(example_input(run, 1));
   int64_t parameters = 0;
   Footprint all;

@@ -1,7 +1,6 @@
 #include "runs/run_network.h"
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <c10/util/Exception.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/at_layer.h>
@@ -87,10 +86,9 @@ Sizes sizes_of(const Run& run) {
 }
 
 /// The most that a rule can read of all hidden components. Nothing is measured.
-Readable readable(const Run& run, HybridImpl& model) {
+Readable most_readable(const Run& run, HybridImpl& model) {
   const torch::NoGradGuard no_grad;
-  auto generator = at::detail::getDefaultCPUGenerator();
-  const auto before = generator.get_state();  // dropout draws
+  model.eval();  // neither does dropout draw nor do norms count the example
   std::vector<Readable> behind;
   auto x = example_input(run, 1);
   for (size_t i = 0; i < model.size(); ++i) {
@@ -106,7 +104,7 @@ Readable readable(const Run& run, HybridImpl& model) {
       behind.push_back(x.is_complex() ? Readable::fields : Readable::values);
     }
   }
-  generator.set_state(before);
+  model.train();
   auto all = Readable::fields;
   const auto blocks = model.trainable_blocks();
   for (size_t b = 0; b + 1 < blocks.size(); ++b) {
@@ -194,12 +192,12 @@ std::shared_ptr<Rule> make_rule(const Run& run, HybridImpl& model, int64_t steps
                       .remedy = "Stages in a row behind one detector are one component");
     }
   }
-  OPTOTORCH_CHECK(rule.for_laboratory || rule.needs <= readable(run, model), .where = "optotorch",
-                  .argument = "--rule",
-                  .expected = "a rule for " + in_words(readable(run, model)) + ", all that '" +
-                              run.network.name + "' lets one read",
-                  .got = "'" + rule.name + "', which needs " + in_words(rule.needs),
-                  .remedy = "Use 'tpfp', or another network");
+  const auto readable = most_readable(run, model);
+  OPTOTORCH_CHECK(
+      rule.for_laboratory || rule.needs <= readable, .where = "optotorch", .argument = "--rule",
+      .expected = "a rule for " + in_words(readable) + ", all that '" + run.network.name + "' lets one read",
+      .got = "'" + rule.name + "', which needs " + in_words(rule.needs),
+      .remedy = "Use 'tpfp', or another network");
   return make_rule(rule, run.training(),
                    {.set = run.config.set,
                     .seed = run.config.seed,
