@@ -54,15 +54,6 @@ class RingRowImpl : public CloneableLayer<RingRowImpl, Stage> {
     phase = register_phases("phase", torch::empty({options.ports()}).uniform_(0, 2 * std::numbers::pi));
   }
 
-  StageDesign design() const override {
-    const std::vector<int64_t> ports{options.ports()};
-    return {.type = "RingRow",
-            .options = describe_options(*this),
-            .input = ports,
-            .output = ports,
-            .commands = {{"phase", {ports}}}};
-  }
-
   std::vector<StageError> errors() const override {
     return {{"phase_offset", {options.ports()}, "phase_error"}};
   }
@@ -88,6 +79,15 @@ class RingRowImpl : public CloneableLayer<RingRowImpl, Stage> {
   Tensor phase;
 
  protected:
+  StageDesign make_design() const override {
+    const std::vector<int64_t> ports{options.ports()};
+    return {.type = "RingRow",
+            .options = describe_options(*this),
+            .input = ports,
+            .output = ports,
+            .commands = {{"phase", {ports}}}};
+  }
+
   void check_input(const Tensor& x) const override {
     check_field(*this, x, options.ports());
     check_precision(*this, x, phase);

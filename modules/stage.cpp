@@ -59,6 +59,13 @@ void check_stage_input(const std::string& where, const torch::Tensor& x, const S
                   .remedy = design.takes_field ? "A Modulator turns real values into a field" : "");
 }
 
+const StageDesign& Stage::design() const {
+  if (!design_) {
+    design_ = make_design();
+  }
+  return *design_;
+}
+
 Values Stage::commands() const {
   Values all;
   for (const auto& parameter : named_parameters()) {

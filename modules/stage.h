@@ -6,6 +6,7 @@
 
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,7 +60,7 @@ struct StageError {
 /// errors the hardware has. MziMesh is one, PhaseScreen and WeightBank are others; examples/09_your_own_stage
 /// is a user's own.
 ///
-/// A subclass implements `design`, `errors`, `respond`, `respond_backward` and `check_input`, and derives
+/// A subclass implements `make_design`, `errors`, `respond`, `respond_backward` and `check_input`, and derives
 /// from CloneableLayer<Derived, Stage>. What it computes as a layer is its response without errors.
 class Stage : public Layer {
  public:
@@ -67,7 +68,8 @@ class Stage : public Layer {
 
   Role role() const override { return Role::component; }
 
-  virtual StageDesign design() const = 0;
+  /// Made once: rules ask for it at every step, and options are taken to stay as they were.
+  const StageDesign& design() const;
 
   /// The kinds of errors that it may have; those that are left out of a call are zero.
   virtual std::vector<StageError> errors() const = 0;
@@ -91,8 +93,12 @@ class Stage : public Layer {
   void accumulate_commands(const Values& dL_dcommands);
 
  protected:
+  virtual StageDesign make_design() const = 0;
   torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+
+ private:
+  mutable std::optional<StageDesign> design_;
 };
 
 /// The tensor of that name; undefined if there is none.

@@ -6,8 +6,6 @@
 #include <optotorch/modules/optics/mzi_mesh.h>
 
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <utility>
 #include <vector>
 
 namespace optotorch {
@@ -110,9 +108,7 @@ torch::Tensor MziMeshImpl::compute_pullback(const Pass& pass, const torch::Tenso
   return gradients.dL_dinput.view(pass.input.sizes());
 }
 
-namespace {
-
-StageDesign new_design(const MeshLayout& layout) {
+StageDesign mesh_design(const MeshLayout& layout) {
   const nlohmann::json options{{"ports", layout.ports},
                                {"columns", layout.columns},
                                {"grid", to_string(layout.grid)},
@@ -127,17 +123,6 @@ StageDesign new_design(const MeshLayout& layout) {
           .commands = {{"theta", {mzis}}, {"phi", {mzis}}, {"gamma", {ports, /*required=*/false}}}};
 }
 
-}  // namespace
-
-StageDesign mesh_design(const MeshLayout& layout) {
-  // Asked for at every step of a rule, mostly of one layout.
-  thread_local std::optional<std::pair<MeshLayout, StageDesign>> last;
-  if (!last || last->first != layout) {
-    last.emplace(layout, new_design(layout));
-  }
-  return last->second;
-}
-
 std::vector<StageError> mesh_errors(const MeshLayout& layout) {
   const int64_t mzis = layout.mzis();
   constexpr double most_learnt = 0.5;
@@ -146,7 +131,7 @@ std::vector<StageError> mesh_errors(const MeshLayout& layout) {
           {"splitter_error", {mzis, 2}, "splitter_error", {}, -most_learnt, most_learnt}};
 }
 
-StageDesign MziMeshImpl::design() const {
+StageDesign MziMeshImpl::make_design() const {
   OPTOTORCH_CHECK(options.meshes() == 1 && !options.imperfect(), .where = "MziMesh", .argument = "mesh",
                   .expected = "the error-free model of one mesh", .got = "imperfect(true) or a stack",
                   .remedy = "Errors belong to the system");
@@ -251,7 +236,7 @@ Deployment MziMeshImpl::deploy() {
   const auto transposed = matrix().mT().contiguous();
   if (options.meshes() == 1) {
     return {{{"matrix_transposed", transposed}},
-            [transposed](const torch::Tensor& x) { return x.matmul(transposed); }};
+            [transposed](const torch::Tensor& x) { return x.matmul(transposed); }, transposed.t()};
   }
   return {{{"matrix_transposed", transposed}}, [transposed](const torch::Tensor& x) {
             const auto by_mesh = x.flatten(0, -3).transpose(0, 1);

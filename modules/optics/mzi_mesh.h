@@ -64,7 +64,6 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl, Stage> {
 
   /// As a stage: one mesh, [batch, ports]; commands theta, phi and, if there is a screen, gamma; errors as
   /// mesh_errors says.
-  StageDesign design() const override;
   std::vector<StageError> errors() const override;
   torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
   Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
@@ -90,6 +89,7 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl, Stage> {
   torch::Tensor splitter_error, transmission;  ///< undefined unless options.imperfect()
 
  protected:
+  StageDesign make_design() const override;
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;

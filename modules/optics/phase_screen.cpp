@@ -33,7 +33,7 @@ torch::Tensor PhaseScreenImpl::compute_pullback(const Pass& pass, const torch::T
   return to_input ? dL_dy * at::complex(gamma.cos(), -gamma.sin()) : torch::Tensor();
 }
 
-StageDesign PhaseScreenImpl::design() const {
+StageDesign PhaseScreenImpl::make_design() const {
   return {.type = "PhaseScreen",
           .options = describe_options(*this),
           .input = options.shape(),

@@ -29,7 +29,6 @@ class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl, Stage> {
   explicit PhaseScreenImpl(PhaseScreenOptions options);
 
   /// As a stage: [batch, shape]; it commands gamma, and its error is `phase_offset` [shape], radians.
-  StageDesign design() const override;
   std::vector<StageError> errors() const override;
   torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
   Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
@@ -41,6 +40,7 @@ class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl, Stage> {
   torch::Tensor gamma;
 
  protected:
+  StageDesign make_design() const override;
   std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;

@@ -63,7 +63,7 @@ torch::Tensor WeightBankImpl::compute(const torch::Tensor& x, Pass* kept) {
   return deploy().forward(x);
 }
 
-StageDesign WeightBankImpl::design() const {
+StageDesign WeightBankImpl::make_design() const {
   const std::vector<int64_t> in{options.in_features()}, out{options.out_features()};
   StageDesign design{.type = "WeightBank",
                      .options = describe_options(*this),
@@ -144,11 +144,13 @@ torch::Tensor WeightBankImpl::compute_pullback(const Pass& pass, const torch::Te
 Deployment WeightBankImpl::deploy() {
   const auto scaled = weight().mul_(options.gain());
   if (!bias.defined()) {
-    return {{{"weight", scaled}}, [scaled](const torch::Tensor& x) { return x.matmul(scaled.t()); }};
+    return {{{"weight", scaled}}, [scaled](const torch::Tensor& x) { return x.matmul(scaled.t()); }, scaled};
   }
   const auto offset = bias.detach();  // what is deployed learns no more
   return {{{"weight", scaled}, {"bias", offset}},
-          [scaled, offset](const torch::Tensor& x) { return at::linear(x, scaled, offset); }};
+          [scaled, offset](const torch::Tensor& x) { return at::linear(x, scaled, offset); },
+          scaled,
+          offset};
 }
 
 namespace {

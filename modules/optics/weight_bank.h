@@ -54,7 +54,6 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl, Stage> {
   ///
   /// `resonance` [out, in] in half linewidths, `attenuation` [out, in] in nepers of power, at least 0: of
   /// `loss_db` that the bus loses at every ring, light of channel i has passed i.
-  StageDesign design() const override;
   std::vector<StageError> errors() const override;
   torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
   Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
@@ -75,6 +74,7 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl, Stage> {
   torch::Tensor detuning, bias;
 
  protected:
+  StageDesign make_design() const override;
   std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
