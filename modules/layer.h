@@ -39,6 +39,9 @@ enum class Keep {
 struct Deployment {
   std::vector<std::pair<std::string, torch::Tensor>> tensors;
   std::function<torch::Tensor(const torch::Tensor&)> forward;
+  /// W [outputs, inputs] and b [outputs] of a layer that is y = W x + b of rows x, one of `tensors` each or
+  /// a view of it. Undefined: no such layer, or b = 0.
+  torch::Tensor weight{}, bias{};
 };
 
 /// A layer's linear map W, backwards: u -> W^H u of every sample, as it was when this was taken. Whoever

@@ -88,4 +88,20 @@ Hybrid load_network(const std::string& path) {
   });
 }
 
+void load_network(const std::string& path, torch::nn::Module& network) {
+  auto tensors = load_safetensors(path).tensors;
+  in_file(path, [&] {
+    const auto parameters = network.named_parameters();
+    const auto buffers = network.named_buffers();
+    for (auto& [name, tensor] : tensors) {
+      const auto* const parameter = parameters.find(name);
+      const auto* const own = parameter != nullptr ? parameter : buffers.find(name);
+      if (own != nullptr && own->is_floating_point() && tensor.is_floating_point()) {
+        tensor = tensor.to(own->scalar_type());
+      }
+    }
+    load_weights(network, tensors);
+  });
+}
+
 }  // namespace optotorch

@@ -4,10 +4,42 @@
 #include <optotorch/modules/electronic_block.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <optional>
 
 namespace optotorch {
 namespace {
+
+/// The value of a product of names and whole numbers, "32*height/4", from left to right and rounded down;
+/// nothing if it is none, or beyond 2^62.
+std::optional<int64_t> product_of(const std::string& text, const Sizes& sizes) {
+  constexpr int64_t most = int64_t{1} << 62;
+  int64_t value = 1;
+  char operation = '*';
+  bool has_name = false;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find_first_of("*/", begin), text.size());
+    const auto factor = text.substr(begin, end - begin);
+    const auto named = sizes.find(factor);
+    int64_t number = named == sizes.end() ? 0 : named->second;
+    has_name = has_name || named != sizes.end();
+    if (named == sizes.end()) {
+      const auto* const last = factor.data() + factor.size();
+      const auto [stop, error] = std::from_chars(factor.data(), last, number);
+      if (factor.empty() || stop != last || error != std::errc()) {
+        return std::nullopt;
+      }
+    }
+    if (number < 1 || (operation == '*' && value > most / number)) {
+      return std::nullopt;
+    }
+    value = operation == '*' ? value * number : value / number;
+    operation = end < text.size() ? text[end] : '*';
+    begin = end + 1;
+  }
+  return has_name ? std::optional(value) : std::nullopt;
+}
 
 constexpr size_t most_structs = 10'000;
 
@@ -81,8 +113,10 @@ void JsonReader::value(const char* name, bool& field) {
 }
 
 int64_t JsonReader::whole(const char* name, const nlohmann::json& got) const {
-  if (got.is_string() && sizes_.contains(got.get<std::string>())) {
-    return sizes_.at(got.get<std::string>());
+  if (got.is_string() && !sizes_.empty()) {
+    if (const auto value = product_of(got.get<std::string>(), sizes_)) {
+      return *value;
+    }
   }
   const bool fits =
       got.is_number_integer() && (!got.is_number_unsigned() || got.get<uint64_t>() <= uint64_t{INT64_MAX});
@@ -91,7 +125,10 @@ int64_t JsonReader::whole(const char* name, const nlohmann::json& got) const {
     for (const auto& [size, value] : sizes_) {
       names.push_back("'" + size + "'");
     }
-    refuse(name, names.empty() ? "a whole number" : "a whole number, or " + c10::Join(", ", names), got);
+    refuse(name,
+           names.empty() ? "a whole number"
+                         : "a whole number, or " + c10::Join(", ", names) + ", or such as '9*channels'",
+           got);
   }
   return got.get<int64_t>();
 }

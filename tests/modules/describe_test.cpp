@@ -96,6 +96,24 @@ TEST(DescribeTest, WordsForInitialValues) {
   EXPECT_NEAR(weight("he").abs().max().item<double>(), std::sqrt(6. / 300), 1e-4);
 }
 
+TEST(DescribeTest, WholeNumbersMayBeProductsOfNames) {
+  const Sizes sizes{{"channels", 3}, {"height", 30}, {"width", 9}};
+  const auto inputs = [&](const std::string& text) {
+    const auto net =
+        build(network(R"([{"type": "Linear", "in_features": ")" + text + R"(", "out_features": 1}])"), sizes);
+    return net->parameters().front().size(1);
+  };
+  EXPECT_EQ(inputs("channels"), 3);
+  EXPECT_EQ(inputs("9*channels"), 27);
+  EXPECT_EQ(inputs("height/4"), 7);
+  EXPECT_EQ(inputs("2*height/4*width/4"), 33);  // 60 / 4 * 9 / 4, rounded down
+  for (const char* wrong : {"", "4", "chanels", "channels*", "*channels", "channels**2", "channels*-1",
+                            "channels/0", "channels+1", " channels", "9223372036854775807*channels"}) {
+    EXPECT_SAYS(inputs(wrong),
+                "layers[0].in_features: expected a whole number, or 'channels', 'height', 'width'");
+  }
+}
+
 TEST(DescribeTest, WrongDescriptionsNameThePlace) {
   const auto of = [](const std::string& layers) { return build(network(layers)); };
   EXPECT_SAYS(of(R"([{"type": "MziMehs", "ports": 4}])"),

@@ -9,6 +9,7 @@
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/modules/laboratory/simulated_system.h>
 #include <optotorch/modules/optics/block_diagonal.h>
+#include <optotorch/modules/optics/convolution.h>
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/modules/optics/fourier_lens.h>
 #include <optotorch/modules/optics/image_slices.h>
@@ -100,6 +101,14 @@ MakeLayer electronic(Options options) {
   return [options] {
     return std::static_pointer_cast<Layer>(
         std::make_shared<ElectronicBlock>(torch::nn::AnyModule(Holder(options))));
+  };
+}
+
+/// What `make` makes, on every patch of an image.
+inline MakeLayer convolution(const MakeLayer& make, int64_t kernel_size, int64_t padding = 0) {
+  return [make, kernel_size, padding] {
+    return std::static_pointer_cast<Layer>(
+        std::make_shared<ConvolutionImpl>(ConvolutionOptions(make(), kernel_size).padding(padding)));
   };
 }
 
@@ -242,6 +251,23 @@ inline std::vector<LayerCase> layer_cases() {
                    14, diagonal({{stack(3, 1), {4, 3}}, {stack(2, 1), {2}}})),
       side_by_side("BlockDiagonalOfWeightBanks", diagonal({{weights(3, 2), {3}}, {weights(2, 4), {2}}}), 5,
                    diagonal({{weights(3, 2), {3}}, {weights(2, 3), {2}}}), Takes::values),
+      {.name = "ConvolutionOfAWeightBank",
+       .make = convolution(weights(8, 3), 2, 1),
+       .takes = Takes::values,
+       .sample = {2, 3, 2},
+       .of_another_shape = convolution(weights(8, 2), 2, 1),
+       .affine = true},
+      {.name = "ConvolutionOfAMesh",
+       .make = convolution(stack(8, 1), 2),
+       .sample = {2, 3, 4},
+       .of_another_shape = convolution(stack(9, 1), 3),
+       .affine = true},
+      {.name = "ConvolutionDepthwise",
+       .make = convolution(diagonal({{weights(4, 2), {4}}, {weights(4, 1), {4}}}), 2),
+       .takes = Takes::values,
+       .sample = {2, 3, 3},
+       .of_another_shape = convolution(diagonal({{weights(4, 2), {4}}, {weights(4, 2), {4}}}), 2),
+       .affine = true},
       {.name = "PhaseScreen",
        .make = optical<PhaseScreenImpl>(PhaseScreenOptions(5)),
        .sample = {5},

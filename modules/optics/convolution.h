@@ -1,0 +1,81 @@
+#pragma once
+
+#include <optotorch/modules/fields.h>
+#include <optotorch/modules/layer.h>
+#include <torch/arg.h>
+#include <torch/expanding_array.h>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace optotorch {
+
+/// Options for Convolution: ConvolutionOptions(WeightBank(27, 16).ptr(), 3).padding(1). One number stands for
+/// both axes, as in torch::nn::Conv2dOptions.
+struct ConvolutionOptions {
+  ConvolutionOptions(std::shared_ptr<Layer> component, torch::ExpandingArray<2> kernel_size)
+      : component_(std::move(component)), kernel_size_(*kernel_size) {}
+
+  /// A linear component that takes rows of channels x kernel height x kernel width values, in that order.
+  TORCH_ARG(std::shared_ptr<Layer>, component);
+  TORCH_ARG(torch::ExpandingArray<2>, kernel_size);
+  TORCH_ARG(torch::ExpandingArray<2>, stride) = 1;
+  /// Dark pixels, or zeros, around the image.
+  TORCH_ARG(torch::ExpandingArray<2>, padding) = 0;
+  TORCH_ARG(torch::ExpandingArray<2>, dilation) = 1;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit);
+};
+
+/// A linear component on every patch of an image: [batch, channels, height, width] -> [batch, outputs,
+/// height', width'], light or electronic values as the component takes and delivers them,
+///
+///     y[b, :, i, j] = W p(b, i, j) (+ b),   height' = (height + 2 padding - dilation (kernel - 1) - 1) / stride + 1
+///
+/// rounded down, with the patch p(b, i, j) flattened as a row of torch::nn::Conv2d's weight is. So a
+/// WeightBank, a MziLinear, a mesh or a component of one's own becomes the convolution whose kernels are the
+/// rows of its matrix. One component serves all patches, one after the other in time. With a BlockDiagonal of
+/// one component for each channel the convolution is depthwise.
+///
+/// Parameters are the component's ("component.detuning"), and so are its errors; a rule's signal reaches it
+/// by its own hooks. Deployed as LibTorch's conv2d where the component is its matrix, patch by patch where it
+/// is not.
+class ConvolutionImpl : public Layer {
+ public:
+  ConvolutionImpl(std::shared_ptr<Layer> component, torch::ExpandingArray<2> kernel_size)
+      : ConvolutionImpl(ConvolutionOptions(std::move(component), kernel_size)) {}
+
+  /// Throws c10::ValueError unless the component is a linear one, kernel, stride and dilation are at least 1
+  /// and the padding is at least 0, all of them below 2^20.
+  explicit ConvolutionImpl(ConvolutionOptions options);
+
+  Role role() const override { return Role::component; }
+  torch::Tensor tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
+  torch::Tensor dfa_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
+  torch::Tensor dat_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
+  Adjoint adjoint(const torch::Tensor& x) const override;
+  Deployment deploy() override;
+  Footprint footprint() const override { return options.component()->footprint(); }
+  std::shared_ptr<torch::nn::Module> clone(
+      const std::optional<torch::Device>& device = std::nullopt) const override;
+
+  ConvolutionOptions options;
+
+ protected:
+  /// The input, the component's pass, and what is the component's.
+  std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
+  void check_input(const torch::Tensor& x) const override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
+  torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+
+ private:
+  using Hook = torch::Tensor (Layer::*)(const Pass& pass, const torch::Tensor& signal, bool to_input);
+  torch::Tensor update(const Pass& pass, const torch::Tensor& signal, bool to_input, Hook hook);
+};
+
+TORCH_MODULE(Convolution);
+
+}  // namespace optotorch
