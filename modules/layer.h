@@ -120,6 +120,10 @@ class Layer : public torch::nn::Module {
 
   virtual Role role() const = 0;
 
+  /// True for a component that is y = W x + b of every row of [batch, inputs], with one W and b whatever the
+  /// rows and the mode: whoever sends it many rows may send the identity instead, and multiply.
+  virtual bool is_matrix() const { return false; }
+
   /// W^H of a linear layer for inputs like `x` (its shape beyond the batch, its type): light sent backwards
   /// through a twin that keeps its present parameters. What is not linear is taken at x = 0, where an
   /// amplitude modulator is; a response hands u on as in `tpfp_update`. By default the pull-back of a clone.

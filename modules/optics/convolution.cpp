@@ -55,6 +55,37 @@ torch::Tensor to_rows(const torch::Tensor& y) {
   return y.permute({0, 2, 3, 1}).reshape({-1, y.size(1)});
 }
 
+/// A complex map in real numbers, [outputs, inputs, ...] -> [2 outputs, 2 inputs, ...], for values [Re; Im].
+torch::Tensor real_form_of_weight(const torch::Tensor& w) {
+  if (!w.is_complex()) {
+    return w;
+  }
+  const auto re = at::real(w), im = at::imag(w);
+  return at::cat({at::cat({re, -im}, 1), at::cat({im, re}, 1)});
+}
+torch::Tensor real_form(const torch::Tensor& x) {
+  return x.is_complex() ? at::cat({at::real(x), at::imag(x)}, 1) : x;
+}
+
+/// The way back.
+torch::Tensor complex_form(const torch::Tensor& x, bool is_complex) {
+  if (!is_complex) {
+    return x;
+  }
+  const auto parts = x.chunk(2, 1);
+  return at::complex(parts[0].contiguous(), parts[1].contiguous());
+}
+
+/// dL_dw of a weight whose real form has the gradient `dL_dreal`.
+torch::Tensor gradient_of_weight(const torch::Tensor& dL_dreal, bool is_complex) {
+  if (!is_complex) {
+    return dL_dreal;
+  }
+  const auto rows = dL_dreal.chunk(2, 0);
+  const auto of_re = rows[0].chunk(2, 1), of_im = rows[1].chunk(2, 1);
+  return at::complex(of_re[0] + of_im[1], of_im[0] - of_re[1]);
+}
+
 }  // namespace
 
 void ConvolutionOptions::fields(FieldVisitor& visit) {
@@ -108,7 +139,54 @@ void ConvolutionImpl::check_input(const torch::Tensor& x) const {
                   .got = describe(x));
 }
 
+bool ConvolutionImpl::by_matrix(const torch::Tensor& x) const {
+  const Window window(options);
+  const int64_t rows = x.size(0) * window.patches(0, x.size(2)) * window.patches(1, x.size(3));
+  return options.component()->is_matrix() && rows > x.size(1) * window.kernel->at(0) * window.kernel->at(1);
+}
+
+torch::Tensor ConvolutionImpl::compute_by_matrix(const torch::Tensor& x, Pass* kept) {
+  const Window window(options);
+  const int64_t inputs = x.size(1) * window.kernel->at(0) * window.kernel->at(1);
+  const auto identity = at::cat({at::eye(inputs, x.options()), at::zeros({1, inputs}, x.options())});
+  auto pass = options.component()->propagate(identity, kept != nullptr ? Keep::context : Keep::nothing);
+  const auto offset = pass.output[inputs];
+  const auto weight = (pass.output.narrow(0, 0, inputs) - offset)
+                          .t()
+                          .reshape({-1, x.size(1), window.kernel->at(0), window.kernel->at(1)});
+  // Channels last: LibTorch's pools and norms behind it take a third of the time so.
+  const auto real_weight = real_form_of_weight(weight).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto real_offset = real_form(offset.unsqueeze(0)).squeeze(0);
+  const auto y = complex_form(
+      at::conv2d(real_form(x), real_weight, real_offset, *window.stride, *window.padding, *window.dilation),
+      x.is_complex());
+  if (kept != nullptr) {
+    kept->inside = {std::move(pass)};
+    kept->saved = {real_weight};
+  }
+  return y;
+}
+
+/// The identity as a batch gives the parameters what all patches together would: W's gradient row by row, and
+/// what is left of the offset's in the row of zeros.
+torch::Tensor ConvolutionImpl::update_by_matrix(const Pass& pass, const torch::Tensor& signal, bool to_input,
+                                                Hook hook) {
+  const Window window(options);
+  const bool is_complex = pass.input.is_complex();
+  const auto [dL_dx, dL_dreal, dL_doffset] =
+      at::convolution_backward(real_form(signal), real_form(pass.input), pass.saved.at(0), std::nullopt,
+                               *window.stride, *window.padding, *window.dilation, /*transposed=*/false,
+                               /*output_padding=*/{0, 0}, /*groups=*/1, {to_input, true, false});
+  const auto rows = gradient_of_weight(dL_dreal, is_complex).flatten(1).t();
+  const auto rest = signal.sum({0, 2, 3}) - rows.sum(0);
+  ((*options.component()).*hook)(pass.inside.front(), at::cat({rows, rest.unsqueeze(0)}), false);
+  return to_input ? complex_form(dL_dx, is_complex) : torch::Tensor();
+}
+
 torch::Tensor ConvolutionImpl::compute(const torch::Tensor& x, Pass* kept) {
+  if (by_matrix(x)) {
+    return compute_by_matrix(x, kept);
+  }
   const Window window(options);
   auto pass = options.component()->propagate(take_patches(x, window),
                                              kept != nullptr ? Keep::context : Keep::nothing);
@@ -135,6 +213,9 @@ torch::Tensor ConvolutionImpl::update(const Pass& pass, const torch::Tensor& sig
   OPTOTORCH_CHECK(pass.inside.size() == 1, .where = "Convolution", .argument = "pass",
                   .expected = "a pass that kept its context", .got = "one of Keep::nothing");
   check_unchanged(pass);
+  if (!pass.saved.empty()) {
+    return update_by_matrix(pass, signal, to_input, hook);
+  }
   const auto rows = ((*options.component()).*hook)(pass.inside.front(), to_rows(signal), to_input);
   return to_input ? put_patches(rows, pass.input.sizes(), Window(options)) : torch::Tensor();
 }

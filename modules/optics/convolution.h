@@ -41,7 +41,8 @@ struct ConvolutionOptions {
 /// one component for each channel the convolution is depthwise.
 ///
 /// Parameters are the component's ("component.detuning"), and so are its errors; a rule's signal reaches it
-/// by its own hooks. Deployed as LibTorch's conv2d where the component is its matrix, patch by patch where it
+/// by its own hooks. Where the component is its matrix, that is what many patches are multiplied with, in the
+/// forward pass and backwards. Deployed as LibTorch's conv2d where the component is its matrix, patch by patch where it
 /// is not.
 class ConvolutionImpl : public Layer {
  public:
@@ -74,6 +75,10 @@ class ConvolutionImpl : public Layer {
  private:
   using Hook = torch::Tensor (Layer::*)(const Pass& pass, const torch::Tensor& signal, bool to_input);
   torch::Tensor update(const Pass& pass, const torch::Tensor& signal, bool to_input, Hook hook);
+  /// True if the component's matrix, learnt from the identity, is cheaper than the component on every patch.
+  bool by_matrix(const torch::Tensor& x) const;
+  torch::Tensor compute_by_matrix(const torch::Tensor& x, Pass* kept);
+  torch::Tensor update_by_matrix(const Pass& pass, const torch::Tensor& signal, bool to_input, Hook hook);
 };
 
 TORCH_MODULE(Convolution);

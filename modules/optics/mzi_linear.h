@@ -37,6 +37,7 @@ class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
   MziLinearImpl(int64_t in_ports, int64_t out_ports) : MziLinearImpl(MziLinearOptions(in_ports, out_ports)) {}
   explicit MziLinearImpl(MziLinearOptions options);
 
+  bool is_matrix() const override { return true; }
   Role role() const override { return Role::component; }
   Deployment deploy() override;
   Footprint footprint() const override;

@@ -58,6 +58,7 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl, Stage> {
   explicit MziMeshImpl(MziMeshOptions options);
 
   Adjoint adjoint(const torch::Tensor& x) const override;
+  bool is_matrix() const override { return options.meshes() == 1; }
   Deployment deploy() override;
   /// Parts of all meshes together.
   Footprint footprint() const override;

@@ -58,6 +58,7 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl, Stage> {
   torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
   Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
                              const Values& commands, const Values& errors) const override;
+  bool is_matrix() const override { return true; }
   Deployment deploy() override;
   Footprint footprint() const override {
     return {{parts::rings, options.in_features() * options.out_features()},

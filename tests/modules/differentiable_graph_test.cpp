@@ -24,8 +24,9 @@ class DifferentiableGraphTest : public testing::LayerTest {
   bool output_is_free() const {
     static const std::set<std::string> free = {"WeightBank",        "Photodetector", "ElectroOpticActivation",
                                                "SaturableAbsorber", "ModRelu",       "ImageSlices"};
-    // The last join what their blocks deliver, which is a copy.
-    return free.contains(layer->name()) || GetParam().name.starts_with("BlockDiagonal");
+    // BlockDiagonals join what their blocks deliver, which is a copy; the last two multiply by a matrix.
+    return free.contains(layer->name()) || GetParam().name.starts_with("BlockDiagonal") ||
+           GetParam().name == "ConvolutionOfAWeightBank" || GetParam().name == "ConvolutionOfAMesh";
   }
   bool electronic() const { return dynamic_cast<ElectronicBlock*>(layer.get()) != nullptr; }
 
