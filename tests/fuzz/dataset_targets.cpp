@@ -3,9 +3,11 @@
 #include <ATen/ATen.h>
 #include <optotorch/trainers/datasets/detail/byte_source.h>
 #include <optotorch/trainers/datasets/idx.h>
+#include <optotorch/trainers/datasets/image_file.h>
 #include <optotorch/trainers/datasets/text/characters.h>
 #include <optotorch/trainers/datasets/text/utf8.h>
 #include <support/idx_files.h>
+#include <support/picture_files.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -72,6 +74,45 @@ std::vector<std::string> gzip_seeds() {
 }
 
 const Registered gzip_target({"gzip", gzip, gzip_seeds, {"\x1f\x8b\x08", std::string(10, '\0'), "\x1f\x8b"}});
+
+int image_file(const uint8_t* data, size_t size) {
+  constexpr int64_t most_pixels = 1 << 16;
+  return attempt([&] {
+    const auto read = [&](ImageFileMode mode) {
+      return read_image_file(InputFile(text_of(data, size), "file"), mode, most_pixels);
+    };
+    const auto image = read(ImageFileMode::rgb), grey = read(ImageFileMode::grey);
+    const bool sound = image.dim() == 3 && image.size(0) == 3 && image.is_contiguous() &&
+                       image.numel() <= 3 * most_pixels && grey.size(0) == 1 &&
+                       grey.numel() * 3 == image.numel();
+    if (!sound) {
+      throw std::logic_error("another image than was asked for");
+    }
+  });
+}
+
+std::vector<std::string> image_file_seeds() {
+  std::vector<std::string> seeds = {"P2 2 1 7 3 7\n",           "P3 1 1 255 1 2 3",
+                                    "P5\n# note\n2 1\n255\nab", text(testing::small_jpeg()),
+                                    text(testing::small_png()), text(testing::small_ppm())};
+  for (const uint8_t colour : {0, 2, 4, 6}) {
+    // Both at once are not supported.
+    for (const auto& [bits, interlaced] : std::vector<std::pair<uint8_t, uint8_t>>{{8, 0}, {16, 0}, {8, 1}}) {
+      seeds.push_back(text(testing::png({1, 2, bits, colour, interlaced}, Bytes(40, 0))));
+    }
+  }
+  std::string bmp = "BM" + std::string(52, '\0') + "blueblue";
+  bmp[10] = 54, bmp[14] = 40, bmp[18] = bmp[26] = 1, bmp[22] = 2, bmp[28] = 24;
+  seeds.push_back(bmp);
+  return seeds;
+}
+
+const Registered image_file_target(
+    {"image-file", image_file, image_file_seeds, {"\xff\xd8\xff", "\xff\xd9", "\xff\xda", "\xff\xc2",
+                                                  "\xff\xc4",     "\xff\xdd", "\xff\xee", "\x89PNG\r\n\x1a\n",
+                                                  "IHDR",         "PLTE",     "IDAT",     "IEND",
+                                                  "tRNS",         "iCCP",     "P3",       "P5",
+                                                  "P6",           "#",        "255",      "BM"}});
 
 int characters(const uint8_t* data, size_t size) {
   const auto read = [&](TextForm form) {

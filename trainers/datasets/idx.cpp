@@ -86,23 +86,9 @@ Header read_header(const std::string& path, ByteSource& source) {
   return header;
 }
 
-/// The promised bytes, in memory that grows with what comes, at first no more than the file's own length.
 at::Tensor read_values(const std::string& path, ByteSource& source, const Header& header) {
   const uint64_t promised = header.value_bytes;
-  uint64_t taken = std::min(promised, std::max<uint64_t>(source.length(), 1 << 12));
-  at::Tensor bytes = at::empty({static_cast<int64_t>(taken)}, at::kByte);
-  uint64_t came = 0;
-  while (true) {
-    came += source.read(bytes.mutable_data_ptr<uint8_t>() + came, taken - came);
-    OPTOTORCH_CHECK(came == taken, .where = path, .argument = "length",
-                    .expected = c10::str(promised, " bytes after the header"), .got = c10::str(came),
-                    .remedy = "The file is truncated; fetch it again");
-    if (taken == promised) {
-      break;
-    }
-    taken = std::min(promised, 2 * taken);
-    bytes.resize_({static_cast<int64_t>(taken)});
-  }
+  at::Tensor bytes = read_promised(source, promised, path, "after the header");
   // Reading past the end also makes gzip verify its checksum.
   uint8_t beyond;
   OPTOTORCH_CHECK(source.read(&beyond, 1) == 0, .where = path, .argument = "length",

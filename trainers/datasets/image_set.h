@@ -23,9 +23,19 @@ class ImageSet : public torch::data::datasets::Dataset<ImageSet> {
   /// The part of a data set that its authors meant to train on, or to test on.
   enum class Mode { train, test };
 
-  /// images: uint8 [N, C, H, W]; targets: int64 [N], from 0 to the number of class names - 1; N >= 1.
-  /// Throws c10::ValueError otherwise. `name` is what errors call the set.
-  ImageSet(std::string name, at::Tensor images, at::Tensor targets, std::vector<std::string> class_names);
+  /// Whether every image has a label.
+  enum class Labels {
+    all,
+    some  ///< those without one have target no_label
+  };
+
+  /// The target of an image without a label.
+  static constexpr int64_t no_label = -1;
+
+  /// images: uint8 [N, C, H, W]; targets: int64 [N], from 0 to the number of class names - 1, with
+  /// Labels::some also no_label; N >= 1. Throws c10::ValueError otherwise. `name` is what errors call the set.
+  ImageSet(std::string name, at::Tensor images, at::Tensor targets, std::vector<std::string> class_names,
+           Labels labels = Labels::all);
 
   /// Image `index` as float32 [C, H, W] in [0, 1] (pixel / 255) and its class, an int64 scalar.
   /// Throws c10::ValueError unless index < N.
@@ -35,11 +45,18 @@ class ImageSet : public torch::data::datasets::Dataset<ImageSet> {
   std::optional<size_t> size() const override { return static_cast<size_t>(count()); }
   int64_t count() const { return targets_.numel(); }
 
+  /// Image `index` < N: uint8 [C, H, W], a view of the set's memory.
+  at::Tensor image(int64_t index) const;
+
   /// uint8 [N, C, H, W], as on disk. Gathered anew at each call if this is a view.
   at::Tensor images() const;
 
   /// int64 [N].
   const at::Tensor& targets() const { return targets_; }
+
+  /// False if any target is no_label: such a set can be looked at and batched, but a loss that takes classes
+  /// refuses it.
+  bool labelled() const { return labelled_; }
 
   const std::string& name() const { return name_; }
   const std::vector<std::string>& class_names() const { return class_names_; }
@@ -63,6 +80,7 @@ class ImageSet : public torch::data::datasets::Dataset<ImageSet> {
   at::Tensor rows_;
   at::Tensor targets_;
   std::vector<std::string> class_names_;
+  bool labelled_ = true;
 };
 
 /// The two parts of a data set.

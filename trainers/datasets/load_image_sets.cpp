@@ -1,10 +1,19 @@
 #include <optotorch/core/check.h>
+#include <optotorch/trainers/datasets/cifar10.h>
+#include <optotorch/trainers/datasets/cifar100.h>
 #include <optotorch/trainers/datasets/emnist.h>
+#include <optotorch/trainers/datasets/fake_data.h>
 #include <optotorch/trainers/datasets/fashion_mnist.h>
+#include <optotorch/trainers/datasets/fer2013.h>
 #include <optotorch/trainers/datasets/kmnist.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/datasets/mnist.h>
 #include <optotorch/trainers/datasets/qmnist.h>
+#include <optotorch/trainers/datasets/semeion.h>
+#include <optotorch/trainers/datasets/split.h>
+#include <optotorch/trainers/datasets/stl10.h>
+#include <optotorch/trainers/datasets/svhn.h>
+#include <optotorch/trainers/datasets/usps.h>
 
 #include <utility>
 
@@ -24,6 +33,22 @@ ImageSet load_emnist(const std::string& root, Mode mode) {
   return EMNIST(root, split, mode);
 }
 
+ImageSet load_coarse(const std::string& root, Mode mode) {
+  return CIFAR100(root, CIFAR100::Labels::coarse, mode);
+}
+
+ImageSet load_semeion(const std::string& root, Mode mode) {
+  constexpr double tested = 0.2;
+  const auto parts = split(SEMEION(root), tested, 0);
+  return mode == Mode::train ? parts.training : parts.validation;
+}
+
+ImageSet load_fake_data(const std::string& /*root*/, Mode mode) {
+  constexpr int64_t size = 1000;
+  return FakeData(
+      FakeDataOptions().size(size).image_size({1, 28, 28}).random_offset(mode == Mode::train ? 0 : size));
+}
+
 const std::vector<std::pair<std::string, Load>>& known_sets() {
   using Split = EMNIST::Split;
   static const std::vector<std::pair<std::string, Load>> known = {
@@ -37,6 +62,15 @@ const std::vector<std::pair<std::string, Load>>& known_sets() {
       {"emnist-digits", load_emnist<Split::digits>},
       {"emnist-mnist", load_emnist<Split::mnist>},
       {"qmnist", load_as<QMNIST>},
+      {"cifar10", load_as<CIFAR10>},
+      {"cifar100", load_as<CIFAR100>},
+      {"cifar100-coarse", load_coarse},
+      {"svhn", load_as<SVHN>},
+      {"stl10", load_as<STL10>},
+      {"usps", load_as<USPS>},
+      {"semeion", load_semeion},
+      {"fer2013", load_as<FER2013>},
+      {"fake-data", load_fake_data},
   };
   return known;
 }
@@ -54,7 +88,11 @@ std::vector<std::string> image_set_names() {
 ImageSet load_image_set(const std::string& name, const std::string& root, ImageSet::Mode mode) {
   for (const auto& [known, load] : known_sets()) {
     if (known == name) {
-      return load(root, mode);
+      ImageSet set = load(root, mode);
+      OPTOTORCH_CHECK(set.labelled(), .where = set.name(), .argument = "targets",
+                      .expected = "a label for every image", .got = "images without one",
+                      .remedy = name == "fer2013" ? "test.csv has none: get icml_face_data.csv" : "");
+      return set;
     }
   }
   const auto names = image_set_names();

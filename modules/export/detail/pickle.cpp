@@ -1,6 +1,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/modules/export/detail/pickle.h>
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 #include <utility>
@@ -21,13 +22,19 @@ class PickleMachine {
   using Kind = Pickle::Kind;
   using Value = Pickle::Value;
 
-  PickleMachine(Pickle& pickle, const std::string& where, const std::string& name)
-      : pickle_(pickle), where_(where), name_(name) {}
+  PickleMachine(Pickle& pickle, const std::string& where, const std::string& name,
+                const PickleDialect& dialect)
+      : pickle_(pickle), where_(where), name_(name), dialect_(dialect) {}
 
   Value run() {
     constexpr uint8_t protocol = 0x80;
-    if (take<uint8_t>() != protocol || take<uint8_t>() != 2) {
-      refuse("a pickle of protocol 2", "something else");
+    const bool begins = take<uint8_t>() == protocol;
+    const auto version = begins ? take<uint8_t>() : uint8_t{0};
+    if (version < dialect_.first_protocol || version > dialect_.last_protocol) {
+      const auto first = int{dialect_.first_protocol}, last = int{dialect_.last_protocol};
+      refuse(first == last ? c10::str("a pickle of protocol ", first)
+                           : c10::str("a pickle of a protocol from ", first, " to ", last),
+             begins ? c10::str("protocol ", int{version}) : "something else");
     }
     while (true) {
       const auto code = take<char>();
@@ -35,8 +42,8 @@ class PickleMachine {
         break;
       }
       // Each takes some bytes of memory, so that this bounds the memory.
-      if (++steps_ > Pickle::most_steps) {
-        refuse(c10::str("at most ", Pickle::most_steps, " instructions"), "more");
+      if (++steps_ > dialect_.most_steps) {
+        refuse(c10::str("at most ", dialect_.most_steps, " instructions"), "more");
       }
       step(code);
     }
@@ -52,7 +59,12 @@ class PickleMachine {
             .argument = name_,
             .expected = expected,
             .got = c10::str(got, ", before byte ", position_),
-            .remedy = "The file is damaged or is no TorchScript file"});
+            .remedy = c10::str("The file is damaged or is no ", dialect_.file)});
+  }
+
+  [[noreturn]] void refuse_code(char code) const {
+    refuse(c10::str("an instruction that ", dialect_.writer, " writes"),
+           c10::str(int{static_cast<uint8_t>(code)}));
   }
 
   void step(char code) {
@@ -77,7 +89,7 @@ class PickleMachine {
       case 'X':
         return push_text(Kind::text, take<uint32_t>());
       case 'c':
-        return push_text(Kind::global, two_lines());
+        return push_global(two_lines());
       case '(':
         return marks_.push_back(stack_.size());
       case ')':
@@ -112,16 +124,51 @@ class PickleMachine {
         return recall(take<uint8_t>());
       case 'j':
         return recall(take<uint32_t>());
-      case '\x81':
-        return push_items(Kind::object, callable(pop(2)));
       case 'R':
         return push_items(Kind::call, callable(pop(2)));
       case 'b':
         return build();
+      default:
+        if (dialect_.objects) {
+          return step_of_objects(code);
+        }
+        return step_of_python(code);
+    }
+  }
+
+  void step_of_objects(char code) {
+    switch (code) {
+      case '\x81':
+        return push_items(Kind::object, callable(pop(2)));
       case 'Q':
         return push_items(Kind::persistent, pop(1));
       default:
-        refuse("an instruction that LibTorch writes", c10::str(int{static_cast<uint8_t>(code)}));
+        return step_of_python(code);
+    }
+  }
+
+  void step_of_python(char code) {
+    switch (dialect_.python ? code : '\0') {
+      case 'U':
+      case 'C':
+        return push_text(Kind::bytes, take<uint8_t>());
+      case 'T':
+      case 'B':
+        return push_text(Kind::bytes, take<uint32_t>());
+      case '\x8e':
+        return push_text(Kind::bytes, take<uint64_t>());
+      case '\x8c':
+        return push_text(Kind::text, take<uint8_t>());
+      case '\x8d':
+        return push_text(Kind::text, take<uint64_t>());
+      case '\x93':
+        return push_global_of(pop(2));
+      case '\x94':
+        return memorise(static_cast<uint32_t>(memory_.size()));
+      case '\x95':
+        return need(take<uint64_t>());  // a frame: what follows is read as if there were none
+      default:
+        refuse_code(code);
     }
   }
 
@@ -170,12 +217,39 @@ class PickleMachine {
     return static_cast<uint32_t>(second - position_);
   }
 
-  void push_text(Kind kind, uint32_t length) {
+  void push_text(Kind kind, uint64_t length) {
     need(length);
     Value value = made(kind, static_cast<int64_t>(position_));
-    value.length_ = length;
-    position_ += length + (kind == Kind::global ? 1 : 0);
+    value.length_ = static_cast<uint32_t>(length);  // fits: a pickle is shorter than 4 GiB
+    position_ += length;
     push(value);
+  }
+
+  void push_global(uint32_t length) {
+    if (!dialect_.globals.empty()) {
+      allowed_global(std::string_view(pickle_.bytes_).substr(position_, length));
+    }
+    push_text(Kind::global, length);
+    ++position_;  // the second line's end
+  }
+
+  void push_global_of(const std::vector<Value>& names) {
+    if (!names[0].is(Kind::text) || !names[1].is(Kind::text)) {
+      refuse("two texts that name a class", "something else");
+    }
+    const auto name = c10::str(pickle_.text(names[0]), "\n", pickle_.text(names[1]));
+    push(Kind::global, -1 - static_cast<int64_t>(allowed_global(name)));
+  }
+
+  /// Which of the dialect's globals that is.
+  size_t allowed_global(std::string_view name) const {
+    const auto found = std::find(dialect_.globals.begin(), dialect_.globals.end(), name);
+    if (found == dialect_.globals.end()) {
+      auto spelled = std::string(name.substr(0, 100));
+      std::replace(spelled.begin(), spelled.end(), '\n', '.');
+      refuse(c10::str("a class or function that ", dialect_.writer, " names"), "'" + spelled + "'");
+    }
+    return static_cast<size_t>(found - dialect_.globals.begin());
   }
 
   static Value made(Kind kind, int64_t number = 0) {
@@ -268,22 +342,27 @@ class PickleMachine {
   Pickle& pickle_;
   const std::string& where_;
   const std::string& name_;
+  const PickleDialect& dialect_;
   size_t position_ = 0, steps_ = 0;
   std::vector<Value> stack_;
   std::vector<size_t> marks_;
   std::unordered_map<uint32_t, Value> memory_;
 };
 
-Pickle::Pickle(std::string bytes, const std::string& where, const std::string& name)
-    : bytes_(std::move(bytes)) {
-  OPTOTORCH_CHECK(bytes_.size() <= most_bytes, .where = where, .argument = name,
-                  .expected = c10::str("at most ", most_bytes, " bytes"),
+Pickle::Pickle(std::string bytes, const std::string& where, const std::string& name,
+               const PickleDialect& dialect)
+    : bytes_(std::move(bytes)), globals_(dialect.globals) {
+  OPTOTORCH_CHECK(bytes_.size() <= dialect.most_bytes, .where = where, .argument = name,
+                  .expected = c10::str("at most ", dialect.most_bytes, " bytes"),
                   .got = std::to_string(bytes_.size()));
-  root_ = PickleMachine(*this, where, name).run();
+  root_ = PickleMachine(*this, where, name, dialect).run();
 }
 
 std::string_view Pickle::text(const Value& value) const {
-  return value.is(Kind::text) || value.is(Kind::global)
+  if (value.is(Kind::global) && value.number_ < 0) {
+    return globals_[static_cast<size_t>(-1 - value.number_)];
+  }
+  return value.is(Kind::text) || value.is(Kind::bytes) || value.is(Kind::global)
              ? std::string_view(bytes_).substr(static_cast<size_t>(value.number_), value.length_)
              : std::string_view();
 }

@@ -252,8 +252,8 @@ class TensorFinder {
 Pickle read_pickle(ZipRecords& records, const std::string& record) {
   const std::string name = records.folder() + record;
   const uint64_t length = records.length(name);
-  OPTOTORCH_CHECK(length <= Pickle::most_bytes, .where = where, .argument = records.name(),
-                  .expected = c10::str(record, " of at most ", Pickle::most_bytes, " bytes"),
+  OPTOTORCH_CHECK(length <= Pickle::torchscript.most_bytes, .where = where, .argument = records.name(),
+                  .expected = c10::str(record, " of at most ", Pickle::torchscript.most_bytes, " bytes"),
                   .got = std::to_string(length));
   std::string bytes(length, '\0');
   records.read(name, bytes.data(), length);

@@ -72,6 +72,23 @@ TEST(ImageSetTest, RejectsWhatDoesNotFit) {
   EXPECT_SAYS(make(images, at::full({4}, -1, at::kLong)), "from 0 to 1, got -1");
 }
 
+TEST(ImageSetTest, LabelsMayBeMissingWhereThatIsSaid) {
+  const auto images = at::zeros({3, 1, 2, 2}, at::kByte);
+  const auto make = [&](std::vector<int64_t> targets, ImageSet::Labels labels) {
+    return ImageSet("some", images, at::tensor(targets, at::kLong), {"a", "b"}, labels);
+  };
+  using Labels = ImageSet::Labels;
+  const ImageSet some = make({0, ImageSet::no_label, 1}, Labels::some);
+  EXPECT_FALSE(some.labelled());
+  EXPECT_TRUE(some.select(at::tensor({2, 0}, at::kLong)).labelled());
+  EXPECT_FALSE(some.select(at::tensor({2, 1}, at::kLong)).labelled());
+  EXPECT_TRUE(make({0, 1, 1}, Labels::some).labelled());
+  EXPECT_TRUE(make({0, 1, 1}, Labels::all).labelled());
+  EXPECT_SAYS(make({0, -1, 1}, Labels::all), "from 0 to 1, got -1");
+  EXPECT_SAYS(make({0, -2, 1}, Labels::some), "from -1 to 1, got -2");
+  EXPECT_SAYS(make({0, 2, 1}, Labels::some), "from -1 to 1, got 2");
+}
+
 TEST(ImageSetTest, ViewsShareThePixels) {
   const ImageSet set = numbered(20);
   ImageSet view = set.select(at::tensor({7, 3, 3, 19}, at::kLong));

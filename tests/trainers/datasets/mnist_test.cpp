@@ -10,6 +10,7 @@
 #include <support/errors.h>
 #include <support/idx_files.h>
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -348,7 +349,9 @@ TEST(MnistTest, EveryNameLoadsItsOwnFiles) {
     names.push_back(name);
     EXPECT_SAYS(load_image_sets(name, folder.path()), file);
   }
-  EXPECT_EQ(image_set_names(), names);
+  const auto all = image_set_names();
+  ASSERT_GE(all.size(), names.size());
+  EXPECT_TRUE(std::equal(names.begin(), names.end(), all.begin()));
 }
 
 }  // namespace

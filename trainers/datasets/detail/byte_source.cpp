@@ -1,3 +1,4 @@
+#include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/datasets/detail/byte_source.h>
 #include <zlib.h>
@@ -108,6 +109,24 @@ std::unique_ptr<ByteSource> bytes_of(InputFile file) {
     return std::make_unique<GzipBytes>(std::move(file));
   }
   return std::make_unique<PlainBytes>(std::move(file));
+}
+
+at::Tensor read_promised(ByteSource& source, uint64_t promised, const std::string& path,
+                         const std::string& where) {
+  uint64_t taken = std::min(promised, std::max<uint64_t>(source.length(), 1 << 12));
+  at::Tensor bytes = at::empty({static_cast<int64_t>(taken)}, at::kByte);
+  uint64_t came = 0;
+  while (true) {
+    came += source.read(bytes.mutable_data_ptr<uint8_t>() + came, taken - came);
+    OPTOTORCH_CHECK(came == taken, .where = path, .argument = "length",
+                    .expected = c10::str(promised, " bytes ", where), .got = c10::str(came),
+                    .remedy = "The file is truncated; fetch it again");
+    if (taken == promised) {
+      return bytes;
+    }
+    taken = std::min(promised, 2 * taken);
+    bytes.resize_({static_cast<int64_t>(taken)});
+  }
 }
 
 }  // namespace optotorch

@@ -2,6 +2,7 @@
 
 // Bytes of a file, plain or packed by gzip.
 
+#include <ATen/core/Tensor.h>
 #include <optotorch/core/input_file.h>
 
 #include <cstddef>
@@ -35,5 +36,11 @@ std::unique_ptr<ByteSource> open_bytes(const std::string& path);
 
 /// The same of a file that is open, or of bytes in memory.
 std::unique_ptr<ByteSource> bytes_of(InputFile file);
+
+/// `promised` bytes, uint8 [promised], in memory that grows with what comes, at first no more than the file's
+/// own length (or 4 KiB). Throws c10::ValueError, which calls the file `path` and says that the bytes were
+/// expected `where` ("after the header"), if they do not come.
+at::Tensor read_promised(ByteSource& source, uint64_t promised, const std::string& path,
+                         const std::string& where);
 
 }  // namespace optotorch
