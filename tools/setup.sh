@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Finds what the build needs, installs what is missing, and configures build/ (preset `release`).
 #
+# TorchVision's sources, libjpeg-dev and libpng-dev read JPEG and PNG files; without them the build goes on, too.
 # gnuplot-nox draws the pictures of `optotorch reproduce`. It is installed like the rest, but where that can't be the
 # build goes on. dataset-fashion-mnist, 30 MB, is used if it is there. What is missing of both is named at the end.
 #
@@ -26,6 +27,8 @@ give_up() {
 
 # shellcheck source=tools/setup_libtorch.sh
 source "$optotorch_root/tools/setup_libtorch.sh"
+# shellcheck source=tools/setup_torchvision.sh
+source "$optotorch_root/tools/setup_torchvision.sh"
 
 # ---- tools and libraries --------------------------------------------------------------------------------------------
 
@@ -67,6 +70,7 @@ missing_packages() {
   has_header CLI/CLI.hpp || echo libcli11-dev
   has_header nlohmann/json.hpp || echo nlohmann-json3-dev
   has_header zlib.h || echo zlib1g-dev
+  has_header bzlib.h || echo libbz2-dev
   has_header hwy/highway.h || echo libhwy-dev
   has_header openssl/evp.h || echo libssl-dev
   if [[ -z $optotorch_libtorch ]]; then
@@ -125,7 +129,8 @@ cached() { sed -n "s/^$1:[A-Z]*=//p" "$optotorch_build/CMakeCache.txt" 2>/dev/nu
 
 configure() {
   if [[ -e $optotorch_build/build.ninja && $(cached LibTorch_ROOT_DIR) == "$optotorch_libtorch" &&
-    $(cached OPTOTORCH_PYTHON) == "$OPTOTORCH_PYTHON" ]]; then
+    $(cached OPTOTORCH_PYTHON) == "$OPTOTORCH_PYTHON" ]] &&
+    { ! has_torchvision || [[ -d $(cached TorchVision_ROOT_DIR) ]]; }; then
     say "build/ is configured"
     return 0
   fi
@@ -133,6 +138,18 @@ configure() {
   # What was remembered of another LibTorch must go.
   (cd "$optotorch_root" && cmake --preset release -U 'LibTorch_*' -D "LibTorch_ROOT_DIR=$optotorch_libtorch" \
     -D "OPTOTORCH_PYTHON=$OPTOTORCH_PYTHON")
+}
+
+# What the tests compare data sets and transforms with, into the environment of the build folder; a Python of the user's
+# own is left alone. Without it these tests are skipped.
+install_test_packages() {
+  local venv=$optotorch_build/venv
+  [[ -x $venv/bin/python && $OPTOTORCH_PYTHON == "$venv"/* ]] || return 0
+  if ! "$venv/bin/python" -c 'import importlib.metadata as m; m.version("torchvision"); m.version("pillow")' 2>/dev/null; then
+    say "installing torchvision and pillow for the tests"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --timeout 20 --retries 1 numpy \
+      torchvision==0.28.0 pillow || say "could not install them: going on without"
+  fi
 }
 
 # Debian's names of the packages that could be of use.
@@ -153,6 +170,7 @@ find_libtorch
 install_packages
 find_compiler
 install_libtorch
+install_torchvision
 find_python
 say "LibTorch $(libtorch_version "$optotorch_libtorch") at $optotorch_libtorch (from $optotorch_libtorch_from)"
 configure
