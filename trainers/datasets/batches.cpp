@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/datasets/batches.h>
 #include <optotorch/trainers/datasets/random_order.h>
@@ -6,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <utility>
 
 namespace optotorch {
@@ -25,7 +28,8 @@ void check_per_channel(const char* argument, const std::vector<double>& values, 
   }
 }
 
-void check_options(const ImageSet& set, const ImageBatchesOptions& options) {
+/// `bytes`: the same set, if it lies in memory.
+void check_options(const ImageSource& set, const ImageSet* bytes, const ImageBatchesOptions& options) {
   OPTOTORCH_CHECK(options.batch_size() >= 1, .where = name, .argument = "batch_size",
                   .expected = "at least 1", .got = std::to_string(options.batch_size()));
   OPTOTORCH_CHECK(
@@ -33,13 +37,25 @@ void check_options(const ImageSet& set, const ImageBatchesOptions& options) {
       .expected = c10::str("at most the ", set.count(), " samples of ", set.name(), " with drop_last"),
       .got = std::to_string(options.batch_size()),
       .remedy = "No batch would be left: make the batches smaller or keep the last one");
-  const int64_t side = std::min(set.height(), set.width());
-  OPTOTORCH_CHECK(options.shift() >= 0 && options.shift() < side, .where = name, .argument = "shift",
-                  .expected = c10::str("0 to ", side - 1, " pixels"), .got = std::to_string(options.shift()));
   OPTOTORCH_CHECK(options.dtype() == at::kFloat || options.dtype() == at::kDouble, .where = name,
                   .argument = "dtype", .expected = "float32 or float64", .got = type_name(options.dtype()));
-  check_per_channel("mean", options.mean(), set.channels(), false);
-  check_per_channel("stddev", options.stddev(), set.channels(), true);
+  const bool one_by_one = bytes == nullptr || options.transform() != nullptr;
+  OPTOTORCH_CHECK(!one_by_one || (options.shift() == 0 && !options.flip()), .where = name,
+                  .argument = options.flip() ? "flip" : "shift",
+                  .expected = "a set in memory and no transform",
+                  .got = bytes == nullptr ? set.name() : "a transform",
+                  .remedy = "RandomCrop with padding and RandomHorizontalFlip are transforms");
+  if (!one_by_one) {
+    const int64_t side = std::min(bytes->height(), bytes->width());
+    OPTOTORCH_CHECK(options.shift() >= 0 && options.shift() < side, .where = name, .argument = "shift",
+                    .expected = c10::str("0 to ", side - 1, " pixels"),
+                    .got = std::to_string(options.shift()));
+  }
+  // What a transform or a file delivers shows later how many channels there are.
+  const auto most = static_cast<int64_t>(std::max(options.mean().size(), options.stddev().size()));
+  const int64_t channels = one_by_one ? most : bytes->channels();
+  check_per_channel("mean", options.mean(), channels, false);
+  check_per_channel("stddev", options.stddev(), channels, true);
 }
 
 /// [C, 256]: a table is exact (computed in float64, rounded once) and costs what a conversion would.
@@ -124,35 +140,101 @@ void convert(const ImageSet& set, const at::Tensor& samples, const at::Tensor& v
   }
 }
 
+/// Bytes by the table, floats by the same arithmetic, [C, H, W] of the options' type.
+at::Tensor normalised(const at::Tensor& image, const at::Tensor& values, const ImageBatchesOptions& options) {
+  if (image.scalar_type() == at::kByte) {
+    auto result = at::empty(image.sizes(), options.dtype());
+    const auto bytes = image.contiguous();
+    const Shape shape{image.size(0), image.size(1), image.size(2)};
+    const auto table =
+        values.size(0) == shape.channels ? values : values.expand({shape.channels, 256}).contiguous();
+    if (options.dtype() == at::kFloat) {
+      convert_image(bytes.const_data_ptr<uint8_t>(), result.mutable_data_ptr<float>(),
+                    table.const_data_ptr<float>(), shape, Shift{});
+    } else {
+      convert_image(bytes.const_data_ptr<uint8_t>(), result.mutable_data_ptr<double>(),
+                    table.const_data_ptr<double>(), shape, Shift{});
+    }
+    return result;
+  }
+  const auto column = [&](const std::vector<double>& by_channel) {
+    return at::tensor(by_channel, options.dtype()).view({-1, 1, 1});
+  };
+  const auto value = image.to(options.dtype());
+  const bool as_it_is = options.mean() == std::vector{0.0} && options.stddev() == std::vector{1.0};
+  return as_it_is ? value : (value - column(options.mean())) / column(options.stddev());
+}
+
+/// Throws unless the image is like the first one of its batch, and `options` suit it.
+void check_image(const at::Tensor& image, const at::Tensor& first, const ImageSource& images, int64_t sample,
+                 const ImageBatchesOptions& options) {
+  const auto got = [&] { return c10::str(describe(image), " for sample ", sample, " of ", images.name()); };
+  OPTOTORCH_CHECK(image.dim() == 3 && (image.scalar_type() == at::kByte || image.is_floating_point()),
+                  .where = name, .argument = "transform", .expected = "an image [channels, height, width]",
+                  .got = got());
+  const auto values = static_cast<int64_t>(std::max(options.mean().size(), options.stddev().size()));
+  OPTOTORCH_CHECK(values == 1 || values == image.size(0), .where = name, .argument = "mean, stddev",
+                  .expected = "one value, or one for each channel",
+                  .got = c10::str(values, " values and ", got()));
+  OPTOTORCH_CHECK(!first.defined() || image.sizes() == first.sizes(), .where = name, .argument = "images",
+                  .expected = c10::str("images of one size, ", first.sizes()), .got = got(),
+                  .remedy =
+                      "Transforms such as Resize with height and width, RandomResizedCrop or CenterCrop "
+                      "make them so");
+}
+
 }  // namespace
 
-struct ImageBatches::OrderCache {
+struct ImageBatches::Cache {
   std::mutex mutex;
   int64_t epoch = -1;
   at::Tensor order;
+  std::set<int64_t> broken;  ///< samples
 };
 
 ImageBatches::ImageBatches(ImageSet set, const ImageBatchesOptions& options)
-    : set_(std::move(set)), options_(options), cache_(std::make_shared<OrderCache>()) {
-  check_options(set_, options_);
-  values_ = value_table(set_.channels(), options_);
+    : images_(std::make_shared<const ImagesOf<ImageSet>>(set)),
+      options_(options),
+      cache_(std::make_shared<Cache>()) {
+  check_options(*images_, &set, options_);
+  if (options_.transform() == nullptr) {
+    bytes_ = std::make_shared<const ImageSet>(std::move(set));
+  }
+  values_ =
+      value_table(bytes_ ? bytes_->channels()
+                         : static_cast<int64_t>(std::max(options_.mean().size(), options_.stddev().size())),
+                  options_);
+}
+
+ImageBatches::ImageBatches(std::shared_ptr<const ImageSource> set, const ImageBatchesOptions& options)
+    : images_(std::move(set)), options_(options), cache_(std::make_shared<Cache>()) {
+  OPTOTORCH_CHECK(images_ != nullptr, .where = name, .argument = "set", .expected = "images",
+                  .got = "nullptr");
+  check_options(*images_, nullptr, options_);
+  values_ =
+      value_table(static_cast<int64_t>(std::max(options_.mean().size(), options_.stddev().size())), options_);
+}
+
+int64_t ImageBatches::skipped() const {
+  const std::lock_guard lock(cache_->mutex);
+  return static_cast<int64_t>(cache_->broken.size());
 }
 
 int64_t ImageBatches::size() const {
-  const int64_t full = set_.count() / options_.batch_size();
-  return full + (!options_.drop_last() && set_.count() % options_.batch_size() != 0 ? 1 : 0);
+  const int64_t full = images_->count() / options_.batch_size();
+  return full + (!options_.drop_last() && images_->count() % options_.batch_size() != 0 ? 1 : 0);
 }
 
 at::Tensor ImageBatches::samples(int64_t epoch, int64_t k) const {
   const int64_t first = k * options_.batch_size();
-  const int64_t count = std::min(options_.batch_size(), set_.count() - first);
+  const int64_t count = std::min(options_.batch_size(), images_->count() - first);
   if (!options_.shuffle()) {
     return at::arange(first, first + count, at::kLong);
   }
   const std::lock_guard lock(cache_->mutex);
   if (cache_->epoch != epoch) {
     cache_->order =
-        random_order(set_.count(), options_.seed(), RandomStream::order, static_cast<uint64_t>(epoch));
+        random_order(images_->count(), options_.seed(), RandomStream::order, static_cast<uint64_t>(epoch));
     cache_->epoch = epoch;
   }
   return cache_->order.narrow(0, first, count);
@@ -164,14 +246,58 @@ Batch ImageBatches::batch(int64_t epoch, int64_t k) const {
   OPTOTORCH_CHECK(k >= 0 && k < size(), .where = name, .argument = "k",
                   .expected = c10::str("0 to ", size() - 1), .got = std::to_string(k));
   const at::Tensor chosen = samples(epoch, k);
-  at::Tensor data =
-      at::empty({chosen.numel(), set_.channels(), set_.height(), set_.width()}, options_.dtype());
-  if (options_.dtype() == at::kFloat) {
-    convert<float>(set_, chosen, values_, data, options_, epoch);
-  } else {
-    convert<double>(set_, chosen, values_, data, options_, epoch);
+  if (bytes_ == nullptr) {
+    return one_by_one(epoch, chosen);
   }
-  return {data, set_.targets().index_select(0, chosen)};
+  at::Tensor data =
+      at::empty({chosen.numel(), bytes_->channels(), bytes_->height(), bytes_->width()}, options_.dtype());
+  if (options_.dtype() == at::kFloat) {
+    convert<float>(*bytes_, chosen, values_, data, options_, epoch);
+  } else {
+    convert<double>(*bytes_, chosen, values_, data, options_, epoch);
+  }
+  return {data, images_->targets().index_select(0, chosen)};
+}
+
+Batch ImageBatches::one_by_one(int64_t epoch, const at::Tensor& samples) const {
+  const at::NoGradGuard no_grad;
+  auto random = at::make_generator<at::CPUGeneratorImpl>();
+  at::Tensor data, first;
+  std::vector<int64_t> kept;
+  std::string error;
+  for (int64_t i = 0; i < samples.numel(); ++i) {
+    const int64_t sample = samples.const_data_ptr<int64_t>()[i];
+    at::Tensor image;
+    try {
+      image = images_->image(sample);
+    } catch (const c10::Error& broken) {
+      if (!options_.skip_broken()) {
+        throw;
+      }
+      error = broken.what_without_backtrace();
+      const std::lock_guard lock(cache_->mutex);
+      cache_->broken.insert(sample);
+      continue;
+    }
+    if (options_.transform() != nullptr) {
+      random.set_current_seed(
+          random_seed(options_.seed(), static_cast<uint64_t>(epoch), static_cast<uint64_t>(sample)));
+      image = options_.transform()->apply(image, random);
+    }
+    check_image(image, first, *images_, sample, options_);
+    if (!first.defined()) {
+      first = image;
+      auto shape = image.sizes().vec();
+      shape.insert(shape.begin(), samples.numel());
+      data = at::empty(shape, options_.dtype());
+    }
+    data[static_cast<int64_t>(kept.size())].copy_(normalised(image, values_, options_));
+    kept.push_back(sample);
+  }
+  OPTOTORCH_CHECK(!kept.empty(), .where = name, .argument = "images",
+                  .expected = "one that can be read, in every batch", .got = error);
+  const auto rows = at::tensor(kept, at::kLong);
+  return {data.narrow(0, 0, rows.numel()), images_->targets().index_select(0, rows)};
 }
 
 ImageBatches::Epoch ImageBatches::epoch(int64_t epoch, int64_t first) const {

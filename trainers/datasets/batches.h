@@ -5,10 +5,14 @@
 #include <ATen/core/Tensor.h>
 #include <optotorch/trainers/batch_source.h>
 #include <optotorch/trainers/datasets/image_set.h>
+#include <optotorch/trainers/datasets/image_source.h>
+#include <optotorch/trainers/datasets/transforms/transform.h>
 #include <torch/arg.h>
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace optotorch {
@@ -33,11 +37,20 @@ struct ImageBatchesOptions {
   TORCH_ARG(int64_t, shift) = 0;
   /// Mirrors images left to right, one in two, at random, anew in every epoch; behind the shift.
   TORCH_ARG(bool, flip) = false;
+  /// Applied to every image by itself, as bytes, before anything else; what it delivers must have one size.
+  /// Its random numbers are those of a generator seeded anew for every sample (`seed`, epoch, sample). Bytes
+  /// then become pixel / 255, floats stay as they are; mean and stddev apply to both. Not beside `shift` and
+  /// `flip`, which do their two things faster on sets in memory.
+  TORCH_ARG(std::shared_ptr<const transforms::Transform>, transform) = nullptr;
+  /// Leaves out images that cannot be read, and counts them (ImageBatches::skipped); otherwise they are
+  /// errors. Batches are then smaller by so many samples; one without any is an error all the same.
+  TORCH_ARG(bool, skip_broken) = false;
   /// at::kFloat or at::kDouble.
   TORCH_ARG(at::ScalarType, dtype) = at::kFloat;
 };
 
-/// The batches of an ImageSet, made whole: gathered, converted, normalised, shifted and mirrored.
+/// The batches of a set of images, made whole: gathered or decoded, transformed, converted, normalised, shifted
+/// and mirrored.
 ///
 /// Batch k of epoch e is a pure function of the options and (e, k), so that training resumes in the middle of
 /// an epoch without replaying what went before. Copies are cheap, and `batch` may be
@@ -52,6 +65,16 @@ class ImageBatches : public BatchSource {
 
   /// Throws c10::ValueError for options out of their ranges, or if no batch would be left.
   ImageBatches(ImageSet set, const ImageBatchesOptions& options);
+  ImageBatches(std::shared_ptr<const ImageSource> set, const ImageBatchesOptions& options);
+  /// Those of any set that is one image after the other, such as an ImageFileSet.
+  template <typename Set>
+  requires(!std::derived_from<Set, ImageSet>) && requires(const Set& set) {
+    set.image(0), set.targets(), set.class_names(), set.name();
+  }
+  ImageBatches(Set set, const ImageBatchesOptions& options)
+      : ImageBatches(std::static_pointer_cast<const ImageSource>(
+                         std::make_shared<const ImagesOf<Set>>(std::move(set))),
+                     options) {}
 
   /// Batches in an epoch.
   int64_t size() const override;
@@ -61,24 +84,30 @@ class ImageBatches : public BatchSource {
   /// epoch, sample), then mirrored if `flip` and random_flip(seed, epoch, sample). The order of the epoch
   /// that was asked for last is kept.
   ///
-  /// Throws c10::ValueError unless epoch >= 0 and 0 <= k < size().
+  /// Throws c10::ValueError unless epoch >= 0 and 0 <= k < size(), for an image that cannot be read (see
+  /// skip_broken), and if the images are not of one size.
   Batch batch(int64_t epoch, int64_t k) const override;
 
   /// The batches of an epoch from `first` on, for a range-based for; 0 <= first <= size().
   Epoch epoch(int64_t epoch, int64_t first = 0) const;
 
-  const ImageSet& set() const { return set_; }
+  const ImageSource& images() const { return *images_; }
   const ImageBatchesOptions& options() const { return options_; }
 
+  /// Images that could not be read so far, each counted once.
+  int64_t skipped() const;
+
  private:
-  struct OrderCache;
+  struct Cache;
 
   at::Tensor samples(int64_t epoch, int64_t k) const;
+  Batch one_by_one(int64_t epoch, const at::Tensor& samples) const;
 
-  ImageSet set_;
+  std::shared_ptr<const ImageSource> images_;
+  std::shared_ptr<const ImageSet> bytes_;  // the same, if its images lie in memory and are not transformed
   ImageBatchesOptions options_;
-  at::Tensor values_;  // [C, 256]: what becomes of a pixel value
-  std::shared_ptr<OrderCache> cache_;
+  at::Tensor values_;  // [C or 1, 256]: what becomes of a pixel value
+  std::shared_ptr<Cache> cache_;
 };
 
 /// Yields batches by value.

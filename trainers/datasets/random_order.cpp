@@ -54,6 +54,12 @@ bool random_flip(uint64_t seed, uint64_t epoch, uint64_t sample) {
   return engine() % 2 == 1;
 }
 
+uint64_t random_seed(uint64_t seed, uint64_t epoch, uint64_t sample) {
+  at::Philox4_32 engine(seed, epoch, first_counter(RandomStream::flip) + (uint64_t{1} << 61) + sample);
+  const uint64_t high = engine();
+  return high << 32 | engine();
+}
+
 int64_t random_start(int64_t count, uint64_t seed, uint64_t epoch, uint64_t window) {
   at::Philox4_32 engine(seed, epoch, (uint64_t{1} << 61) + window);
   const auto choices = static_cast<uint64_t>(count);

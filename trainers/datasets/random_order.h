@@ -32,6 +32,10 @@ Shift random_shift(int64_t most, uint64_t seed, uint64_t epoch, uint64_t sample)
 /// True for one image in two: Philox4x32-10 with key `seed` and counter words (3 2^62 + sample, epoch).
 bool random_flip(uint64_t seed, uint64_t epoch, uint64_t sample);
 
+/// Seed of the generator that a sample < 2^61 is transformed with: Philox4x32-10 with key `seed` and counter
+/// words (3 2^62 + 2^61 + sample, epoch).
+uint64_t random_seed(uint64_t seed, uint64_t epoch, uint64_t sample);
+
 /// Uniform in 0 ... count - 1 (up to a bias below count / 2^64), 1 <= count < 2^32: where window `window` <
 /// 2^61 of an epoch begins. Philox4x32-10 with key `seed` and counter words (2^61 + window, epoch), which the
 /// orders leave free.

@@ -6,8 +6,11 @@
 #include <tuple>
 
 namespace optotorch {
+namespace {
 
-Split split(const ImageSet& set, double validation, uint64_t seed) {
+/// {training, validation} of any set with `select`.
+template <typename Parts, typename Set>
+Parts parts_of(const Set& set, double validation, uint64_t seed) {
   const int64_t samples = set.count();
   const int64_t count = held_back_of(samples, validation, "samples");
   const at::Tensor order = random_order(samples, seed, RandomStream::split, 0);
@@ -15,6 +18,16 @@ Split split(const ImageSet& set, double validation, uint64_t seed) {
     return set.select(std::get<0>(order.narrow(0, first, length).sort()));
   };
   return {part(count, samples - count), part(0, count)};
+}
+
+}  // namespace
+
+Split split(const ImageSet& set, double validation, uint64_t seed) {
+  return parts_of<Split>(set, validation, seed);
+}
+
+FileSplit split(const ImageFileSet& set, double validation, uint64_t seed) {
+  return parts_of<FileSplit>(set, validation, seed);
 }
 
 }  // namespace optotorch

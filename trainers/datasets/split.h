@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optotorch/trainers/datasets/image_file_set.h>
 #include <optotorch/trainers/datasets/image_set.h>
 
 #include <cstdint>
@@ -22,5 +23,12 @@ struct Split {
 ///
 /// Throws c10::ValueError otherwise.
 Split split(const ImageSet& set, double validation, uint64_t seed);
+
+/// The same of picture files.
+struct FileSplit {
+  ImageFileSet training;
+  ImageFileSet validation;
+};
+FileSplit split(const ImageFileSet& set, double validation, uint64_t seed);
 
 }  // namespace optotorch
