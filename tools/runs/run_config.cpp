@@ -5,7 +5,8 @@
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/detail/json.h>
-#include <optotorch/trainers/datasets/load_image_sets.h>
+#include <optotorch/core/input_file.h>
+#include <optotorch/trainers/datasets/transforms/describe_transform.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -105,7 +106,7 @@ Laboratory complete(Laboratory said, const Training& training, const NamedRule& 
 
 /// Images for a network of images, a text for one of characters.
 void require_fitting_data(const RunConfig& config, const Training& training) {
-  const auto images = image_set_names();
+  const auto images = image_data_names();
   if (!training.learns_text()) {
     require_word("optotorch", "--dataset", config.dataset, images);
     return;
@@ -114,6 +115,23 @@ void require_fitting_data(const RunConfig& config, const Training& training) {
                   .where = "optotorch", .argument = "--dataset",
                   .expected = "a text for '" + config.network + "': 'tinyshakespeare', or a file",
                   .got = "'" + config.dataset + "', which is images");
+}
+
+/// The description that is said, or in the file that is said; otherwise the network's.
+std::string resolved_transform(const std::string& said, const std::string& usual, const char* option) {
+  if (said.empty()) {
+    return usual;
+  }
+  const bool is_text = said.front() == '[' || said.front() == '{';
+  try {
+    const auto text = is_text ? said : open_regular_file(said, "optotorch").rest();
+    return transforms::describe_transform(*transforms::build_transform(text));
+  } catch (const c10::ValueError& error) {
+    reject({.where = "optotorch",
+            .argument = option,
+            .expected = "transforms as JSON, or a file of it",
+            .got = error.msg()});
+  }
 }
 
 /// Rules that teach component by component, and those for whole laboratories.
@@ -167,7 +185,7 @@ void require_unicode(const RunConfig& config) {
       json(value).dump();
     } catch (const json::exception&) {
       reject({.where = "optotorch",
-              .argument = setting.option,
+              .argument = setting.option != nullptr ? setting.option : setting.name,
               .expected = "a text in UTF-8, which config.json can hold",
               .got = "other bytes",
               .remedy = "Give the file or folder another name, or a link with one"});
@@ -194,6 +212,9 @@ Run resolve(RunConfig config, Network network, const std::set<std::string>& give
   const auto& training = run.training();
   config.dataset = config.dataset.empty() ? training.dataset : config.dataset;
   require_fitting_data(config, training);
+  config.transform = resolved_transform(config.transform, training.transform, "--transform");
+  config.test_transform =
+      resolved_transform(config.test_transform, training.test_transform, "--test-transform");
   config = with_absolute_paths(std::move(config), training);
   run.in_laboratory = training.laboratory.has_value() || run.rule->for_laboratory ||
                       laboratory_option(config.laboratory) != nullptr;
@@ -299,7 +320,8 @@ Run continued(RunConfig said, const std::set<std::string>& given, const std::str
   said = with_absolute_paths(std::move(said), run.training());
   const json before = settings(config);
   // Where it is measured, and how patiently, decides nothing; whether it is measured does.
-  static const std::set<std::string> may_change{"epochs", "data_root", "retries", "reconnect", "instrument"};
+  static const std::set<std::string> may_change{"epochs",  "data_root", "retries",
+                                                "workers", "reconnect", "instrument"};
   const bool is_remote = !config.laboratory.instrument.empty() && !said.laboratory.instrument.empty();
   json changed;
   each_setting(said, [&](const Setting& setting, const auto& value) {

@@ -24,12 +24,14 @@ struct RunConfig {
   double learning_rate = 0;            ///< 0: the network's
   double validation = 0.05;            ///< fraction (below 1) or number of training images held back; 0: none
   int64_t seed = 0;
-  int64_t threads = 0;              ///< 0: the network's
-  int64_t classes = 0;              ///< of the data set; filled in by train_run
-  std::vector<int64_t> input = {};  ///< shape of one of its images, likewise; of a text empty
-  int64_t samples = 0;              ///< train on the first so many images at most; 0: all
-  std::string matmul = {};          ///< precision of matrix products; empty: the network's
-  std::string start = {};           ///< a run or a folder of .npy whose meshes' phases it begins with
+  int64_t threads = 0;                              ///< 0: the network's
+  int64_t classes = 0;                              ///< of the data set; filled in by train_run
+  std::vector<int64_t> input = {};                  ///< shape of one of its images, likewise; of a text empty
+  int64_t samples = 0;                              ///< train on the first so many images at most; 0: all
+  std::string transform = {}, test_transform = {};  ///< of images, JSON or a file of it; empty: the network's
+  int64_t workers = 0;                              ///< threads that prepare batches ahead
+  std::string matmul = {};                          ///< precision of matrix products; empty: the network's
+  std::string start = {};  ///< a run or a folder of .npy whose meshes' phases it begins with
   Laboratory laboratory = {};
 };
 

@@ -3,12 +3,15 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/datasets/batches.h>
+#include <optotorch/trainers/datasets/load_file_sets.h>
 #include <optotorch/trainers/datasets/load_image_sets.h>
 #include <optotorch/trainers/datasets/split.h>
 #include <optotorch/trainers/datasets/text/language.h>
 #include <optotorch/trainers/datasets/text/text_batches.h>
 #include <optotorch/trainers/datasets/text/text_split.h>
 #include <optotorch/trainers/datasets/text/tiny_shakespeare.h>
+#include <optotorch/trainers/datasets/transforms/describe_transform.h>
+#include <optotorch/trainers/prefetched_batches.h>
 #include <torch/nn/functional/loss.h>
 
 #include <algorithm>
@@ -21,33 +24,70 @@ constexpr auto shakespeare = "tinyshakespeare";
 constexpr int64_t evaluated_at_once = 1000;  // images
 constexpr int64_t windows_at_once = 64;      // of a text
 
-std::shared_ptr<const BatchSource> whole(const ImageSet& set) {
-  const ImageBatchesOptions options(std::min(evaluated_at_once, set.count()));
-  return std::make_shared<ImageBatches>(set, options);
+bool is_of_files(const std::string& dataset) {
+  const auto names = file_set_names();
+  return std::find(names.begin(), names.end(), dataset) != names.end();
+}
+
+std::shared_ptr<const transforms::Transform> transform_of(const std::string& text) {
+  return text.empty() ? nullptr : transforms::build_transform(text);
+}
+
+/// The batches, prepared ahead if there are workers for that.
+std::shared_ptr<const BatchSource> by_workers(std::shared_ptr<const BatchSource> batches, int64_t workers) {
+  return workers == 0 ? batches : std::make_shared<PrefetchedBatches>(std::move(batches), workers);
+}
+
+template <typename Set>
+std::shared_ptr<const ImageBatches> evaluated(const Set& set, const RunConfig& config) {
+  // Pictures may be large.
+  const int64_t at_once = is_of_files(config.dataset) ? config.batch_size : evaluated_at_once;
+  const ImageBatchesOptions options(std::min(at_once, set.count()));
+  return std::make_shared<ImageBatches>(
+      set, ImageBatchesOptions(options).transform(transform_of(config.test_transform)));
+}
+
+template <typename Set>
+std::shared_ptr<const BatchSource> whole(const Set& set, const RunConfig& config) {
+  return by_workers(evaluated(set, config), config.workers);
 }
 
 std::shared_ptr<const BatchSource> whole(const Characters& text, int64_t context) {
   return std::make_shared<TextBatches>(text, TextBatchesOptions(windows_at_once, context));
 }
 
-RunData load_images(const RunConfig& config, const Training& training) {
-  auto sets = load_image_sets(config.dataset, config.data_root);
-  RunData data{.classes = sets.train.classes(), .input = sets.train.images().sizes().slice(1).vec()};
+/// Of a pair of sets in memory or in files.
+template <typename Pair>
+RunData batches_of(Pair sets, const RunConfig& config, const Training& training) {
+  const auto first = ImageBatches(sets.test.select(torch::arange(1)),
+                                  ImageBatchesOptions(1).transform(transform_of(config.test_transform)))
+                         .batch(0, 0);
+  RunData data{.classes = sets.train.classes(), .input = first.data.sizes().slice(1).vec()};
   if (config.samples > 0 && config.samples < sets.train.count()) {
     sets.train = sets.train.select(torch::arange(config.samples));
   }
   if (config.validation > 0) {
     auto parts = split(sets.train, config.validation, config.seed);
     sets.train = std::move(parts.training);
-    data.validation = whole(parts.validation);
+    data.validation = whole(parts.validation, config);
   }
-  data.train = std::make_shared<ImageBatches>(sets.train, ImageBatchesOptions(config.batch_size)
-                                                              .shuffle(true)
-                                                              .seed(config.seed)
-                                                              .shift(training.shift)
-                                                              .flip(training.flip));
-  data.test = whole(sets.test);
+  const auto transform = transform_of(config.transform);
+  const bool in_memory = transform == nullptr && !is_of_files(config.dataset);
+  const auto train = std::make_shared<ImageBatches>(sets.train, ImageBatchesOptions(config.batch_size)
+                                                                    .shuffle(true)
+                                                                    .seed(config.seed)
+                                                                    .transform(transform)
+                                                                    .shift(in_memory ? training.shift : 0)
+                                                                    .flip(in_memory && training.flip));
+  data.train = by_workers(train, config.workers);
+  data.test = whole(sets.test, config);
   return data;
+}
+
+RunData load_images(const RunConfig& config, const Training& training) {
+  return is_of_files(config.dataset)
+             ? batches_of(load_file_sets(config.dataset, config.data_root), config, training)
+             : batches_of(load_image_sets(config.dataset, config.data_root), config, training);
 }
 
 RunData load_text_windows(const RunConfig& config, const Training& training) {
@@ -78,8 +118,15 @@ RunData load_text_windows(const RunConfig& config, const Training& training) {
 
 }  // namespace
 
-std::vector<std::string> dataset_names() {
+std::vector<std::string> image_data_names() {
   auto names = image_set_names();
+  const auto of_files = file_set_names();
+  names.insert(names.end(), of_files.begin(), of_files.end());
+  return names;
+}
+
+std::vector<std::string> dataset_names() {
+  auto names = image_data_names();
   names.emplace_back(shakespeare);
   return names;
 }
@@ -99,8 +146,12 @@ RunData load_data(const Run& run) {
 TestData load_test_data(const Run& run) {
   const auto& config = run.config;
   if (!run.training().learns_text()) {
-    const auto set = load_image_set(config.dataset, config.data_root, ImageSet::Mode::test);
-    return {whole(set), set.count(), set.class_names()};
+    const auto tested = [&config](const auto& set) {
+      return TestData{whole(set, config), set.count(), set.class_names()};
+    };
+    return is_of_files(config.dataset)
+               ? tested(load_file_set(config.dataset, config.data_root, ImageSet::Mode::test))
+               : tested(load_image_set(config.dataset, config.data_root, ImageSet::Mode::test));
   }
   const auto text = load_text(config.dataset, config.data_root, Characters::Mode::test);
   std::vector<std::string> names;

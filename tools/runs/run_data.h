@@ -37,8 +37,9 @@ TestData load_test_data(const Run& run);
 /// A text by the name of its data set, or from a file. Throws c10::ValueError as read_characters does.
 Characters load_text(const std::string& dataset, const std::string& data_root, Characters::Mode mode);
 
-/// Data sets that a configuration may name, without files.
+/// Data sets that a configuration may name; those of images alone.
 std::vector<std::string> dataset_names();
+std::vector<std::string> image_data_names();
 
 /// Loss and metric of a network.
 Loss loss_of(const Training& training);

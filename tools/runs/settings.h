@@ -208,6 +208,23 @@ void each_setting(Config& config, Visit visit) {
                 "Train on the first so many images (characters of a text) at most; 0: on all",
                 {0, 1e9}},
         config.samples);
+  visit(Setting{"transform",
+                "--transform",
+                "Transforms of training images, torchvision's, as JSON or a file of it: "
+                R"([{"type": "RandomCrop", "size": 32, "padding": 4}, ...]) (default: the network's)",
+                {},
+                "",
+                false},
+        config.transform);
+  visit(Setting{"test_transform",
+                "--test-transform",
+                "The same for images that are held back or tested on",
+                {},
+                "",
+                false},
+        config.test_transform);
+  visit(Setting{"workers", "--workers", "Threads that read and transform images ahead", {0, 1024}},
+        config.workers);
   visit(Setting{"matmul",
                 "--matmul",
                 "Precision of matrix products: highest, high, medium (bfloat16 inside, where the processor "
@@ -226,12 +243,13 @@ void each_setting(Config& config, Visit visit) {
   each_laboratory_setting(config.laboratory, visit);
 }
 
-/// Throws c10::ValueError, naming the option, for a number out of the setting's range; texts have none.
+/// Throws c10::ValueError, naming option or setting, for a number out of the setting's range; texts have none.
 template <typename Value>
 void check_range(const Setting& setting, const Value& value) {
   if constexpr (std::is_arithmetic_v<Value>) {
     OPTOTORCH_CHECK(contains(setting.range, static_cast<double>(value)), .where = "optotorch",
-                    .argument = setting.option, .expected = in_words(setting.range), .got = c10::str(value));
+                    .argument = setting.option != nullptr ? setting.option : setting.name,
+                    .expected = in_words(setting.range), .got = c10::str(value));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <optotorch/core/check.h>
 #include <optotorch/modules/detail/json_fields.h>
+#include <optotorch/trainers/datasets/transforms/describe_transform.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +14,22 @@
 
 namespace optotorch::tools {
 namespace {
+
+/// The description of a transform in the section; empty if there is none.
+std::string read_transform(const nlohmann::json& object, const char* name, const std::string& where) {
+  const auto found = object.find(name);
+  if (found == object.end()) {
+    return "";
+  }
+  try {
+    return transforms::describe_transform(*transforms::build_transform(found->dump()));
+  } catch (const c10::ValueError& error) {
+    reject({.where = where,
+            .argument = std::string("training.") + name,
+            .expected = "a description of a transform",
+            .got = error.msg()});
+  }
+}
 
 Laboratory read_laboratory(const nlohmann::json& object, const std::string& where) {
   const std::string place = "training.laboratory";
@@ -98,6 +115,8 @@ Training read_training(const nlohmann::json& object, const std::string& where) {
   JsonReader reader(object, "training", 0, {}, where);
   training.fields(reader);
   reader.known("rules");
+  reader.known("transform");
+  reader.known("test_transform");
   reader.known("laboratory");
   reader.expect_nothing_more();
   if (const auto rules = object.find("rules"); rules != object.end()) {
@@ -115,6 +134,8 @@ Training read_training(const nlohmann::json& object, const std::string& where) {
   if (const auto laboratory = object.find("laboratory"); laboratory != object.end()) {
     training.laboratory = read_laboratory(*laboratory, where);
   }
+  training.transform = read_transform(object, "transform", where);
+  training.test_transform = read_transform(object, "test_transform", where);
   check_ranges(training, where);
   return training;
 }

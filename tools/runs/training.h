@@ -44,6 +44,8 @@ struct Training {
   bool aligned_start = false;
   /// The only rules that suit it, of those that teach component by component; empty: all.
   std::vector<std::string> only = {};
+  /// Of training images, and of those that are tested on: descriptions (describe_transform.h); empty: none.
+  std::string transform = {}, test_transform = {};
   /// Options of rules by name (rules.h), or of all rules of a kind.
   std::map<std::string, nlohmann::json> rules = {};
   /// Its stages stand in a laboratory, with these settings unless the user says otherwise.
@@ -52,7 +54,7 @@ struct Training {
   bool learns_text() const { return context > 0; }
   Schedule make_schedule(int64_t total_epochs, int64_t total_steps) const;
 
-  /// Everything but the last two, by name (fields.h).
+  /// Everything but the last four, by name (fields.h).
   void fields(FieldVisitor& visit);
 };
 
