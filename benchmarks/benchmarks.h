@@ -10,5 +10,6 @@ void run_step(const std::string& json);
 void run_eval(const std::string& json);
 void run_sepn(const std::string& json);
 void run_projection(const std::string& json);
+void run_data(const std::string& json, const std::string& python);
 
 }  // namespace optotorch::bench

@@ -25,6 +25,11 @@ int main(int argc, char** argv) {
   projection->add_option("--json", json, "write the rows to this file");
   auto* eval = app.add_subcommand("eval", "layers in eval mode, against training mode");
   eval->add_option("--json", json, "write the rows to this file");
+  auto* data =
+      app.add_subcommand("data", "batches of images, against torchvision's data sets and DataLoader");
+  std::string python = "python3";
+  data->add_option("--json", json, "write the rows to this file");
+  data->add_option("--python", python, "a Python with torchvision and Pillow")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     if (*mesh) {
@@ -38,6 +43,9 @@ int main(int argc, char** argv) {
     }
     if (*eval) {
       optotorch::bench::run_eval(json);
+    }
+    if (*data) {
+      optotorch::bench::run_data(json, python);
     }
     if (*projection) {
       optotorch::bench::run_projection(json);

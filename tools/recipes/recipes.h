@@ -21,6 +21,8 @@ std::vector<RecipeRow> dat_goldens(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> four_rules(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> signals(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> slice_network(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> optical_cnn(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> cifar10(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_mnist(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_in_situ(const RecipeOptions& options, Page& page);
