@@ -39,17 +39,19 @@ std::shared_ptr<const BatchSource> by_workers(std::shared_ptr<const BatchSource>
 }
 
 template <typename Set>
-std::shared_ptr<const ImageBatches> evaluated(const Set& set, const RunConfig& config) {
+std::shared_ptr<const ImageBatches> evaluated(const Set& set, const RunConfig& config,
+                                              const std::vector<int64_t>& shape) {
   // Pictures may be large.
   const int64_t at_once = is_of_files(config.dataset) ? config.batch_size : evaluated_at_once;
   const ImageBatchesOptions options(std::min(at_once, set.count()));
   return std::make_shared<ImageBatches>(
-      set, ImageBatchesOptions(options).transform(transform_of(config.test_transform)));
+      set, ImageBatchesOptions(options).transform(transform_of(config.test_transform)).shape(shape));
 }
 
 template <typename Set>
-std::shared_ptr<const BatchSource> whole(const Set& set, const RunConfig& config) {
-  return by_workers(evaluated(set, config), config.workers);
+std::shared_ptr<const BatchSource> whole(const Set& set, const RunConfig& config,
+                                         const std::vector<int64_t>& shape) {
+  return by_workers(evaluated(set, config, shape), config.workers);
 }
 
 std::shared_ptr<const BatchSource> whole(const Characters& text, int64_t context) {
@@ -69,7 +71,7 @@ RunData batches_of(Pair sets, const RunConfig& config, const Training& training)
   if (config.validation > 0) {
     auto parts = split(sets.train, config.validation, config.seed);
     sets.train = std::move(parts.training);
-    data.validation = whole(parts.validation, config);
+    data.validation = whole(parts.validation, config, data.input);
   }
   const auto transform = transform_of(config.transform);
   const bool in_memory = transform == nullptr && !is_of_files(config.dataset);
@@ -77,10 +79,11 @@ RunData batches_of(Pair sets, const RunConfig& config, const Training& training)
                                                                     .shuffle(true)
                                                                     .seed(config.seed)
                                                                     .transform(transform)
+                                                                    .shape(data.input)
                                                                     .shift(in_memory ? training.shift : 0)
                                                                     .flip(in_memory && training.flip));
   data.train = by_workers(train, config.workers);
-  data.test = whole(sets.test, config);
+  data.test = whole(sets.test, config, data.input);
   return data;
 }
 
@@ -147,7 +150,7 @@ TestData load_test_data(const Run& run) {
   const auto& config = run.config;
   if (!run.training().learns_text()) {
     const auto tested = [&config](const auto& set) {
-      return TestData{whole(set, config), set.count(), set.class_names()};
+      return TestData{whole(set, config, config.input), set.count(), set.class_names()};
     };
     return is_of_files(config.dataset)
                ? tested(load_file_set(config.dataset, config.data_root, ImageSet::Mode::test))

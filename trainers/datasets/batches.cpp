@@ -165,7 +165,8 @@ at::Tensor normalised(const at::Tensor& image, const at::Tensor& values, const I
   return as_it_is ? value : (value - column(options.mean())) / column(options.stddev());
 }
 
-/// Throws unless the image is like the first one of its batch, and `options` suit it.
+/// Throws unless the image has the shape that is asked for, or that of the first one of its batch, and `options`
+/// suit it.
 void check_image(const at::Tensor& image, const at::Tensor& first, const ImageSource& images, int64_t sample,
                  const ImageBatchesOptions& options) {
   const auto got = [&] { return c10::str(describe(image), " for sample ", sample, " of ", images.name()); };
@@ -176,8 +177,11 @@ void check_image(const at::Tensor& image, const at::Tensor& first, const ImageSo
   OPTOTORCH_CHECK(values == 1 || values == image.size(0), .where = name, .argument = "mean, stddev",
                   .expected = "one value, or one for each channel",
                   .got = c10::str(values, " values and ", got()));
-  OPTOTORCH_CHECK(!first.defined() || image.sizes() == first.sizes(), .where = name, .argument = "images",
-                  .expected = c10::str("images of one size, ", first.sizes()), .got = got(),
+  const auto shape = !options.shape().empty() ? at::IntArrayRef(options.shape())
+                     : first.defined()        ? first.sizes()
+                                              : image.sizes();
+  OPTOTORCH_CHECK(image.sizes() == shape, .where = name, .argument = "images",
+                  .expected = c10::str("images of one size, ", shape), .got = got(),
                   .remedy =
                       "Transforms such as Resize with height and width, RandomResizedCrop or CenterCrop "
                       "make them so");

@@ -42,6 +42,8 @@ struct ImageBatchesOptions {
   /// then become pixel / 255, floats stay as they are; mean and stddev apply to both. Not beside `shift` and
   /// `flip`, which do their two things faster on sets in memory.
   TORCH_ARG(std::shared_ptr<const transforms::Transform>, transform) = nullptr;
+  /// [channels, height, width] that every image must have behind its transform; empty: all of a batch alike.
+  TORCH_ARG(std::vector<int64_t>, shape) = {};
   /// Leaves out images that cannot be read, and counts them (ImageBatches::skipped); otherwise they are
   /// errors. Batches are then smaller by so many samples; one without any is an error all the same.
   TORCH_ARG(bool, skip_broken) = false;
