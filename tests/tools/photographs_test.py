@@ -81,7 +81,7 @@ class PhotographsTest(ProgramTest):
 
     def test_errors_say_what_to_do(self):
         root = self.photographs()
-        base = ["train", "--data-root", root, "--network", "optical-cnn", "--out", self.folder / "out"]
+        base = ["train", "--data-root", root, "--network", "optical-cnn", "--rule", "bp", "--out", self.folder / "out"]
 
         def refused(says, *arguments):
             result = run(*base, *arguments)

@@ -11,7 +11,8 @@ struct Row {
 constexpr Row rows[] = {
     {"BP", "optical-cnn", "bp", "transports all weights"},
     {"DFA", "optical-cnn", "dfa", "transports nothing"},
-    {"TPFP multi-point", "optical-cnn", "tpfp-multi-point", "random F at every layer: transports nothing"},
+    {"TPFP multi-point", "optical-cnn-average", "tpfp-multi-point",
+     "random F at every layer: transports nothing; its pools average"},
     {"shallow", "optical-cnn", "shallow", "only the read-out learns"},
     {"electronic", "electronic-cnn", "bp", "torch::nn::Conv2d by back-propagation"},
 };
