@@ -30,7 +30,8 @@ using Sizes = std::map<std::string, int64_t>;
 
 /// The network that `text` describes, with initial weights of its own, drawn by LibTorch's generator in the
 /// order of the layers. Options that are left out have their defaults; a whole number may be the name of one
-/// of `sizes`, or a product such as "9*channels" or "32*height/4*width/4", from left to right and rounded down. A `description` for people, and what `training` says to the program, are not looked at. A
+/// of `sizes`, or a product such as "9*channels" or "32*height/4*width/4", where a division
+/// is of the factor before it, rounded down. A `description` for people, and what `training` says to the program, are not looked at. A
 /// module with a `weight` may say how it begins, "initial": "zero", "glorot" (uniform), "he" (uniform) or
 /// "normal" (deviation 1 / sqrt(inputs)), with biases of zero.
 ///

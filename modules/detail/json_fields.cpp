@@ -11,34 +11,39 @@
 namespace optotorch {
 namespace {
 
-/// The value of a product of names and whole numbers, "32*height/4", from left to right and rounded down;
-/// nothing if it is none, or beyond 2^62.
+/// The value of a product of names and whole numbers, "32*height/4", where a division is of the factor before
+/// it, rounded down; nothing if it is none, or beyond 2^62.
 std::optional<int64_t> product_of(const std::string& text, const Sizes& sizes) {
   constexpr int64_t most = int64_t{1} << 62;
-  int64_t value = 1;
-  char operation = '*';
-  bool has_name = false;
+  int64_t product = 1, factor = 1;
+  bool divides = false, has_name = false;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find_first_of("*/", begin), text.size());
-    const auto factor = text.substr(begin, end - begin);
-    const auto named = sizes.find(factor);
+    const auto word = text.substr(begin, end - begin);
+    const auto named = sizes.find(word);
     int64_t number = named == sizes.end() ? 0 : named->second;
     has_name = has_name || named != sizes.end();
     if (named == sizes.end()) {
-      const auto* const last = factor.data() + factor.size();
-      const auto [stop, error] = std::from_chars(factor.data(), last, number);
-      if (factor.empty() || stop != last || error != std::errc()) {
+      const auto* const last = word.data() + word.size();
+      const auto [stop, error] = std::from_chars(word.data(), last, number);
+      if (word.empty() || stop != last || error != std::errc()) {
         return std::nullopt;
       }
     }
-    if (number < 1 || (operation == '*' && value > most / number)) {
+    if (number < 1) {
       return std::nullopt;
     }
-    value = operation == '*' ? value * number : value / number;
-    operation = end < text.size() ? text[end] : '*';
+    factor = divides ? factor / number : number;
+    divides = end < text.size() && text[end] == '/';
+    if (!divides) {
+      if (factor > 0 && product > most / factor) {
+        return std::nullopt;
+      }
+      product *= factor;
+    }
     begin = end + 1;
   }
-  return has_name ? std::optional(value) : std::nullopt;
+  return has_name ? std::optional(product) : std::nullopt;
 }
 
 constexpr size_t most_structs = 10'000;

@@ -106,7 +106,7 @@ TEST(DescribeTest, WholeNumbersMayBeProductsOfNames) {
   EXPECT_EQ(inputs("channels"), 3);
   EXPECT_EQ(inputs("9*channels"), 27);
   EXPECT_EQ(inputs("height/4"), 7);
-  EXPECT_EQ(inputs("2*height/4*width/4"), 33);  // 60 / 4 * 9 / 4, rounded down
+  EXPECT_EQ(inputs("2*height/4*width/4"), 28);  // 2 (30 / 4) (9 / 4), each rounded down
   for (const char* wrong : {"", "4", "chanels", "channels*", "*channels", "channels**2", "channels*-1",
                             "channels/0", "channels+1", " channels", "9223372036854775807*channels"}) {
     EXPECT_SAYS(inputs(wrong),
