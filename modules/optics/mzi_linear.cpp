@@ -99,7 +99,8 @@ Footprint MziLinearImpl::footprint() const {
 Deployment MziLinearImpl::deploy() {
   const auto transposed = matrix().t().contiguous();
   return {{{"matrix_transposed", transposed}},
-          [transposed](const torch::Tensor& x) { return x.matmul(transposed); }, transposed.t()};
+          [transposed](const torch::Tensor& x) { return x.matmul(transposed); },
+          transposed.t()};
 }
 
 namespace {

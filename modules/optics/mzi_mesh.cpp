@@ -236,7 +236,8 @@ Deployment MziMeshImpl::deploy() {
   const auto transposed = matrix().mT().contiguous();
   if (options.meshes() == 1) {
     return {{{"matrix_transposed", transposed}},
-            [transposed](const torch::Tensor& x) { return x.matmul(transposed); }, transposed.t()};
+            [transposed](const torch::Tensor& x) { return x.matmul(transposed); },
+            transposed.t()};
   }
   return {{{"matrix_transposed", transposed}}, [transposed](const torch::Tensor& x) {
             const auto by_mesh = x.flatten(0, -3).transpose(0, 1);
