@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/datasets/detail/image_bytes.h>
+#include <optotorch/trainers/datasets/detail/torchvision/decode.h>
 
 namespace optotorch {
 namespace {
@@ -57,6 +58,14 @@ void ImageBytes::check_size(uint64_t width, uint64_t height) const {
   OPTOTORCH_CHECK(width * height <= static_cast<uint64_t>(most_pixels), .where = name, .argument = "image",
                   .expected = c10::str("at most ", most_pixels, " pixels"), .got = got(),
                   .remedy = "If the file is meant to be that large, allow more pixels");
+}
+
+void require_torchvision(const ImageBytes& image, const std::string& kind) {
+  OPTOTORCH_CHECK(torchvision::is_there(), .where = image.name, .argument = "image",
+                  .expected = "a PPM or BMP: this OptoTorch was built without TorchVision", .got = kind,
+                  .remedy =
+                      "Run tools/setup.sh and build again, or configure with "
+                      "-DTorchVision_DIR=/path/to/torchvision's sources");
 }
 
 at::Tensor as_wanted(const at::Tensor& pixels, ImageFileMode mode) {

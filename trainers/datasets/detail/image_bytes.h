@@ -31,6 +31,10 @@ struct ImageBytes {
   void check_size(uint64_t width, uint64_t height) const;
 };
 
+/// Throws c10::ValueError, which says how to get it, for a `kind` of file that only TorchVision reads if OptoTorch
+/// was built without.
+void require_torchvision(const ImageBytes& image, const std::string& kind);
+
 /// Pixels [H, W, 3] or [H, W, 1], one behind the other in memory, as uint8 [3 or 1, H, W].
 at::Tensor as_wanted(const at::Tensor& pixels, ImageFileMode mode);
 

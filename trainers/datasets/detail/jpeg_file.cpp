@@ -98,11 +98,7 @@ at::Tensor rgb_of_inks(const at::Tensor& inks) {
 at::Tensor read_jpeg(const ImageBytes& image) {
   const Frame frame = find_frame(image);
   check_frame(image, frame);
-  OPTOTORCH_CHECK(torchvision::is_there(), .where = image.name, .argument = "image",
-                  .expected = "a PPM or BMP: this OptoTorch was built without TorchVision", .got = "a JPEG",
-                  .remedy =
-                      "Run tools/setup.sh and build again, or configure with "
-                      "-DTorchVision_DIR=/path/to/torchvision's sources");
+  require_torchvision(image, "a JPEG");
   const auto channels = frame.components == 1   ? torchvision::Channels::grey
                         : frame.components == 3 ? torchvision::Channels::rgb
                                                 : torchvision::Channels::as_stored;

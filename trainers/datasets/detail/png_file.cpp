@@ -72,11 +72,7 @@ at::Tensor in_8_bits(const at::Tensor& pixels, const Header& header) {
 at::Tensor read_png(const ImageBytes& image) {
   const Header header = read_header(image);
   check_header(image, header);
-  OPTOTORCH_CHECK(torchvision::is_there(), .where = image.name, .argument = "image",
-                  .expected = "a PPM or BMP: this OptoTorch was built without TorchVision", .got = "a PNG",
-                  .remedy =
-                      "Run tools/setup.sh and build again, or configure with "
-                      "-DTorchVision_DIR=/path/to/torchvision's sources");
+  require_torchvision(image, "a PNG");
   at::Tensor pixels;
   try {
     pixels = torchvision::decode_png(
