@@ -54,6 +54,8 @@ struct StageError {
   torch::Tensor profile = {};
   /// Where a model that learns it keeps it.
   double least = -std::numeric_limits<double>::infinity(), most = std::numeric_limits<double>::infinity();
+  /// Error that a model's parameter of 1 means, so that one learning rate serves all kinds.
+  double unit = 1;
 };
 
 /// A layer that a laboratory can command: its parameters are what is commanded, and it knows what kinds of

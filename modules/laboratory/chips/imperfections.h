@@ -21,6 +21,19 @@ struct Imperfections {
   TORCH_ARG(double, phase_error) = 0;
   /// Standard deviation of the resonances of a weight bank's rings, in half linewidths: 0 to 100.
   TORCH_ARG(double, resonance_error) = 0;
+  /// Standard deviations of a diffractive plane's errors (DiffractiveLayer): of the smooth aberration, in radians,
+  /// its mean over the plane; of where it stands, in pixels, 0 to 1000; of its rotation and its tilt, in radians, 0
+  /// to 1; of the relative error of the distance behind it, 0 to .5; of the modulator's gain, 0 to 1, and of the
+  /// curve of its phases, in radians, 0 to 1. Least and most is 0 to 100 where nothing else is said.
+  TORCH_ARG(double, aberration) = 0;
+  TORCH_ARG(double, offset_error) = 0;
+  TORCH_ARG(double, rotation_error) = 0;
+  TORCH_ARG(double, tilt_error) = 0;
+  TORCH_ARG(double, distance_error) = 0;
+  TORCH_ARG(double, gain_error) = 0;
+  TORCH_ARG(double, curve_error) = 0;
+  /// Amplitude that a modulator loses at a phase of pi: 0 to 1.
+  TORCH_ARG(double, amplitude_coupling) = 0;
   /// Loss of power in each inner arm of each MZI, or in a bus at each ring, in decibels: 0 to 100.
   TORCH_ARG(double, loss_db) = 0;
 

@@ -28,7 +28,7 @@ void WhiteBoxCorrection::constrain() {
   const torch::NoGradGuard no_grad;
   for (const auto& kind : kinds_) {
     if (std::isfinite(kind.least) || std::isfinite(kind.most)) {
-      error(kind.name).clamp_(kind.least, kind.most);
+      error(kind.name).clamp_(kind.least / kind.unit, kind.most / kind.unit);
     }
   }
 }
@@ -42,7 +42,7 @@ torch::Tensor WhiteBoxCorrection::error(const std::string& name) const {
 Values WhiteBoxCorrection::errors_at(double strength) const {
   Values errors;
   for (const auto& kind : kinds_) {
-    errors[kind.name] = strength * error(kind.name).detach();
+    errors[kind.name] = strength * kind.unit * error(kind.name).detach();
   }
   return errors;
 }
@@ -63,7 +63,7 @@ torch::Tensor WhiteBoxCorrection::compute_pullback(Stage& stage, const Predictio
   } else if (learns == Learns::correction) {
     for (const auto& kind : kinds_) {
       auto parameter = error(kind.name);
-      Layer::accumulate(parameter, c * g.errors.at(kind.name));
+      Layer::accumulate(parameter, c * kind.unit * g.errors.at(kind.name));
     }
   }
   return to_input ? g.dL_dx : torch::Tensor();

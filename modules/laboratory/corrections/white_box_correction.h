@@ -23,7 +23,8 @@ struct WhiteBoxCorrectionOptions {
 
 /// The same stage with errors to be learnt: S = respond(x, commands, c errors), of a mesh W(theta + c dtheta,
 /// phi + c dphi, c e) x. It knows what kinds of errors the device has, not their values. Parameters, one for
-/// every kind of error (Stage::errors), initially 0 and kept in its range: of a mesh `theta_offset` and
+/// every kind of error (Stage::errors), initially 0 and kept in its range, counted in its
+/// units: of a mesh `theta_offset` and
 /// `phi_offset` [mzis], radians, and `splitter_error` [mzis, 2], in +-.5. Loss, crosstalk and quantisation of
 /// meshes are not in it.
 class WhiteBoxCorrection : public Correction {

@@ -1,0 +1,247 @@
+#include <ATen/ATen.h>
+#include <c10/util/irange.h>
+#include <optotorch/core/check.h>
+#include <optotorch/core/random.h>
+#include <optotorch/modules/describe.h>
+#include <optotorch/modules/optics/detail/plane_mask.h>
+#include <optotorch/modules/optics/diffractive_layer.h>
+#include <optotorch/ops/free_space.h>
+
+#include <cmath>
+#include <numbers>
+
+namespace optotorch {
+namespace {
+
+/// T of a hop whose distance is another by the part `error`, and d T / d error if `slope` is asked for.
+torch::Tensor transfer_at(const DiffractiveLayerOptions& options, double error,
+                          const torch::TensorOptions& field, torch::Tensor* slope = nullptr) {
+  const auto hop = options.sample_hop();
+  const bool is_separable = hop.propagation() == Propagation::fresnel && hop.sampling() == Sampling::cropped;
+  std::vector<torch::Tensor> values, slopes;
+  for (const auto n : c10::irange(hop.wavelengths().size())) {
+    auto geometry = hop.geometry("DiffractiveLayer", n, options.window(), options.window_behind());
+    const double design = geometry.distance;
+    const auto at_part = [&](double part) {
+      auto moved = geometry;
+      moved.distance = std::max(0.0, design * (1 + part));
+      return moved;
+    };
+    if (is_separable) {
+      const auto factors = ops::separable_transfer(at_part(error));
+      const auto &down = factors.factor[0], &across = factors.factor[1];
+      values.push_back(down.unsqueeze(1) * across);
+      if (slope != nullptr) {
+        slopes.push_back(
+            (factors.by_distance[0].unsqueeze(1) * across + down.unsqueeze(1) * factors.by_distance[1]) *
+            design);
+      }
+      continue;
+    }
+    values.push_back(ops::transfer_function(at_part(error)));
+    if (slope != nullptr) {
+      // A step of a part of a wavelength turns no wave by more than that part.
+      const double step = geometry.wavelength / 1000 / std::max(design, geometry.wavelength);
+      slopes.push_back(
+          (ops::transfer_function(at_part(error + step)) - ops::transfer_function(at_part(error - step))) /
+          (2 * step));
+    }
+  }
+  const auto joined = [&](const std::vector<torch::Tensor>& each) {
+    return (each.size() == 1 ? each.front() : at::stack(each)).to(field);
+  };
+  if (slope != nullptr) {
+    *slope = joined(slopes);
+  }
+  return joined(values);
+}
+
+torch::Tensor transfer_of(const DiffractiveLayerOptions& options, const Values& errors,
+                          const torch::TensorOptions& field) {
+  if (const auto error = find(errors, "distance"); error.defined()) {
+    return transfer_at(options, error.item<double>(), field);
+  }
+  return options.sample_hop().transfer(options.window(), options.window_behind(), field);
+}
+
+}  // namespace
+
+std::vector<int64_t> DiffractiveLayerOptions::window() const {
+  return {pixels_.at(0) * oversampling_, pixels_.at(1) * oversampling_};
+}
+
+std::vector<int64_t> DiffractiveLayerOptions::window_behind() const {
+  return output_.empty() ? window() : output_;
+}
+
+HopOptions DiffractiveLayerOptions::sample_hop() const {
+  auto hop = hop_;
+  return hop.spacing(hop_.spacing() / static_cast<double>(oversampling_));
+}
+
+DiffractiveLayerImpl::DiffractiveLayerImpl(DiffractiveLayerOptions options_)
+    : CloneableLayer("DiffractiveLayer"), options(std::move(options_)) {
+  check_window(name(), "pixels", options.pixels());
+  OPTOTORCH_CHECK(options.oversampling() >= 1 && options.oversampling() <= 16, .where = name(),
+                  .argument = "oversampling", .expected = "1 to 16",
+                  .got = std::to_string(options.oversampling()));
+  OPTOTORCH_CHECK(options.fill_factor() > 0 && options.fill_factor() <= 1, .where = name(),
+                  .argument = "fill_factor", .expected = "above 0, up to 1",
+                  .got = c10::str(options.fill_factor()));
+  OPTOTORCH_CHECK(options.vaccination() >= 0 && options.vaccination() <= 100, .where = name(),
+                  .argument = "vaccination", .expected = "0 to 100 pixels",
+                  .got = c10::str(options.vaccination()));
+  check_window(name(), "window", options.window());
+  check_window(name(), "output", options.window_behind());
+  for (const auto n : c10::irange(options.hop().wavelengths().size())) {
+    static_cast<void>(options.sample_hop().geometry(name(), n, options.window(), options.window_behind()));
+  }
+  static_cast<void>(options.sample_hop().geometry(name(), 0, options.window(), options.window_behind()));
+  if (options.modulation() != Modulation::amplitude) {
+    auto start = torch::zeros(options.pixels());
+    if (options.start() == PhaseStart::uniform) {
+      start.uniform_(0, 2 * std::numbers::pi);
+    }
+    phase = register_phases("phase", start);
+  }
+  if (options.modulation() != Modulation::phase) {
+    amplitude = register_phases("amplitude", torch::full(options.pixels(), 2.0));
+  }
+  if (options.vaccination() > 0) {
+    passes = register_buffer("passes", torch::zeros({}));
+  }
+}
+
+void DiffractiveLayerImpl::check_input(const torch::Tensor& x) const {
+  check_planes(*this, x, options.window(), options.hop().wavelengths());
+  check_precision(*this, x, phase.defined() ? phase : amplitude);
+}
+
+StageDesign DiffractiveLayerImpl::make_design() const {
+  const auto planes = static_cast<int64_t>(options.hop().wavelengths().size());
+  const auto in = options.window(), out = options.window_behind();
+  StageDesign design{.type = "DiffractiveLayer",
+                     .options = describe_options(*this),
+                     .input = {planes, in[0], in[1]},
+                     .output = {planes, out[0], out[1]},
+                     .commands = {}};
+  for (const auto& parameter : named_parameters()) {
+    design.commands[parameter.key()] = {options.pixels()};
+  }
+  return design;
+}
+
+std::vector<StageError> DiffractiveLayerImpl::errors() const {
+  std::vector<StageError> all = {
+      {"phase_offset", options.pixels(), "phase_error"},
+      {"aberration", {aberration_modes({1, 1}, torch::kFloat64).size(0)}, "aberration"},
+      {"offset", {2}, "offset_error"},
+      {"rotation", {1}, "rotation_error"},
+      {"tilt", {2}, "tilt_error"},
+      {.name = "distance", .shape = {1}, .imperfection = "distance_error", .least = -.9},
+  };
+  all[3].unit = all[5].unit = .1;
+  all[4].unit = 1e-3;
+  if (phase.defined()) {
+    all.push_back({"gain", {1}, "gain_error"});
+    all.push_back({"curve", {2}, "curve_error"});
+    all.push_back({"coupling", {1}, "amplitude_coupling", torch::ones({1}), /*least=*/0, /*most=*/1});
+  }
+  return all;
+}
+
+torch::Tensor DiffractiveLayerImpl::respond(const torch::Tensor& x, const Values& commands,
+                                            const Values& errors) const {
+  const PlaneMask plane(options, commands, errors);
+  const auto out = options.window_behind();
+  return ops::free_space(x * plane.mask(), transfer_of(options, errors, x.options()), out[0], out[1]);
+}
+
+Stage::Gradients DiffractiveLayerImpl::pull(const torch::Tensor& dL_dy, const torch::Tensor& x,
+                                            const Values& commands, const Values& errors,
+                                            bool to_input) const {
+  const PlaneMask plane(options, commands, errors);
+  const auto in = options.window(), out = options.window_behind();
+  Gradients gradients;
+  torch::Tensor transfer;
+  if (const auto error = find(errors, "distance"); error.defined()) {
+    torch::Tensor slope;
+    transfer = transfer_at(options, error.item<double>(), x.options(), &slope);
+    const auto moved = ops::free_space(x * plane.mask(), slope, out[0], out[1]);
+    gradients.errors["distance"] = at::real(dL_dy.conj() * moved).sum().reshape({1});
+  } else {
+    transfer = transfer_of(options, errors, x.options());
+  }
+  const auto dL_du = ops::free_space(dL_dy, transfer.conj(), in[0], in[1]);
+  // Of one wavelength all planes of the field pass the same pixels.
+  const auto product = dL_du * x.conj();
+  const auto dL_dmask = plane.mask().dim() == 2 ? product.sum({0, 1}) : product.sum(0);
+  plane.pull_back(dL_dmask, gradients.commands, gradients.errors);
+  if (to_input) {
+    gradients.dL_dx = dL_du * plane.mask().conj();
+  }
+  return gradients;
+}
+
+Stage::Gradients DiffractiveLayerImpl::respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
+                                                        const torch::Tensor& /*y*/, const Values& commands,
+                                                        const Values& errors) const {
+  return pull(dL_dy, x, commands, errors, /*to_input=*/true);
+}
+
+std::vector<torch::Tensor> DiffractiveLayerImpl::read_by_pullback(const Pass& pass) const {
+  auto all = saved_tensors(pass);
+  all.push_back(pass.input);
+  for (const auto& parameter : named_parameters()) {
+    all.push_back(parameter.value());
+  }
+  return all;
+}
+
+torch::Tensor DiffractiveLayerImpl::compute(const torch::Tensor& x, Pass* kept) {
+  for (const auto& parameter : named_parameters()) {
+    check_finite(name(), parameter.key(), parameter.value());
+  }
+  Values errors;
+  if (passes.defined() && is_training()) {
+    const auto [down, right] =
+        normal_pair(static_cast<uint64_t>(options.seed()), 0, static_cast<uint64_t>(passes.item<double>()));
+    passes.add_(1);
+    errors["offset"] = torch::tensor({down, right}, torch::kFloat64)
+                           .mul_(options.vaccination())
+                           .to(x.options().dtype(c10::toRealValueType(x.scalar_type())));
+    if (kept != nullptr) {
+      kept->saved = {errors["offset"]};
+    }
+  }
+  return respond(x, commands(), errors);
+}
+
+torch::Tensor DiffractiveLayerImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy,
+                                                     bool to_input) {
+  Values errors;
+  if (!pass.saved.empty()) {
+    errors["offset"] = pass.saved.front();
+  }
+  const auto gradients = pull(dL_dy, pass.input, commands(), errors, to_input);
+  accumulate_commands(gradients.commands);
+  return gradients.dL_dx;
+}
+
+Deployment DiffractiveLayerImpl::deploy() {
+  const torch::NoGradGuard no_grad;  // what is deployed learns no more
+  const auto mask = PlaneMask(options, commands(), {}).mask().clone();
+  const auto out = options.window_behind();
+  const auto transfer = options.sample_hop().transfer(options.window(), out, mask.options());
+  return {{{"mask", mask}, {"transfer", transfer}}, [=](const torch::Tensor& x) {
+            return ops::free_space_reference(x * mask, transfer, out[0], out[1]);
+          }};
+}
+
+namespace {
+
+const RegisteredPart registered(part_type<DiffractiveLayerImpl>("DiffractiveLayer",
+                                                                DiffractiveLayerOptions({1, 1}), 1));
+
+}  // namespace
+}  // namespace optotorch

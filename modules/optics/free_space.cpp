@@ -1,0 +1,55 @@
+#include <ATen/ATen.h>
+#include <optotorch/modules/describe.h>
+#include <optotorch/modules/optics/free_space.h>
+#include <optotorch/ops/free_space.h>
+
+namespace optotorch {
+namespace {
+
+const std::vector<int64_t>& output_of(const FreeSpaceOptions& options) {
+  return options.output().empty() ? options.window() : options.output();
+}
+
+}  // namespace
+
+FreeSpaceImpl::FreeSpaceImpl(FreeSpaceOptions options_)
+    : CloneableLayer("FreeSpace"), options(std::move(options_)) {
+  check_window(name(), "window", options.window());
+  check_window(name(), "output", output_of(options));
+  static_cast<void>(options.hop().geometry(name(), 0, options.window(), output_of(options)));
+}
+
+void FreeSpaceImpl::check_input(const torch::Tensor& x) const {
+  check_planes(*this, x, options.window(), options.hop().wavelengths());
+}
+
+torch::Tensor FreeSpaceImpl::compute(const torch::Tensor& x, Pass* /*kept*/) {
+  const auto& output = output_of(options);
+  return ops::free_space(x, options.hop().transfer(options.window(), output, x.options()), output[0],
+                         output[1]);
+}
+
+torch::Tensor FreeSpaceImpl::compute_pullback(const Pass& /*pass*/, const torch::Tensor& dL_dy,
+                                              bool to_input) {
+  if (!to_input) {
+    return {};
+  }
+  const auto transfer = options.hop().transfer(options.window(), output_of(options), dL_dy.options());
+  return ops::free_space(dL_dy, transfer.conj(), options.window()[0], options.window()[1]);
+}
+
+Deployment FreeSpaceImpl::deploy() {
+  const auto output = output_of(options);
+  // In the precision of the parameters that it stands among: float32, as LibTorch's modules are made.
+  const auto transfer = options.hop().transfer(options.window(), output, at::dtype(at::kComplexFloat));
+  return {{{"transfer", transfer}}, [transfer, output](const torch::Tensor& x) {
+            return ops::free_space_reference(x, transfer, output[0], output[1]);
+          }};
+}
+
+namespace {
+
+const RegisteredPart registered(part_type<FreeSpaceImpl>("FreeSpace", FreeSpaceOptions({1, 1}), 1));
+
+}  // namespace
+}  // namespace optotorch

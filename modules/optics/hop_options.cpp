@@ -1,0 +1,94 @@
+#include <ATen/ATen.h>
+#include <c10/util/irange.h>
+#include <optotorch/core/check.h>
+#include <optotorch/modules/layer.h>
+#include <optotorch/modules/optics/hop_options.h>
+
+#include <algorithm>
+#include <list>
+#include <mutex>
+#include <tuple>
+
+namespace optotorch {
+namespace {
+
+using Key = std::tuple<double, double, double, double, std::array<int64_t, 2>, std::array<int64_t, 2>,
+                       Propagation, Sampling, int64_t, at::ScalarType, c10::Device>;
+
+/// A transfer function that was made before, or a new one. The last ones are kept.
+at::Tensor remembered(const ops::HopGeometry& hop, at::ScalarType type, c10::Device device) {
+  constexpr size_t most = 16;
+  static std::mutex mutex;
+  static std::list<std::pair<Key, at::Tensor>> known;
+  const Key key{hop.wavelength, hop.distance, hop.spacing,     hop.refractive_index,
+                hop.input,      hop.output,   hop.propagation, hop.sampling,
+                hop.padding,    type,         device};
+  const std::lock_guard lock(mutex);
+  const auto found =
+      std::find_if(known.begin(), known.end(), [&](const auto& one) { return one.first == key; });
+  if (found != known.end()) {
+    known.splice(known.begin(), known, found);
+  } else {
+    const torch::NoGradGuard no_grad;
+    known.emplace_front(key, ops::transfer_function(hop).to(device, type));
+    if (known.size() > most) {
+      known.pop_back();
+    }
+  }
+  return known.front().second;
+}
+
+}  // namespace
+
+ops::HopGeometry HopOptions::geometry(const std::string& where, size_t wavelength,
+                                      const std::vector<int64_t>& input,
+                                      const std::vector<int64_t>& output) const {
+  OPTOTORCH_CHECK(!wavelengths_.empty(), .where = where, .argument = "wavelengths", .expected = "one or more",
+                  .got = "none");
+  const ops::HopGeometry hop{.wavelength = wavelengths_.at(wavelength),
+                             .distance = distance_,
+                             .spacing = spacing_,
+                             .refractive_index = refractive_index_,
+                             .input = {input.at(0), input.at(1)},
+                             .output = {output.at(0), output.at(1)},
+                             .propagation = propagation_,
+                             .sampling = sampling_,
+                             .padding = padding_};
+  hop.check(where);
+  return hop;
+}
+
+torch::Tensor HopOptions::transfer(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
+                                   const torch::TensorOptions& field) const {
+  const auto type = c10::typeMetaToScalarType(field.dtype());
+  std::vector<at::Tensor> each;
+  for (const auto n : c10::irange(wavelengths_.size())) {
+    each.push_back(remembered(geometry("transfer", n, input, output), type, field.device()));
+  }
+  return each.size() == 1 ? each.front() : at::stack(each);
+}
+
+void check_window(const std::string& where, const std::string& argument, const std::vector<int64_t>& window) {
+  constexpr int64_t most = 1 << 14;
+  OPTOTORCH_CHECK(
+      window.size() == 2 && std::min(window[0], window[1]) >= 1 && std::max(window[0], window[1]) <= most,
+      .where = where, .argument = argument, .expected = c10::str("rows and columns, 1 to ", most, " each"),
+      .got = c10::str("[", c10::Join(", ", window), "]"));
+}
+
+void check_planes(const torch::nn::Module& module, const torch::Tensor& x, const std::vector<int64_t>& window,
+                  const std::vector<double>& wavelengths) {
+  const auto planes = static_cast<int64_t>(wavelengths.size());
+  const std::string wanted = planes > 1 ? std::to_string(planes) : "planes";
+  OPTOTORCH_CHECK(
+      x.defined() && x.is_complex() && x.dim() == 4 && x.sizes().slice(2) == at::IntArrayRef(window) &&
+          (planes == 1 || x.size(1) == planes),
+      .where = module.name(), .argument = "input",
+      .expected = c10::str("a complex field [batch, ", wanted, ", ", window[0], ", ", window[1], "]"),
+      .got = describe(x),
+      .remedy = x.defined() && !x.is_complex() ? "A SpatialLightModulator turns images into a field"
+                : planes > 1 && x.defined() && x.dim() == 4 ? "One plane for each wavelength"
+                                                            : "Match the window of the layer before it");
+}
+
+}  // namespace optotorch

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <optotorch/modules/fields.h>
+#include <optotorch/ops/transfer_function.h>
+#include <torch/arg.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace optotorch {
+
+using ops::Propagation;
+using ops::Sampling;
+
+namespace parts {
+inline constexpr char pixels[] = "pixels";
+inline constexpr char cameras[] = "cameras";
+}  // namespace parts
+
+/// The way of light between two parallel planes: HopOptions().distance(.03).spacing(8e-6). Lengths are metres;
+/// formulas: ops/transfer_function.h.
+struct HopOptions {
+  /// In vacuum: one for all planes of a field [batch, planes, height, width], or one for each.
+  TORCH_ARG(std::vector<double>, wavelengths) = {532e-9};
+  TORCH_ARG(double, distance) = 0.03;
+  /// Of a field's samples; of the pixels of a DiffractiveLayer.
+  TORCH_ARG(double, spacing) = 17e-6;
+  TORCH_ARG(double, refractive_index) = 1;
+  TORCH_ARG(Propagation, propagation) = Propagation::angular_spectrum;
+  TORCH_ARG(Sampling, sampling) = Sampling::cropped;
+  /// Of a sampling that is not cropped: 1 to 64.
+  TORCH_ARG(int64_t, padding) = 2;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("wavelengths", wavelengths_);
+    visit("distance", distance_);
+    visit("spacing", spacing_);
+    visit("refractive_index", refractive_index_);
+    visit("propagation", propagation_);
+    visit("sampling", sampling_);
+    visit("padding", padding_);
+  }
+
+  /// The hop of light of one wavelength between windows of these sizes. Throws c10::ValueError, in the name of
+  /// `where`, for what HopGeometry::check refuses.
+  ops::HopGeometry geometry(const std::string& where, size_t wavelength, const std::vector<int64_t>& input,
+                            const std::vector<int64_t>& output) const;
+
+  /// Transfer functions of all wavelengths for `free_space`: [height, width] of one, [planes, height, width] of
+  /// several; complex64 or complex128 as `field`, on its device. Made once for all layers with equal hops.
+  torch::Tensor transfer(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
+                         const torch::TensorOptions& field) const;
+};
+
+/// Throws c10::ValueError unless `window` is rows and columns, of 1 to 2^14 each.
+void check_window(const std::string& where, const std::string& argument, const std::vector<int64_t>& window);
+
+/// Throws unless x is a complex field [batch, planes, rows, columns] with as many planes as there are wavelengths, if
+/// there are several.
+void check_planes(const torch::nn::Module& module, const torch::Tensor& x, const std::vector<int64_t>& window,
+                  const std::vector<double>& wavelengths);
+
+}  // namespace optotorch
