@@ -20,7 +20,7 @@ torch::Tensor transfer_at(const DiffractiveLayerOptions& options, double error,
   const bool is_separable = hop.propagation() == Propagation::fresnel && hop.sampling() == Sampling::cropped;
   std::vector<torch::Tensor> values, slopes;
   for (const auto n : c10::irange(hop.wavelengths().size())) {
-    auto geometry = hop.geometry("DiffractiveLayer", n, options.window(), options.window_behind());
+    auto geometry = hop.geometry(n, options.window(), options.window_behind());
     const double design = geometry.distance;
     const auto at_part = [&](double part) {
       auto moved = geometry;
@@ -82,21 +82,11 @@ HopOptions DiffractiveLayerOptions::sample_hop() const {
 DiffractiveLayerImpl::DiffractiveLayerImpl(DiffractiveLayerOptions options_)
     : CloneableLayer("DiffractiveLayer"), options(std::move(options_)) {
   check_window(name(), "pixels", options.pixels());
-  OPTOTORCH_CHECK(options.oversampling() >= 1 && options.oversampling() <= 16, .where = name(),
-                  .argument = "oversampling", .expected = "1 to 16",
-                  .got = std::to_string(options.oversampling()));
-  OPTOTORCH_CHECK(options.fill_factor() > 0 && options.fill_factor() <= 1, .where = name(),
-                  .argument = "fill_factor", .expected = "above 0, up to 1",
-                  .got = c10::str(options.fill_factor()));
+  check_sampling(name(), options.oversampling(), options.fill_factor());
   OPTOTORCH_CHECK(options.vaccination() >= 0 && options.vaccination() <= 100, .where = name(),
                   .argument = "vaccination", .expected = "0 to 100 pixels",
                   .got = c10::str(options.vaccination()));
-  check_window(name(), "window", options.window());
-  check_window(name(), "output", options.window_behind());
-  for (const auto n : c10::irange(options.hop().wavelengths().size())) {
-    static_cast<void>(options.sample_hop().geometry(name(), n, options.window(), options.window_behind()));
-  }
-  static_cast<void>(options.sample_hop().geometry(name(), 0, options.window(), options.window_behind()));
+  options.sample_hop().check(name(), options.window(), options.window_behind());
   if (options.modulation() != Modulation::amplitude) {
     auto start = torch::zeros(options.pixels());
     if (options.start() == PhaseStart::uniform) {

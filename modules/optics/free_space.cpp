@@ -14,9 +14,7 @@ const std::vector<int64_t>& output_of(const FreeSpaceOptions& options) {
 
 FreeSpaceImpl::FreeSpaceImpl(FreeSpaceOptions options_)
     : CloneableLayer("FreeSpace"), options(std::move(options_)) {
-  check_window(name(), "window", options.window());
-  check_window(name(), "output", output_of(options));
-  static_cast<void>(options.hop().geometry(name(), 0, options.window(), output_of(options)));
+  options.hop().check(name(), options.window(), output_of(options));
 }
 
 void FreeSpaceImpl::check_input(const torch::Tensor& x) const {

@@ -40,22 +40,28 @@ at::Tensor remembered(const ops::HopGeometry& hop, at::ScalarType type, c10::Dev
 
 }  // namespace
 
-ops::HopGeometry HopOptions::geometry(const std::string& where, size_t wavelength,
-                                      const std::vector<int64_t>& input,
-                                      const std::vector<int64_t>& output) const {
+void HopOptions::check(const std::string& where, const std::vector<int64_t>& input,
+                       const std::vector<int64_t>& output) const {
   OPTOTORCH_CHECK(!wavelengths_.empty(), .where = where, .argument = "wavelengths", .expected = "one or more",
                   .got = "none");
-  const ops::HopGeometry hop{.wavelength = wavelengths_.at(wavelength),
-                             .distance = distance_,
-                             .spacing = spacing_,
-                             .refractive_index = refractive_index_,
-                             .input = {input.at(0), input.at(1)},
-                             .output = {output.at(0), output.at(1)},
-                             .propagation = propagation_,
-                             .sampling = sampling_,
-                             .padding = padding_};
-  hop.check(where);
-  return hop;
+  check_window(where, "window", input);
+  check_window(where, "output", output);
+  for (const auto n : c10::irange(wavelengths_.size())) {
+    geometry(n, input, output).check(where);
+  }
+}
+
+ops::HopGeometry HopOptions::geometry(size_t wavelength, const std::vector<int64_t>& input,
+                                      const std::vector<int64_t>& output) const {
+  return {.wavelength = wavelengths_.at(wavelength),
+          .distance = distance_,
+          .spacing = spacing_,
+          .refractive_index = refractive_index_,
+          .input = {input.at(0), input.at(1)},
+          .output = {output.at(0), output.at(1)},
+          .propagation = propagation_,
+          .sampling = sampling_,
+          .padding = padding_};
 }
 
 torch::Tensor HopOptions::transfer(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
@@ -63,7 +69,7 @@ torch::Tensor HopOptions::transfer(const std::vector<int64_t>& input, const std:
   const auto type = c10::typeMetaToScalarType(field.dtype());
   std::vector<at::Tensor> each;
   for (const auto n : c10::irange(wavelengths_.size())) {
-    each.push_back(remembered(geometry("transfer", n, input, output), type, field.device()));
+    each.push_back(remembered(geometry(n, input, output), type, field.device()));
   }
   return each.size() == 1 ? each.front() : at::stack(each);
 }
@@ -74,6 +80,13 @@ void check_window(const std::string& where, const std::string& argument, const s
       window.size() == 2 && std::min(window[0], window[1]) >= 1 && std::max(window[0], window[1]) <= most,
       .where = where, .argument = argument, .expected = c10::str("rows and columns, 1 to ", most, " each"),
       .got = c10::str("[", c10::Join(", ", window), "]"));
+}
+
+void check_sampling(const std::string& where, int64_t oversampling, double fill_factor) {
+  OPTOTORCH_CHECK(oversampling >= 1 && oversampling <= 16, .where = where, .argument = "oversampling",
+                  .expected = "1 to 16", .got = std::to_string(oversampling));
+  OPTOTORCH_CHECK(fill_factor > 0 && fill_factor <= 1, .where = where, .argument = "fill_factor",
+                  .expected = "above 0, up to 1", .got = c10::str(fill_factor));
 }
 
 void check_planes(const torch::nn::Module& module, const torch::Tensor& x, const std::vector<int64_t>& window,

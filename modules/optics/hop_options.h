@@ -46,9 +46,13 @@ struct HopOptions {
     visit("padding", padding_);
   }
 
-  /// The hop of light of one wavelength between windows of these sizes. Throws c10::ValueError, in the name of
-  /// `where`, for what HopGeometry::check refuses.
-  ops::HopGeometry geometry(const std::string& where, size_t wavelength, const std::vector<int64_t>& input,
+  /// Throws c10::ValueError, in the name of `where`, unless there are wavelengths and windows of these sizes, and
+  /// HopGeometry::check likes them.
+  void check(const std::string& where, const std::vector<int64_t>& input,
+             const std::vector<int64_t>& output) const;
+
+  /// The hop of light of one of the wavelengths between windows of these sizes.
+  ops::HopGeometry geometry(size_t wavelength, const std::vector<int64_t>& input,
                             const std::vector<int64_t>& output) const;
 
   /// Transfer functions of all wavelengths for `free_space`: [height, width] of one, [planes, height, width] of
@@ -59,6 +63,9 @@ struct HopOptions {
 
 /// Throws c10::ValueError unless `window` is rows and columns, of 1 to 2^14 each.
 void check_window(const std::string& where, const std::string& argument, const std::vector<int64_t>& window);
+
+/// Throws c10::ValueError unless samples along a pixel's side are 1 to 16 and the fill factor is above 0, up to 1.
+void check_sampling(const std::string& where, int64_t oversampling, double fill_factor);
 
 /// Throws unless x is a complex field [batch, planes, rows, columns] with as many planes as there are wavelengths, if
 /// there are several.

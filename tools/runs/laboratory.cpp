@@ -4,6 +4,7 @@
 #include <optotorch/modules/at_layer.h>
 #include <optotorch/modules/laboratory/chips/mesh_import.h>
 #include <optotorch/modules/laboratory/corrections/linear_correction.h>
+#include <optotorch/modules/laboratory/corrections/screen_correction.h>
 #include <optotorch/modules/laboratory/corrections/sepn.h>
 #include <optotorch/modules/laboratory/corrections/white_box_correction.h>
 #include <optotorch/modules/laboratory/instrument/remote_system.h>
@@ -54,6 +55,8 @@ const std::vector<CorrectionEntry>& corrections() {
        }},
       {"linear", 6e-3, 0.99, 1e-3,
        [](const Stage& stage) { return std::make_shared<LinearCorrection>(stage.design()); }},
+      {"screen", 3e-2, 0.999, any,
+       [](const Stage& stage) { return std::make_shared<ScreenCorrection>(stage.design()); }},
       {"white-box", 3e-3, 0.999, any,
        [](const Stage& stage) {
          return std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(stage));
@@ -70,10 +73,7 @@ const std::vector<CorrectionEntry>& corrections() {
 /// A white box that knows what no measurement told it.
 std::shared_ptr<Correction> exact_correction(const Stage& stage, const BuiltStage& built) {
   auto correction = std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(stage));
-  const torch::NoGradGuard no_grad;
-  for (const auto& [name, error] : built.errors()) {
-    correction->error(name).copy_(error);
-  }
+  correction->set_errors(built.errors());
   return correction;
 }
 
@@ -328,7 +328,7 @@ Hybrid in_laboratory(const HybridImpl& network, const Laboratory& laboratory, bo
   OPTOTORCH_CHECK(stages > 0, .where = "optotorch", .argument = "--network",
                   .expected =
                       "a network with stages that a laboratory can measure: MziMesh, PhaseScreen, "
-                      "WeightBank, or one's own",
+                      "DiffractiveLayer, WeightBank, or one's own",
                   .got = "one without", .remedy = "Leave the options of the laboratory out");
   return measured;
 }

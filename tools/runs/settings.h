@@ -53,6 +53,31 @@ void each_chip_setting(Laboratory& laboratory, Visit visit) {
                 {0, 100},
                 system_group},
         chip.resonance_error());
+  visit(Setting{"aberration",
+                "--aberration",
+                "Smooth aberration of a diffractive plane, radians, its mean over the plane",
+                {0, 100},
+                system_group},
+        chip.aberration());
+  visit(
+      Setting{
+          "offset", "--offset", "Standard deviation of a plane's offset, pixels", {0, 1000}, system_group},
+      chip.offset_error());
+  visit(Setting{"rotation", "--rotation", "Of its rotation, radians", {0, 1}, system_group},
+        chip.rotation_error());
+  visit(Setting{"tilt", "--tilt", "Of its tilt, radians", {0, 1}, system_group}, chip.tilt_error());
+  visit(
+      Setting{"distance", "--distance", "Of the distance behind it, as a part of it", {0, 0.5}, system_group},
+      chip.distance_error());
+  visit(Setting{"gain", "--gain", "Of its modulator's gain", {0, 1}, system_group}, chip.gain_error());
+  visit(Setting{"curve", "--curve", "Of both terms of its modulator's curve, radians", {0, 1}, system_group},
+        chip.curve_error());
+  visit(Setting{"coupling",
+                "--coupling",
+                "Amplitude that its modulator loses at a phase of pi",
+                {0, 1},
+                system_group},
+        chip.amplitude_coupling());
   visit(Setting{"loss_db",
                 "--loss-db",
                 "Loss of power in an interferometer's arm, or in a bus at each ring, decibels",

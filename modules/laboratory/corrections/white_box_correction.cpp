@@ -33,6 +33,15 @@ void WhiteBoxCorrection::constrain() {
   }
 }
 
+void WhiteBoxCorrection::set_errors(const Values& errors) {
+  const torch::NoGradGuard no_grad;
+  for (const auto& kind : kinds_) {
+    if (const auto value = find(errors, kind.name); value.defined()) {
+      error(kind.name).copy_(value / kind.unit);
+    }
+  }
+}
+
 torch::Tensor WhiteBoxCorrection::error(const std::string& name) const {
   const auto parameters = named_parameters(/*recurse=*/false);
   const auto* const found = parameters.find(name);

@@ -33,6 +33,9 @@ class WhiteBoxCorrection : public Correction {
 
   void constrain() override;
 
+  /// Takes the truth, of those errors that it knows.
+  void set_errors(const Values& errors);
+
   /// The parameter of that name; undefined if it knows no such errors.
   torch::Tensor error(const std::string& name) const;
 

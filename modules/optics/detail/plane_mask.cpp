@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <c10/util/irange.h>
+#include <optotorch/modules/optics/detail/pixels.h>
 #include <optotorch/modules/optics/detail/plane_mask.h>
 
 #include <algorithm>
@@ -12,36 +13,9 @@ namespace {
 constexpr double pi = std::numbers::pi;
 constexpr int64_t most_half_waves = 3;
 
-/// Part of each of `samples` along a pixel's side that lies within its bright middle.
-torch::Tensor bright(int64_t samples, double fill_factor, const torch::TensorOptions& type) {
-  const double dark = (1 - std::sqrt(fill_factor)) / 2 * static_cast<double>(samples);
-  auto weight = torch::zeros({samples}, torch::kFloat64);
-  for (const auto n : c10::irange(samples)) {
-    const auto first = static_cast<double>(n);
-    const double begin = std::max(first, dark),
-                 end = std::min(first + 1, static_cast<double>(samples) - dark);
-    weight[n] = std::max(0.0, end - begin);
-  }
-  return weight.to(type);
-}
-
 /// Places of `count` samples from the middle, in samples.
 torch::Tensor from_middle(int64_t count, const torch::TensorOptions& type) {
   return torch::arange(count, type) - static_cast<double>(count - 1) / 2;
-}
-
-/// Pixels [planes, rows, columns] as samples: each s x s of them, dark at its border.
-torch::Tensor spread_out(const torch::Tensor& pixels, int64_t samples, const torch::Tensor& bright) {
-  const auto fine = pixels.view({pixels.size(0), pixels.size(1), 1, pixels.size(2), 1}) *
-                    bright.view({1, 1, samples, 1, 1}) * bright;
-  return fine.reshape({pixels.size(0), pixels.size(1) * samples, pixels.size(2) * samples});
-}
-
-/// Its adjoint.
-torch::Tensor gathered(const torch::Tensor& fine, int64_t samples, const torch::Tensor& bright) {
-  const auto parts =
-      fine.view({fine.size(0), fine.size(1) / samples, samples, fine.size(2) / samples, samples});
-  return (parts * bright.view({1, 1, samples, 1, 1}) * bright).sum({2, 4});
 }
 
 /// Complex planes as channels of one real image [1, 2 planes, rows, columns].
@@ -108,10 +82,7 @@ PlaneMask::PlaneMask(const DiffractiveLayerOptions& options, const Values& comma
     planes.push_back(size_ * turned(scale * phase_));
   }
   pixels_ = at::stack(planes);
-  const int64_t samples = options.oversampling();
-  standing_ = samples == 1 && options.fill_factor() == 1
-                  ? pixels_
-                  : spread_out(pixels_, samples, bright(samples, options.fill_factor(), type));
+  standing_ = sampled_pixels(pixels_, options.oversampling(), options.fill_factor());
   mask_ = standing_;
   if (find(errors, "offset").defined() || find(errors, "rotation").defined()) {
     mask_ = as_planes(at::grid_sampler_2d(as_channels(standing_), grid(), bilinear, dark_outside,
@@ -201,10 +172,7 @@ torch::Tensor PlaneMask::pull_back_place(const torch::Tensor& dL_dmask, Values& 
 
 void PlaneMask::pull_back(const torch::Tensor& dL_dmask, Values& commands, Values& errors) const {
   auto g = pull_back_place(dL_dmask.dim() == 2 ? dL_dmask.unsqueeze(0) : dL_dmask, errors);
-  const int64_t samples = options_.oversampling();
-  if (samples > 1 || options_.fill_factor() != 1) {
-    g = gathered(g.contiguous(), samples, bright(samples, options_.fill_factor(), phase_.options()));
-  }
+  g = summed_samples(g, options_.oversampling(), options_.fill_factor());
   // m = a exp(i s phase): dL_dphase = s Im(g conj(m)), dL_da = Re(g exp(-i s phase))
   auto dL_dphase = torch::zeros_like(phase_), dL_dsize = torch::zeros_like(phase_);
   for (const auto n : c10::irange(scale_.size())) {

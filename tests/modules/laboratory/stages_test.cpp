@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/modules/laboratory/corrections/linear_correction.h>
+#include <optotorch/modules/laboratory/corrections/screen_correction.h>
 #include <optotorch/modules/laboratory/corrections/white_box_correction.h>
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/modules/laboratory/simulated_system.h>
+#include <optotorch/modules/optics/diffractive_layer.h>
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/modules/optics/modulator.h>
 #include <optotorch/modules/optics/phase_screen.h>
@@ -27,8 +29,19 @@ namespace {
 
 using testing::central_differences;
 
-const Imperfections errors =
-    Imperfections().splitter_error(0.1).phase_error(0.2).resonance_error(0.2).loss_db(0.1);
+const Imperfections errors = Imperfections()
+                                 .splitter_error(0.1)
+                                 .phase_error(0.2)
+                                 .resonance_error(0.2)
+                                 .loss_db(0.1)
+                                 .aberration(0.2)
+                                 .offset_error(0.3)
+                                 .rotation_error(0.05)
+                                 .tilt_error(1e-3)
+                                 .distance_error(0.05)
+                                 .gain_error(0.1)
+                                 .curve_error(0.1)
+                                 .amplitude_coupling(0.2);
 
 struct Case {
   std::string name;
@@ -42,6 +55,26 @@ std::vector<Case> cases() {
           {"PhaseScreenInSpace",
            [] {
              return PhaseScreen(std::vector<int64_t>{2, 3, 4}).ptr();
+           }},
+          {"DiffractiveLayer",
+           [] {
+             return DiffractiveLayer(DiffractiveLayerOptions({4, 3}).hop(
+                                         HopOptions().distance(2e-3).propagation(Propagation::fresnel)))
+                 .ptr();
+           }},
+          {"DiffractiveLayerOfTwoWavelengths",
+           [] {
+             return DiffractiveLayer(DiffractiveLayerOptions({2, 3})
+                                         .hop(HopOptions().distance(2e-3).wavelengths({532e-9, 633e-9}))
+                                         .modulation(Modulation::both)
+                                         .oversampling(2)
+                                         .fill_factor(0.8)
+                                         .output({5, 4}))
+                 .ptr();
+           }},
+          {"DiffractiveLayerOfAmplitudes",
+           [] {
+             return DiffractiveLayer(DiffractiveLayerOptions({3, 3}).modulation(Modulation::amplitude)).ptr();
            }},
           {"WeightBank", [] { return WeightBank(WeightBankOptions(6, 4).gain(1.5)).ptr(); }},
           {"WeightBankWithoutBias", [] { return WeightBank(WeightBankOptions(3, 5).bias(false)).ptr(); }}};
@@ -112,9 +145,12 @@ TEST_P(StagesTest, GradientsAreCentralDifferences) {
 }
 
 TEST_P(StagesTest, CorrectionsPullBackWhatTheyPredict) {
-  const std::vector<std::shared_ptr<Correction>> all = {
+  std::vector<std::shared_ptr<Correction>> all = {
       std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(*stage)),
       std::make_shared<LinearCorrection>(stage->design())};
+  if (stage->design().delivers_field) {
+    all.push_back(std::make_shared<ScreenCorrection>(stage->design()));
+  }
   for (const auto& correction : all) {
     SCOPED_TRACE(correction->name());
     correction->to(torch::kFloat64);
@@ -170,12 +206,7 @@ TEST_P(StagesTest, ANetworkWithTheTruthIsTheHardware) {
   network->to(torch::kFloat64);
   auto truth = std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(*stage));
   truth->to(torch::kFloat64);
-  {
-    const torch::NoGradGuard no_grad;
-    for (const auto& [name, error] : hardware->errors()) {
-      truth->error(name).copy_(error);
-    }
-  }
+  truth->set_errors(hardware->errors());
   network->set_corrections({truth});
   const auto measured = network->forward(x);
   const auto predicted = network->model(x, nullptr).back().prediction.s;
