@@ -87,7 +87,9 @@ std::tuple<at::Tensor, at::Tensor> compute_free_space_backward(const at::Tensor&
   if (to_field) {
     dL_dfield = free_space(dL_doutput, transfer.conj(), field.size(2), field.size(3));
   }
-  if (to_transfer) {
+  if (to_transfer && field.numel() == 0) {  // LibTorch's transform does not take an empty batch
+    dL_dtransfer = at::zeros_like(transfer);
+  } else if (to_transfer) {
     const std::array<int64_t, 2> padded = {transfer.size(-2), transfer.size(-1)};
     const auto product = at::fft_fft2(field, padded).conj() * at::fft_fft2(dL_doutput, padded);
     const auto points = static_cast<double>(padded[0] * padded[1]);

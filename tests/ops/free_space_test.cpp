@@ -132,6 +132,9 @@ TEST(FreeSpaceTest, EmptyBatches) {
   const auto x = at::zeros({0, 2, 3, 4}, at::kComplexFloat), t = at::ones({6, 8}, at::kComplexFloat);
   EXPECT_EQ(free_space(x, t, 5, 2).sizes(), at::IntArrayRef({0, 2, 5, 2}));
   EXPECT_EQ(free_space_reference(x, t, 5, 2).sizes(), at::IntArrayRef({0, 2, 5, 2}));
+  const auto [dL_dx, dL_dt] = free_space_backward(at::zeros({0, 2, 5, 2}, at::kComplexFloat), x, t);
+  EXPECT_EQ(dL_dx.sizes(), x.sizes());
+  EXPECT_TRUE(dL_dt.equal(at::zeros_like(t)));
 }
 
 TEST(FreeSpaceTest, WrongInput) {
