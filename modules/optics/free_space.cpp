@@ -38,10 +38,10 @@ torch::Tensor FreeSpaceImpl::compute_pullback(const Pass& /*pass*/, const torch:
 
 Deployment FreeSpaceImpl::deploy() {
   const auto output = output_of(options);
-  // In the precision of the parameters that it stands among: float32, as LibTorch's modules are made.
-  const auto transfer = options.hop().transfer(options.window(), output, at::dtype(at::kComplexFloat));
+  // In double: a layer without parameters does not know the precision of the fields that will come.
+  const auto transfer = options.hop().transfer(options.window(), output, at::dtype(at::kComplexDouble));
   return {{{"transfer", transfer}}, [transfer, output](const torch::Tensor& x) {
-            return ops::free_space_reference(x, transfer, output[0], output[1]);
+            return ops::free_space_reference(x, transfer.type_as(x), output[0], output[1]);
           }};
 }
 
