@@ -8,11 +8,17 @@
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/modules/laboratory/simulated_system.h>
+#include <optotorch/modules/optics/aperture.h>
 #include <optotorch/modules/optics/block_diagonal.h>
 #include <optotorch/modules/optics/convolution.h>
+#include <optotorch/modules/optics/correlator4f.h>
+#include <optotorch/modules/optics/diffractive_layer.h>
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/modules/optics/fourier_lens.h>
+#include <optotorch/modules/optics/free_space.h>
 #include <optotorch/modules/optics/image_slices.h>
+#include <optotorch/modules/optics/kerr_activation.h>
+#include <optotorch/modules/optics/lens.h>
 #include <optotorch/modules/optics/mod_relu.h>
 #include <optotorch/modules/optics/modulator.h>
 #include <optotorch/modules/optics/mzi_linear.h>
@@ -195,6 +201,31 @@ inline std::vector<LayerCase> layer_cases() {
                      .sample = {3, options.width()},
                      .of_another_shape = electronic<TransformerBlock>(wider)};
   };
+  // Two millimetres of space keep most of the light of so small a window.
+  const auto hop = [](std::vector<double> wavelengths = {532e-9}) {
+    return HopOptions().distance(2e-3).wavelengths(std::move(wavelengths));
+  };
+  const auto plane = [](const std::string& name, const DiffractiveLayerOptions& options) {
+    const auto window = options.window();
+    return LayerCase{
+        .name = name,
+        .make = optical<DiffractiveLayerImpl>(options),
+        .sample = {static_cast<int64_t>(options.hop().wavelengths().size()), window[0], window[1]},
+        .of_another_shape = optical<DiffractiveLayerImpl>(
+            DiffractiveLayerOptions(options).pixels({options.pixels()[0] + 1, options.pixels()[1]})),
+        .affine = true};
+  };
+  const auto correlator = [](const std::string& name, const Correlator4fOptions& options) {
+    return LayerCase{
+        .name = name,
+        .make = optical<Correlator4fImpl>(options),
+        .sample = {2, options.window()[0], options.window()[1]},
+        .of_another_shape = optical<Correlator4fImpl>(Correlator4fOptions(options).window({3, 4})),
+        .affine = true};
+  };
+  const auto passive = [](const std::string& name, const MakeLayer& make, std::vector<int64_t> sample) {
+    return LayerCase{.name = name, .make = make, .sample = std::move(sample), .affine = true};
+  };
   const auto stack = [](int64_t ports, int64_t count) {
     return optical<Mesh>(MziMeshOptions(ports).meshes(count));
   };
@@ -278,6 +309,34 @@ inline std::vector<LayerCase> layer_cases() {
        .sample = {2, 3, 4},
        .of_another_shape = optical<PhaseScreenImpl>(PhaseScreenOptions({2, 4, 3})),
        .affine = true},
+      passive("FreeSpace", optical<FreeSpaceImpl>(FreeSpaceOptions({5, 6}).hop(hop())), {1, 5, 6}),
+      passive("FreeSpaceOfTwoWavelengthsToASmallerWindow",
+              optical<FreeSpaceImpl>(FreeSpaceOptions({4, 5}).hop(hop({532e-9, 633e-9})).output({3, 4})),
+              {2, 4, 5}),
+      plane("DiffractiveLayer", DiffractiveLayerOptions({5, 6}).hop(hop())),
+      plane("DiffractiveLayerOversampledBoth", DiffractiveLayerOptions({3, 4})
+                                                   .hop(hop())
+                                                   .modulation(Modulation::both)
+                                                   .oversampling(2)
+                                                   .fill_factor(.8)
+                                                   .output({5, 6})),
+      plane("DiffractiveLayerOfTwoWavelengths",
+            DiffractiveLayerOptions({4, 5}).hop(hop({532e-9, 633e-9})).modulation(Modulation::both)),
+      plane("DiffractiveLayerAmplitude",
+            DiffractiveLayerOptions({4, 3}).hop(hop()).modulation(Modulation::amplitude)),
+      passive("Lens", optical<LensImpl>(LensOptions({5, 6}, 1e-3)), {1, 5, 6}),
+      passive(
+          "LensOfTwoWavelengthsOffCentre",
+          optical<LensImpl>(LensOptions({4, 5}, -2e-3).wavelengths({532e-9, 633e-9}).center({1e-5, -3e-5})),
+          {2, 4, 5}),
+      passive("Aperture", optical<ApertureImpl>(ApertureOptions({5, 6}, {7e-5, 9e-5})), {2, 5, 6}),
+      passive("ApertureRectangle",
+              optical<ApertureImpl>(ApertureOptions({5, 6}, {5e-5, 7e-5}).shape(ApertureShape::rectangle)),
+              {1, 5, 6}),
+      correlator("Correlator4f", {{4, 5}}),
+      correlator("Correlator4fPeriodicBoth",
+                 Correlator4fOptions({4, 5}).padding(1).modulation(Modulation::both)),
+      correlator("Correlator4fAmplitude", Correlator4fOptions({3, 2}).modulation(Modulation::amplitude)),
       slices("ImageSlices", true),
       slices("ImageSlicesAsTheyAre", false),
       source("ModulatorAmplitude", {3}, Encoding::amplitude),
@@ -305,6 +364,12 @@ inline std::vector<LayerCase> layer_cases() {
       {.name = "SaturableAbsorber",
        .make = optical<SaturableAbsorberImpl>(SaturableAbsorberOptions().saturation(0.7)),
        .sample = {5}},
+      {.name = "KerrActivation",
+       .make = optical<KerrActivationImpl>(KerrActivationOptions().gamma(-0.6)),
+       .sample = {5}},
+      {.name = "KerrActivationOfPlanes",
+       .make = optical<KerrActivationImpl>(KerrActivationOptions()),
+       .sample = {2, 3, 2}},
       {.name = "ModRelu",
        .make = optical<ModReluImpl>(ModReluOptions(5).bias(-0.3)),
        .sample = {5},
