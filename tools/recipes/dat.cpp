@@ -18,23 +18,6 @@ namespace {
 
 const std::string in_silico = "in silico", haar = "haar";
 
-double number(const RecipeOptions& options, const std::string& name) {
-  const auto& text = options.own.at(name);
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  OPTOTORCH_CHECK(!text.empty() && *end == '\0', .where = "dat", .argument = "--" + name,
-                  .expected = "a number", .got = "'" + text + "'");
-  return value;
-}
-
-int64_t whole_number(const RecipeOptions& options, const std::string& name) {
-  const double value = number(options, name);
-  OPTOTORCH_CHECK(value == std::floor(value) && std::abs(value) < 1e6, .where = "dat",
-                  .argument = "--" + name, .expected = "a whole number",
-                  .got = "'" + options.own.at(name) + "'");
-  return static_cast<int64_t>(value);
-}
-
 /// The user's request.
 struct Plan {
   DatSetting setting;
@@ -61,14 +44,14 @@ Plan plan_of(const RecipeOptions& options) {
   Plan plan;
   auto& [dataset, chip, start, faithful] = plan.setting;
   dataset = options.own.at("dataset");
-  chip.imperfections.splitter_error() = number(options, "splitter");
-  chip.imperfections.phase_error() = number(options, "phase");
+  chip.imperfections.splitter_error() = number_option("dat", options, "splitter");
+  chip.imperfections.phase_error() = number_option("dat", options, "phase");
   chip.errors = options.own.at("errors");
-  chip.imperfections.loss_db() = number(options, "loss-db");
-  chip.imperfections.crosstalk() = number(options, "crosstalk");
-  chip.imperfections.phase_bits() = whole_number(options, "phase-bits");
-  chip.imperfections.relative_noise() = number(options, "relative-noise");
-  chip.imperfections.additive_noise() = number(options, "additive-noise");
+  chip.imperfections.loss_db() = number_option("dat", options, "loss-db");
+  chip.imperfections.crosstalk() = number_option("dat", options, "crosstalk");
+  chip.imperfections.phase_bits() = whole_number_option("dat", options, "phase-bits", 0, 24);
+  chip.imperfections.relative_noise() = number_option("dat", options, "relative-noise");
+  chip.imperfections.additive_noise() = number_option("dat", options, "additive-noise");
   plan.methods = split_at_commas(options.own.at("methods"));
   plan.corrections = split_at_commas(options.own.at("correction"));
   const auto is_unet = [](const std::string& name) { return name.starts_with("unet"); };

@@ -1,10 +1,34 @@
 #include "reproduce/recipe.h"
 
+#include <optotorch/core/check.h>
+
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 
 namespace optotorch::tools {
+
+double number_option(const std::string& recipe, const RecipeOptions& options, const std::string& name) {
+  const auto& text = options.own.at(name);
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  OPTOTORCH_CHECK(!text.empty() && *end == '\0', .where = recipe, .argument = "--" + name,
+                  .expected = "a number", .got = "'" + text + "'");
+  return value;
+}
+
+int64_t whole_number_option(const std::string& recipe, const RecipeOptions& options, const std::string& name,
+                            int64_t least, int64_t most) {
+  const double value = number_option(recipe, options, name);
+  OPTOTORCH_CHECK(
+      value == std::floor(value) && value >= static_cast<double>(least) && value <= static_cast<double>(most),
+      .where = recipe, .argument = "--" + name,
+      .expected = c10::str("a whole number from ", least, " to ", most),
+      .got = "'" + options.own.at(name) + "'");
+  return static_cast<int64_t>(value);
+}
 
 void log_line(const RecipeOptions& options, const std::string& line) {
   std::FILE* file = std::fopen((options.out + "/log.txt").c_str(), "ae");

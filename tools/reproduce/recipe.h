@@ -51,6 +51,12 @@ struct Recipe {
   std::vector<RecipeOption> options = {};
 };
 
+/// A number among a recipe's own options. Throws c10::ValueError, in the name of the recipe, for anything else.
+double number_option(const std::string& recipe, const RecipeOptions& options, const std::string& name);
+/// A whole number within a range, likewise.
+int64_t whole_number_option(const std::string& recipe, const RecipeOptions& options, const std::string& name,
+                            int64_t least, int64_t most);
+
 /// Tells how far a recipe has come: a line on standard error and, with the time, in OUT/log.txt.
 void tell(const RecipeOptions& options, const std::string& line);
 /// The same in OUT/log.txt alone.

@@ -113,6 +113,10 @@ std::vector<std::string> correction_names() {
   return names_of(corrections());
 }
 
+Compared compared_of(const Laboratory& laboratory) {
+  return laboratory.compared == "amplitudes" ? Compared::amplitudes : Compared::intensities;
+}
+
 double usual_rate(const std::string& correction) {
   return find_by_name("optotorch", "--correction", corrections(), correction).rate;
 }
@@ -128,6 +132,7 @@ double usual_phase_rate(const std::string& correction, double rate) {
 void check(const Laboratory& laboratory) {
   require_word("optotorch", "--correction", laboratory.correction, correction_names());
   require_word("optotorch", "--fusion", laboratory.fusion, {"propagate", "in-place"});
+  require_word("optotorch", "--compared", laboratory.compared, words(Compared()));
   each_laboratory_setting(laboratory,
                           [](const Setting& setting, const auto& value) { check_range(setting, value); });
   OPTOTORCH_CHECK(laboratory.instrument.empty() || laboratory.errors.empty(), .where = "optotorch",
@@ -336,12 +341,15 @@ Hybrid in_laboratory(const HybridImpl& network, const Laboratory& laboratory, bo
 void identify_errors(HybridImpl& model, const BatchSource& images, const Laboratory& laboratory,
                      int64_t seed) {
   for (const auto& [network, index] : laboratory_networks("optotorch", model)) {
-    const auto losses = identify(*network, Light(model, index, images),
-                                 IdentifyOptions()
-                                     .batches(laboratory.identify)
-                                     .rate(laboratory.correction_rate)
-                                     .seed(seed)
-                                     .stopped(InterruptGuard::requested));
+    const auto losses = identify(
+        *network, Light(model, index, images),
+        IdentifyOptions()
+            .batches(laboratory.identify)
+            .similarity(network->options.internal_states() ? Similarity::unitary : Similarity::output)
+            .compared(compared_of(laboratory))
+            .rate(laboratory.correction_rate)
+            .seed(seed)
+            .stopped(InterruptGuard::requested));
     std::fprintf(stderr, "identified from %lld samples: similarity loss %.3g, then %.3g\n",
                  static_cast<long long>(network->system()->measurements()), losses.front(), losses.back());
   }

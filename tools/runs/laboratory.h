@@ -6,6 +6,7 @@
 #include <optotorch/modules/laboratory/chips/chip.h>
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/trainers/batch_source.h>
+#include <optotorch/trainers/rules/laboratory/similarity_learner.h>
 
 #include <string>
 
@@ -26,14 +27,18 @@ struct Laboratory {
   double correction_rate = -1;  ///< Adam's; below zero: the correction's usual one
   int64_t calibration = -1;     ///< epochs in which the corrections learn alone
   int64_t warm_up = -1;         ///< epochs, after those, with uncorrected models
+  std::string compared;         ///< intensities, amplitudes
   int64_t compared_ports = -1;  ///< behind the last mesh; 0: all
   std::string fusion;           ///< propagate, in-place
   double similarity_to_phases = 0;
   int64_t identify = 0;  ///< batches that are measured before training, and none after (rule in-silico)
 };
 
-/// none, unet-10k, unet-4k, linear, white-box, white-box-phases, exact.
+/// none, unet-10k, unet-4k, linear, screen, white-box, white-box-phases, exact.
 std::vector<std::string> correction_names();
+
+/// Of fields, what a correction is taught by.
+Compared compared_of(const Laboratory& laboratory);
 
 /// The learning rate that suits a correction. Throws c10::ValueError for an unknown name.
 double usual_rate(const std::string& correction);

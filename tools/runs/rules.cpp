@@ -150,6 +150,7 @@ std::shared_ptr<Rule> dual_adaptive(const NamedRule& rule, const Training& train
   return std::make_shared<DualAdaptive>(
       DualAdaptiveOptions()
           .similarity(similarity)
+          .compared(compared_of(laboratory))
           .compared_ports(laboratory.compared_ports)
           .rate(laboratory.correction_rate)
           .beta2(usual_beta2(laboratory.correction))

@@ -52,7 +52,7 @@ Run settle(const RunConfig& said, const RunOptions& options, const FolderLock& l
 
 /// Throws now what the first measurement would throw when the folder is made already.
 void require_monitors(const HybridImpl& model, const Run& run, bool identifies) {
-  if (run.rule->monitors != Monitors::needed && !identifies) {
+  if (run.rule->monitors == Monitors::unused || (run.rule->monitors != Monitors::needed && !identifies)) {
     return;
   }
   OPTOTORCH_CHECK(laboratory_networks("optotorch", model).front().network->system()->has_monitors() ||

@@ -88,6 +88,7 @@ Laboratory complete(Laboratory said, const Training& training, const NamedRule& 
   }
   usual.warm_up = std::max<int64_t>(usual.warm_up, 0);
   usual.compared_ports = std::max<int64_t>(usual.compared_ports, 0);
+  usual.compared = usual.compared.empty() ? "intensities" : usual.compared;
   usual.fusion = usual.fusion.empty() ? "propagate" : usual.fusion;
   std::map<std::string, json> others;
   each_laboratory_setting(usual,

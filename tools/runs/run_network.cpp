@@ -42,6 +42,18 @@ std::vector<Mesh> meshes_of(HybridImpl& model) {
   return meshes;
 }
 
+/// Stages but meshes, which may be stacked.
+std::vector<Stage*> other_stages_of(HybridImpl& model) {
+  std::vector<Stage*> stages;
+  for (const auto& module : model.modules(/*include_self=*/false)) {
+    auto* stage = dynamic_cast<Stage*>(module.get());
+    if (stage != nullptr && module->as<MziMeshImpl>() == nullptr) {
+      stages.push_back(stage);
+    }
+  }
+  return stages;
+}
+
 torch::nn::LinearImpl& read_out_of(HybridImpl& model) {
   torch::nn::LinearImpl* last = nullptr;
   for (const auto& module : model.modules(/*include_self=*/false)) {
@@ -277,6 +289,20 @@ void start_from(HybridImpl& model, const std::string& start) {
     copy(where, "theta", from[k].theta, to[k].theta);
     copy(where, "phi", from[k].phi, to[k].phi);
     copy(where, "gamma", from[k].gamma, to[k].gamma);
+  }
+  const auto given = other_stages_of(*run), taking = other_stages_of(model);
+  OPTOTORCH_CHECK(given.size() == taking.size(), .where = "optotorch", .argument = "--start",
+                  .expected = c10::str(taking.size(), " planes, screens and banks"),
+                  .got = c10::str(given.size(), " in ", start),
+                  .remedy = "Start from a run of the same network");
+  for (size_t k = 0; k < taking.size(); ++k) {
+    OPTOTORCH_CHECK(given[k]->design().commands == taking[k]->design().commands, .where = "optotorch",
+                    .argument = "--start", .expected = describe(taking[k]->design()),
+                    .got = describe(given[k]->design()), .remedy = "Start from a run of the same network");
+    const auto values = given[k]->commands();
+    for (auto& parameter : taking[k]->named_parameters()) {
+      parameter.value().copy_(values.at(parameter.key()));
+    }
   }
 }
 

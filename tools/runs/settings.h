@@ -159,6 +159,13 @@ void each_laboratory_setting(Laboratory& laboratory, Visit visit) {
                 model_group,
                 false},
         laboratory.warm_up);
+  visit(Setting{"compared",
+                "--compared",
+                "Comparison of model and readings that teaches a correction: intensities, amplitudes",
+                {},
+                model_group,
+                false},
+        laboratory.compared);
   visit(Setting{"compared_ports",
                 "--compared-ports",
                 "Ports behind the last stage that a correction learns from; 0: all",

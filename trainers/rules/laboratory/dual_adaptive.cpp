@@ -13,6 +13,7 @@ constexpr char rule[] = "dat";
 SimilarityOptions similarity_of(const DualAdaptiveOptions& options) {
   return SimilarityOptions()
       .similarity(options.similarity())
+      .compared(options.compared())
       .compared_ports(options.compared_ports())
       .rate(options.rate())
       .beta2(options.beta2())

@@ -10,9 +10,10 @@
 
 namespace optotorch {
 
-/// Options for DualAdaptive; the first six are those of SimilarityLearner.
+/// Options for DualAdaptive; the first seven are those of SimilarityLearner.
 struct DualAdaptiveOptions {
   TORCH_ARG(Similarity, similarity) = Similarity::unitary;
+  TORCH_ARG(Compared, compared) = Compared::intensities;
   TORCH_ARG(int64_t, compared_ports) = 0;
   TORCH_ARG(double, rate) = 1e-2;
   TORCH_ARG(double, beta2) = 0.999;

@@ -42,6 +42,7 @@ std::vector<double> identify(PhysicalNetworkImpl& network, const BatchSource& li
   });
   SimilarityLearner learner(where, SimilarityOptions()
                                        .similarity(options.similarity())
+                                       .compared(options.compared())
                                        .rate(options.rate())
                                        .steps(options.batches())
                                        .schedule([](int64_t step, int64_t total) {

@@ -15,6 +15,7 @@ struct IdentifyOptions {
   /// not tell what other settings deliver. 0 to 100.
   TORCH_ARG(double, jitter) = 0.3;
   TORCH_ARG(Similarity, similarity) = Similarity::unitary;
+  TORCH_ARG(Compared, compared) = Compared::intensities;
   TORCH_ARG(double, rate) = 1e-2;
   /// Seed of the jitter.
   TORCH_ARG(int64_t, seed) = 0;

@@ -15,12 +15,24 @@ torch::Tensor size_of(const torch::Tensor& x) {
   return x.norm(2, /*dim=*/1, /*keepdim=*/true).clamp_min(1e-12);
 }
 
-struct Compared {
+struct Comparison {
   torch::Tensor loss, dL_ds;
 };
 
+/// sum (|S| - |P|)^2 / sum |P|^2 over the first `ports` values.
+Comparison compare_amplitudes(const torch::Tensor& s, const torch::Tensor& reading, int64_t ports) {
+  const auto flat = s.flatten(1), measured = reading.flatten(1).clamp_min(0).sqrt();
+  auto off = flat.abs() - measured;
+  off.narrow(1, ports, off.size(1) - ports).zero_();
+  const auto light = measured.narrow(1, 0, ports).square().sum().clamp_min(1e-30);
+  return {off.square().sum() / light, (at::sgn(flat) * (off * (2 / light))).view(s.sizes())};
+}
+
 /// mean (nu(S) - nu(P))^2 over the first `ports` values.
-Compared compare(const torch::Tensor& s, const torch::Tensor& reading, int64_t ports) {
+Comparison compare(const torch::Tensor& s, const torch::Tensor& reading, int64_t ports, Compared compared) {
+  if (s.is_complex() && compared == Compared::amplitudes) {
+    return compare_amplitudes(s, reading, ports);
+  }
   const torch::AutoGradMode record(true);
   const auto leaf = s.detach().requires_grad_();
   const auto measured = reading.flatten(1);
@@ -106,7 +118,7 @@ double SimilarityLearner::learn(const PhysicalNetworkImpl& network, const torch:
     const int64_t ports = reading.numel() / std::max<int64_t>(1, reading.size(0));
     const int64_t compared =
         last && options_.compared_ports() > 0 ? std::min(options_.compared_ports(), ports) : ports;
-    const auto [value, dL_ds] = compare(states[n].prediction.s, reading, compared);
+    const auto [value, dL_ds] = compare(states[n].prediction.s, reading, compared, options_.compared());
     loss += value.item<double>();
     signals[n] = dL_ds;
   }

@@ -24,9 +24,21 @@ inline const std::vector<std::string>& words(Similarity) {
   return all;
 }
 
+/// What of fields is compared.
+enum class Compared {
+  intensities,  ///< the mean of (nu(S) - nu(P))^2, nu(z) = |z|^2 / || |z|^2 ||_2 of every sample
+  amplitudes,   ///< sum (|S| - |P|)^2 / sum |P|^2 over the batch: images, of whose pixels most are dark
+};
+/// Its words, in the order of its values.
+inline const std::vector<std::string>& words(Compared) {
+  static const std::vector<std::string> all{"intensities", "amplitudes"};
+  return all;
+}
+
 /// Options for SimilarityLearner.
 struct SimilarityOptions {
   TORCH_ARG(Similarity, similarity) = Similarity::unitary;
+  TORCH_ARG(Compared, compared) = Compared::intensities;
   /// Ports behind the last stage that are compared, from the first on; 0: all.
   TORCH_ARG(int64_t, compared_ports) = 0;
   /// Learning rate of the corrections, by Adam; positive.
@@ -44,7 +56,7 @@ struct SimilarityOptions {
 ///
 ///     L_s = sum_n mean (nu(S_n) - nu(P_n))^2,     nu(z) = |z|^2 / || |z|^2 ||_2
 ///
-/// of stages that deliver fields; of real values nu(z) = z / || P_n ||_2.
+/// of stages that deliver fields, or what `compared` says; of real values nu(z) = z / || P_n ||_2.
 ///
 /// Source: arXiv 2212.06141. It belongs to the network of its first step.
 class SimilarityLearner {

@@ -1,0 +1,149 @@
+// A diffractive network in a laboratory: planes that stand where nobody knows, modulators with curves of their own.
+
+#include <optotorch/core/check.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "recipes/diffractive.h"
+#include "recipes/recipes.h"
+#include "reproduce/compare.h"
+#include "reproduce/details.h"
+#include "runs/words.h"
+
+namespace optotorch::tools {
+namespace {
+
+/// A way to train in the laboratory.
+struct Method {
+  const char *name, *title, *rule, *correction;
+  bool identifies;  ///< the correction is fitted once, before training
+  bool monitors = true;
+};
+
+constexpr Method methods[] = {
+    {"pat", "PAT, layer-wise", "pat", "none", false},
+    {"pat-output", "PAT, output only", "pat-output", "none", false},
+    {"at", "AT", "at", "none", false},
+    {"white-box", "white box, then in silico", "in-silico", "white-box", true},
+    {"white-box-dat", "DAT, white box", "dat-unitary", "white-box", true},
+    {"white-box-no-is", "DAT, white box, no internal states", "dat-output", "white-box", true},
+    {"screen", "DAT, screen", "dat-unitary", "screen", true},
+    {"unet", "DAT, UNet", "dat-unitary", "unet-planes", true},
+    {"oracle", "oracle, errors known", "in-silico", "exact", false},
+};
+
+const Method& method_of(const std::string& name) {
+  const auto* const found = std::find_if(std::begin(methods), std::end(methods),
+                                         [&](const Method& method) { return name == method.name; });
+  if (found == std::end(methods)) {
+    std::vector<std::string> known{"direct"};
+    for (const auto& method : methods) {
+      known.emplace_back(method.name);
+    }
+    require_word("dpnn", "--methods", name, known);
+  }
+  return *found;
+}
+
+/// Errors that are there at once.
+Imperfections errors_of(const std::string& name) {
+  require_word("dpnn", "--errors", name, {"first", "harder"});
+  auto errors = Imperfections().gain_error(.05).curve_error(.15).phase_error(.2).amplitude_coupling(.1);
+  return name == "first" ? errors.offset_error(.25).rotation_error(.0087).distance_error(.02).aberration(.3)
+                         : errors.offset_error(.5).rotation_error(.0175).distance_error(.03).aberration(.5);
+}
+
+constexpr int64_t batch_size = 20;
+
+}  // namespace
+
+std::vector<RecipeOption> dpnn_options() {
+  return {
+      {"network", "dpnn (7 planes of 200 x 200), d2nn-64 (4 of 64 x 64), or another of planes", "dpnn"},
+      {"dataset", "mnist or fashion-mnist", "mnist"},
+      {"errors", "first or harder: sizes of all errors at once", "first"},
+      {"methods",
+       "Some of direct, pat, pat-output, at, white-box, white-box-dat, white-box-no-is, screen, unet, oracle",
+       "direct,pat,pat-output,at,white-box,white-box-dat,white-box-no-is,screen,unet,oracle"},
+      {"samples", "Images that planes learn from in the laboratory", "8000"},
+      {"calibration", "Batches of 20 images that a correction is fitted to before", "150"},
+      {"noise", "Noise of a camera's reading as a part of it", "0"}};
+}
+
+std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
+  const auto& network = options.own.at("network");
+  const auto& dataset = options.own.at("dataset");
+  require_word("dpnn", "--dataset", dataset, {"mnist", "fashion-mnist"});
+  const auto names = split_at_commas(options.own.at("methods"));
+  Laboratory chip;
+  chip.imperfections = errors_of(options.own.at("errors"));
+  chip.imperfections.relative_noise() = number_option("dpnn", options, "noise");
+  const auto samples = whole_number_option("dpnn", options, "samples", batch_size, 1'000'000);
+  const auto calibration = whole_number_option("dpnn", options, "calibration", 1, 1'000'000);
+  for (const auto& name : names) {
+    if (name != "direct") {
+      method_of(name);
+    }
+  }
+  page.paragraph(c10::str(
+      "Like the diffractive network of arXiv 2212.06141, with parameters of our own, as its are not public: "
+      "network ",
+      network, " on ", dataset, ", trained in silico, then in a laboratory whose planes have ",
+      options.own.at("errors"), " errors of place, rotation, distance, modulators and aberration together. ",
+      "Corrections are fitted to ", calibration * batch_size, " images; the planes then learn from ", samples,
+      ". The white box knows the kinds of the errors, and is the code that simulates them; the screen and "
+      "the UNet know "
+      "nothing."));
+  auto error_free = diffractive_in_silico(network, dataset, "in silico, error-free");
+  error_free.seeds = 1;
+  auto outcomes = train_systems({error_free}, options);
+  const auto start = outcomes.front().runs.front();
+  std::vector<RecipeRow> rows;
+  std::vector<System> systems;
+  for (const auto& name : names) {
+    if (name == "direct") {
+      RecipeRow row{.system = "direct", .selection = "fixed weights"};
+      chip.chip_seed = 0;
+      row.measured = row.least = row.most = accuracy_in_laboratory(start, chip, options.quick ? 200 : 2000);
+      chip.chip_seed = -1;
+      std::printf("direct, planes trained in silico as they are: %.2f %%\n", 100 * row.measured);
+      page.paragraph(c10::str("Planes trained in silico, in the laboratory as they are: ",
+                              std::to_string(100 * row.measured).substr(0, 5), " %."));
+      rows.push_back(row);
+      continue;
+    }
+    const auto& method = method_of(name);
+    System system;
+    system.title = method.title;
+    auto& config = system.config;
+    config.network = network;
+    config.dataset = dataset;
+    config.rule = method.rule;
+    config.start = start.folder;
+    config.samples = samples;
+    config.batch_size = batch_size;
+    config.epochs = 1;
+    config.learning_rate = .01;
+    config.laboratory = chip;
+    config.laboratory.correction = method.correction;
+    config.laboratory.calibration = 0;
+    config.laboratory.compared = "amplitudes";
+    if (method.identifies) {
+      config.laboratory.identify = options.quick ? 2 : calibration;
+      config.laboratory.correction_rate = .03;
+    }
+    systems.push_back(system);
+  }
+  for (auto& outcome : train_systems(systems, options)) {
+    outcomes.push_back(std::move(outcome));
+  }
+  print_table(outcomes);
+  show(outcomes, page);
+  show_planes("Planes and light of one image, before the laboratory", start, page);
+  const auto trained = rows_of(outcomes);
+  rows.insert(rows.end(), trained.begin(), trained.end());
+  return rows;
+}
+
+}  // namespace optotorch::tools
