@@ -29,7 +29,7 @@ constexpr Method methods[] = {
     {"white-box-dat", "DAT, white box", "dat-unitary", "white-box", true},
     {"white-box-no-is", "DAT, white box, no internal states", "dat-output", "white-box", true},
     {"screen", "DAT, screen", "dat-unitary", "screen", true},
-    {"unet", "DAT, UNet", "dat-unitary", "unet-planes", true},
+    {"unet", "DAT, UNet", "dat-unitary", "unet-10k", true},
     {"oracle", "oracle, errors known", "in-silico", "exact", false},
 };
 

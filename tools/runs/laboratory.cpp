@@ -35,10 +35,13 @@ struct CorrectionEntry {
 
 std::shared_ptr<Correction> unet(const Stage& stage, const SepnOptions::Features& features) {
   const auto design = stage.design();
-  OPTOTORCH_CHECK(design.delivers_field && design.output.size() == 1, .where = "optotorch",
-                  .argument = "--correction", .expected = "a correction for a " + design.type,
-                  .got = "a U-Net, which is for guided fields", .remedy = "Use 'white-box' or 'linear'");
-  return std::make_shared<Sepn>(SepnOptions(design.output.front()).features(features));
+  const auto& out = design.output;
+  const bool is_square = out.size() == 1 || (out.size() == 3 && out[0] == 1 && out[1] == out[2]);
+  OPTOTORCH_CHECK(design.delivers_field && is_square, .where = "optotorch", .argument = "--correction",
+                  .expected = "a correction for a " + design.type,
+                  .got = "a U-Net, which is for guided fields and square planes",
+                  .remedy = "Use 'white-box', 'linear' or 'screen'");
+  return std::make_shared<Sepn>(SepnOptions(c10::multiply_integers(out)).features(features));
 }
 
 const std::vector<CorrectionEntry>& corrections() {

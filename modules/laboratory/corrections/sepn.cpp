@@ -18,16 +18,17 @@ Sepn::Sepn(const SepnOptions& options)
 }
 
 torch::Tensor Sepn::difference(const torch::Tensor& u) {
-  return ops::sepn(u, numbers, layout_);
+  return ops::sepn(u.flatten(1), numbers, layout_).view(u.sizes());
 }
 
 torch::Tensor Sepn::pull_difference(const torch::Tensor& u, const torch::Tensor& dL_dd, bool learns,
                                     bool to_u) {
-  auto [dL_du, dL_dnumbers] = ops::sepn_backward(dL_dd, u, numbers, layout_, to_u, learns);
+  auto [dL_du, dL_dnumbers] =
+      ops::sepn_backward(dL_dd.flatten(1), u.flatten(1), numbers, layout_, to_u, learns);
   if (learns) {
     Layer::accumulate(numbers, dL_dnumbers);
   }
-  return to_u ? dL_du : torch::Tensor();
+  return to_u ? dL_du.view(u.sizes()) : torch::Tensor();
 }
 
 }  // namespace optotorch

@@ -18,7 +18,7 @@ struct SepnOptions {
 };
 
 /// S = U + c SEPN(U), the systematic-error prediction network of Zheng et al., arXiv 2212.06141: the complex
-/// U-Net of ops/sepn.h. Parameter `parameters` [complex parameters, 2], initially uniform in +-1/sqrt(9 in),
+/// U-Net of ops/sepn.h, on the square that the ports make, or on a square plane [1, rows, columns]. Parameter `parameters` [complex parameters, 2], initially uniform in +-1/sqrt(9 in),
 /// as torch::nn::Conv2d draws them, in real and imaginary part.
 class Sepn : public CorrectionBehind {
  public:
