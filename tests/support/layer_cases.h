@@ -10,8 +10,10 @@
 #include <optotorch/modules/laboratory/simulated_system.h>
 #include <optotorch/modules/optics/aperture.h>
 #include <optotorch/modules/optics/block_diagonal.h>
+#include <optotorch/modules/optics/camera.h>
 #include <optotorch/modules/optics/convolution.h>
 #include <optotorch/modules/optics/correlator4f.h>
+#include <optotorch/modules/optics/detector_regions.h>
 #include <optotorch/modules/optics/diffractive_layer.h>
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/modules/optics/fourier_lens.h>
@@ -25,7 +27,9 @@
 #include <optotorch/modules/optics/mzi_mesh.h>
 #include <optotorch/modules/optics/phase_screen.h>
 #include <optotorch/modules/optics/photodetector.h>
+#include <optotorch/modules/optics/port_array.h>
 #include <optotorch/modules/optics/saturable_absorber.h>
+#include <optotorch/modules/optics/spatial_light_modulator.h>
 #include <optotorch/modules/optics/weight_bank.h>
 #include <optotorch/modules/transformer/transformer_block.h>
 #include <torch/nn/modules/activation.h>
@@ -333,6 +337,40 @@ inline std::vector<LayerCase> layer_cases() {
       passive("ApertureRectangle",
               optical<ApertureImpl>(ApertureOptions({5, 6}, {5e-5, 7e-5}).shape(ApertureShape::rectangle)),
               {1, 5, 6}),
+      {.name = "SpatialLightModulator",
+       .make = optical<SpatialLightModulatorImpl>(SpatialLightModulatorOptions({7, 6})),
+       .takes = Takes::values,
+       .sample = {1, 3, 2}},
+      {.name = "SpatialLightModulatorOfPhases",
+       .make = optical<SpatialLightModulatorImpl>(SpatialLightModulatorOptions({5, 4})
+                                                      .encoding(Encoding::phase)
+                                                      .curve({0.2, -0.1})
+                                                      .coupling(0.4)
+                                                      .oversampling(2)
+                                                      .fill_factor(0.7)),
+       .takes = Takes::values,
+       .sample = {2, 2, 2}},
+      {.name = "SpatialLightModulatorWithoutNorm",
+       .make = optical<SpatialLightModulatorImpl>(SpatialLightModulatorOptions({4, 4}).unit_power(false)),
+       .takes = Takes::values,
+       .sample = {1, 2, 2},
+       .affine = true},
+      {.name = "PortArray",
+       .make = optical<PortArrayImpl>(PortArrayOptions({2, 3}, {7, 9}).side(2)),
+       .sample = {6},
+       .affine = true},
+      {.name = "Camera", .make = optical<CameraImpl>(CameraOptions()), .sample = {2, 3, 4}},
+      {.name = "CameraOfARegion",
+       .make = optical<CameraImpl>(CameraOptions().region({1, 0, 2, 3}).sum_planes(true)),
+       .sample = {2, 3, 4}},
+      {.name = "DetectorRegions",
+       .make = optical<DetectorRegionsImpl>(DetectorRegionsOptions({6, 7}).classes(4).side(0.34)),
+       .takes = Takes::values,
+       .sample = {2, 6, 7}},
+      {.name = "DetectorRegionsOfPairs",
+       .make = optical<DetectorRegionsImpl>(DetectorRegionsOptions({6, 6}).classes(2).pairs(true).side(0.34)),
+       .takes = Takes::values,
+       .sample = {1, 6, 6}},
       correlator("Correlator4f", {{4, 5}}),
       correlator("Correlator4fPeriodicBoth",
                  Correlator4fOptions({4, 5}).padding(1).modulation(Modulation::both)),

@@ -27,6 +27,10 @@ const std::set<std::string> electronic = {"mnist-weight-bank", "mnist-1024",  "m
 
 const std::set<std::string> in_laboratory_names = {"mpnn-in-situ", "mpnn-published"};
 
+bool is_diffractive(const std::string& network) {
+  return network.starts_with("d2nn") || network.starts_with("dpnn");
+}
+
 Run run_of(const std::string& network, const std::string& rule) {
   RunConfig config{.network = network, .rule = rule, .epochs = 10, .seed = 1, .classes = 10};
   config.input = {1, 28, 28};
@@ -41,7 +45,8 @@ std::string obstacle(const std::string& network, const std::string& rule) {
   const bool reads_fields = rule == "homodyne-random" || rule == "tpfp-field" || rule == "tpfp-sloped";
   const bool has_stages = network.starts_with("mnist-hybrid") || network == "mnist-in-situ" ||
                           network.starts_with("mpnn") || network == "mnist-mesh784" ||
-                          network == "mnist-1024" || network == "mnist-weight-bank";
+                          is_diffractive(network) || network == "mnist-1024" ||
+                          network == "mnist-weight-bank";
   if (find_rule(rule).for_laboratory) {
     return has_stages ? "" : "network with stages";
   }
@@ -62,6 +67,15 @@ std::string obstacle(const std::string& network, const std::string& rule) {
 bool too_dear(const std::string& network, const std::string& rule) {
   // Weight mirroring estimates a dense matrix, of 1,568 or 7,840 rows here.
   const std::set<std::string> wide = {"slices-columns-rows", "slices-direct", "slices-patches"};
+  // Planes of 40,000 pixels.
+  const std::set<std::string> large = {"d2nn", "d2nn-pairs", "d2nn-electronic", "dpnn"};
+  if (large.contains(network)) {
+    const std::set<std::string> shown = {"bp", "dfa", "tpfp", "dat-unitary"};
+    return network == "d2nn" ? !shown.contains(rule) : rule != "bp";
+  }
+  if (network.starts_with("d2nn-64-")) {
+    return rule != "bp" && rule != "tpfp";
+  }
   return (network == "mnist-mesh784" && rule != "tpfp") || (wide.contains(network) && rule == "tpfp-mirror");
 }
 
@@ -117,7 +131,8 @@ TEST_P(NetworksTest, TrainsAndExports) {
     EXPECT_TRUE(parameter.value().isfinite().all().item<bool>()) << parameter.key();
   }
   const auto blocks = net->trainable_blocks();
-  EXPECT_GE(blocks.size(), network.starts_with("mpnn") && run.in_laboratory ? 1U : 2U);
+  EXPECT_GE(blocks.size(),
+            (network.starts_with("mpnn") || is_diffractive(network)) && run.in_laboratory ? 1U : 2U);
   size_t parameter = 0;
   for (size_t b = 0; b < blocks.size(); ++b) {
     bool moved = false;

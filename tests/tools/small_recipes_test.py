@@ -55,6 +55,15 @@ class SmallRecipesTest(unittest.TestCase):
             self.assertEqual(says, exact)
             self.assertAlmostEqual(float(plus) - float(minus), float(y), delta=0.002)
 
+    def test_free_space(self):
+        rows, _ = self.reproduce("free-space", pictures=2)
+        errors = {row["system"]: row["measured"] for row in rows}
+        for system, error in errors.items():
+            if system.startswith("cropped, white") or system.startswith("cropped, smooth"):
+                self.assertLess(error, 5e-3, system)
+        self.assertGreater(errors["plain, white field, 1.8 z_c"], 1)
+        self.assertGreater(errors["Rayleigh-Sommerfeld, white field, 0.45 z_c"], .5)
+
     def test_xor_does_not_depend_on_threads(self):
         one, _ = self.reproduce("xor", "--seeds", 4, "--threads", 1, pictures=9)
         three, _ = self.reproduce("xor", "--seeds", 4, "--threads", 3, pictures=9)
