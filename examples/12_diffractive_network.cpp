@@ -40,8 +40,8 @@ int main(int argc, char** argv) {
   const auto hop =
       HopOptions().wavelengths({532e-9}).spacing(17e-6).distance(24e-3).propagation(Propagation::fresnel);
   const auto design = DiffractiveLayerOptions(window).hop(hop);
-  const std::vector<std::shared_ptr<Stage>> planes{
-      DiffractiveLayer(design).ptr(), DiffractiveLayer(design).ptr(), DiffractiveLayer(design).ptr()};
+  const std::vector<std::shared_ptr<Stage>> planes{DiffractiveLayer(design).ptr(),
+                                                   DiffractiveLayer(design).ptr()};
   const auto fit = [&](Hybrid& net, const std::shared_ptr<Rule>& rule, int64_t epochs, double rate) {
     const auto adam =
         std::make_shared<torch::optim::Adam>(net->parameters(), torch::optim::AdamOptions(rate));
@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
   ideal->push_back(Photodetector());
   ideal->push_back(DetectorRegions(window));
   std::cout << ideal << "\n";
-  const double in_silico = fit(ideal, std::make_shared<BackPropagation>(), 6, 0.1);
+  const double in_silico = fit(ideal, std::make_shared<BackPropagation>(), 4, 0.1);
   export_torchscript(ideal, train.batch(0, 0).data.narrow(0, 0, 2), "diffractive.pt");
   std::cout << "in a computer: test accuracy " << in_silico << "; without OptoTorch: diffractive.pt\n";
 

@@ -56,7 +56,7 @@ struct Field {
 std::vector<Field> fields() {
   torch::manual_seed(0);
   const auto white = at::randn({1, 1, side, side}, at::kComplexDouble);
-  const auto f = at::fft_fftfreq(side, at::dtype(at::kDouble));
+  const auto f = at::fft_fftfreq(side, 1.0, at::dtype(at::kDouble));
   const auto low = (f.square().unsqueeze(1) + f.square()) < 1.0 / 16;
   return {{"white field", white}, {"smooth field", at::fft_ifft2(at::fft_fft2(white) * low)}};
 }

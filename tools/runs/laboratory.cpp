@@ -7,6 +7,7 @@
 #include <optotorch/modules/laboratory/corrections/screen_correction.h>
 #include <optotorch/modules/laboratory/corrections/sepn.h>
 #include <optotorch/modules/laboratory/corrections/white_box_correction.h>
+#include <optotorch/modules/laboratory/fine_planes.h>
 #include <optotorch/modules/laboratory/instrument/remote_system.h>
 #include <optotorch/modules/laboratory/simulated_system.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
@@ -135,6 +136,10 @@ double usual_phase_rate(const std::string& correction, double rate) {
 void check(const Laboratory& laboratory) {
   require_word("optotorch", "--correction", laboratory.correction, correction_names());
   require_word("optotorch", "--fusion", laboratory.fusion, {"propagate", "in-place"});
+  require_word("optotorch", "--device", laboratory.device, {"model", "fine"});
+  OPTOTORCH_CHECK(laboratory.device == "model" || laboratory.correction != "exact", .where = "optotorch",
+                  .argument = "--correction", .expected = "one that learns, beside --device fine",
+                  .got = "'exact'", .remedy = "No model holds all errors of such planes");
   require_word("optotorch", "--compared", laboratory.compared, words(Compared()));
   each_laboratory_setting(laboratory,
                           [](const Setting& setting, const auto& value) { check_range(setting, value); });
@@ -275,11 +280,30 @@ std::vector<std::shared_ptr<Correction>> make_corrections(
   return each;
 }
 
+/// Planes by another simulation than the model's.
+std::shared_ptr<PhysicalSystem> fine_planes(const Laboratory& laboratory, const Stretch& stretch,
+                                            int64_t first, int64_t seed) {
+  std::vector<std::shared_ptr<const DiffractiveLayerImpl>> planes;
+  for (const auto& stage : stretch.stages) {
+    planes.push_back(std::dynamic_pointer_cast<const DiffractiveLayerImpl>(stage->clone()));
+  }
+  const bool are_bare = std::all_of(stretch.between.begin(), stretch.between.end(),
+                                    [](const auto& layer) { return layer == nullptr; });
+  OPTOTORCH_CHECK(are_bare && std::find(planes.begin(), planes.end(), nullptr) == planes.end(),
+                  .where = "optotorch", .argument = "--device", .expected = "diffractive planes in a row",
+                  .got = "other stages, or layers between", .remedy = "Use '--device model'");
+  return std::make_shared<FinePlanes>(planes, laboratory.imperfections,
+                                      seed_of_stage(laboratory, first, seed),
+                                      FinePlanesOptions().monitors(true));
+}
+
 std::shared_ptr<Layer> physical_network(const Laboratory& laboratory, Stretch stretch, bool monitors,
                                         int64_t first, int64_t seed) {
   std::shared_ptr<PhysicalSystem> system;
   std::vector<std::shared_ptr<BuiltStage>> built_stages;
-  if (laboratory.instrument.empty()) {
+  if (laboratory.instrument.empty() && laboratory.device == "fine") {
+    system = fine_planes(laboratory, stretch, first, seed);
+  } else if (laboratory.instrument.empty()) {
     built_stages = build_stages(laboratory, stretch, first, seed);
     system = std::make_shared<SimulatedSystem>(
         built_stages, SimulatedSystemOptions().between(stretch.between).monitors(true));

@@ -136,6 +136,12 @@ void each_laboratory_setting(Laboratory& laboratory, Visit visit) {
                 system_group,
                 false},
         laboratory.chip_seed);
+  visit(Setting{"device",
+                "--device",
+                "Simulation of diffractive planes: the model's own, or fine, with several samples a pixel",
+                {},
+                system_group},
+        laboratory.device);
   visit(Setting{"correction", "--correction", "Correction of the model", {}, model_group, false},
         laboratory.correction);
   visit(Setting{"correction_rate",

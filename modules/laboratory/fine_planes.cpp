@@ -1,0 +1,198 @@
+#include <ATen/ATen.h>
+#include <optotorch/core/check.h>
+#include <optotorch/modules/laboratory/between.h>
+#include <optotorch/modules/laboratory/chips/built_stage.h>
+#include <optotorch/modules/laboratory/chips/chip.h>
+#include <optotorch/modules/laboratory/fine_planes.h>
+#include <optotorch/modules/optics/detail/plane_mask.h>
+#include <optotorch/ops/free_space.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace optotorch {
+namespace {
+
+constexpr char where[] = "FinePlanes";
+constexpr int64_t supersamples = 3;  // of a sample, along its side, where its mask is made
+const auto wide = torch::TensorOptions().dtype(torch::kFloat64);
+
+std::vector<StageDesign> designs_of(const std::vector<std::shared_ptr<const DiffractiveLayerImpl>>& planes) {
+  std::vector<StageDesign> designs;
+  for (const auto& plane : planes) {
+    designs.push_back(plane->design());
+  }
+  return designs;
+}
+
+/// Places of `count` points, one step apart, from their middle.
+torch::Tensor from_middle(int64_t count, double step) {
+  return (torch::arange(count, wide) - static_cast<double>(count - 1) / 2) * step;
+}
+
+/// Interpolated by its spectrum between samples, `factor` of each; in a frame of darkness, so that nothing comes
+/// round.
+torch::Tensor interpolated(const torch::Tensor& x, int64_t factor) {
+  const int64_t height = x.size(2), width = x.size(3), frame_y = (height + 1) / 2, frame_x = (width + 1) / 2;
+  const auto framed = at::constant_pad_nd(x, {frame_x, frame_x, frame_y, frame_y});
+  const int64_t rows = framed.size(2), columns = framed.size(3);
+  const auto spectrum = at::fft_fftshift(at::fft_fft2(framed), {{2, 3}});
+  const int64_t more_y = rows * (factor - 1), more_x = columns * (factor - 1);
+  // The frequency 0 stands at rows / 2, of the larger spectrum at rows factor / 2.
+  const int64_t above = rows * factor / 2 - rows / 2, left = columns * factor / 2 - columns / 2;
+  const auto larger = at::constant_pad_nd(spectrum, {left, more_x - left, above, more_y - above});
+  // Samples of a pixel stand around its middle, half a sample and more from it.
+  const double shift = (1 - static_cast<double>(factor)) / 2;
+  const auto ramp = [&](int64_t count) {
+    const auto f = at::fft_fftshift(at::fft_fftfreq(count * factor, 1, wide));
+    const auto phase = f * (2 * std::numbers::pi * shift);
+    return at::polar(at::ones_like(phase), phase);
+  };
+  const auto moved = larger * ramp(rows).unsqueeze(1) * ramp(columns);
+  const auto fine = at::fft_ifft2(at::fft_ifftshift(moved, {{2, 3}})) * static_cast<double>(factor * factor);
+  return fine.narrow(2, frame_y * factor, height * factor).narrow(3, frame_x * factor, width * factor);
+}
+
+double number(const Values& errors, const char* name, int64_t index = 0) {
+  const auto value = find(errors, name);
+  return value.defined() ? value[index].item<double>() : 0;
+}
+
+}  // namespace
+
+struct FinePlanes::Plane {
+  std::shared_ptr<const DiffractiveLayerImpl> layer;
+  Values errors, of_pixels;       // all; those of the modulator
+  torch::Tensor pixel, weight;    // of every point where the mask is made: number of its pixel, amplitude
+  torch::Tensor still, transfer;  // tilt and vignetting of every sample; of the hop
+  torch::Tensor mask;             // as commanded
+};
+
+FinePlanes::FinePlanes(const std::vector<std::shared_ptr<const DiffractiveLayerImpl>>& planes,
+                       const Imperfections& imperfections, int64_t seed, const FinePlanesOptions& options)
+    : PhysicalSystem(designs_of(planes), options.monitors()),
+      imperfections_(imperfections),
+      seed_(seed),
+      options_(options) {
+  const auto check = [](const char* name, double value, double least, double most) {
+    OPTOTORCH_CHECK(value >= least && value <= most, .where = where, .argument = name,
+                    .expected = c10::str(least, " to ", most), .got = c10::str(value));
+  };
+  check("oversampling", static_cast<double>(options.oversampling()), 2, 8);
+  check("fill_factor", options.fill_factor(), 0.01, 1);
+  check("crosstalk", options.crosstalk(), 0, 0.2);
+  check("reflection", options.reflection(), 0, 1);
+  check("vignetting", options.vignetting(), 0, 1);
+  for (size_t n = 0; n < planes.size(); ++n) {
+    const auto& own = planes[n]->options;
+    OPTOTORCH_CHECK(
+        own.hop().wavelengths().size() == 1 && own.oversampling() == 1 && own.window() == own.window_behind(),
+        .where = where, .argument = "planes",
+        .expected = "planes of one wavelength, one sample a pixel, with the same window behind them",
+        .got = describe(planes[n]->design()));
+    auto plane = std::make_shared<Plane>();
+    plane->layer = planes[n];
+    // Planes share no draw: their seeds are apart as those of chips in a row.
+    plane->errors = built(*planes[n], imperfections, seed + static_cast<int64_t>(n))->errors();
+    for (const auto& [name, value] : plane->errors) {
+      if (name != "offset" && name != "rotation" && name != "tilt" && name != "distance") {
+        plane->of_pixels[name] = value;
+      }
+    }
+    place(*plane);
+    planes_.push_back(plane);
+  }
+}
+
+void FinePlanes::place(Plane& plane) const {
+  const auto& own = plane.layer->options;
+  const int64_t rows = own.pixels()[0], columns = own.pixels()[1], s = options_.oversampling();
+  const double fine = 1.0 / static_cast<double>(s * supersamples);  // of a pixel
+  const auto y = from_middle(rows * s * supersamples, fine).unsqueeze(1) - number(plane.errors, "offset", 0);
+  const auto x =
+      from_middle(columns * s * supersamples, fine).unsqueeze(0) - number(plane.errors, "offset", 1);
+  const double angle = number(plane.errors, "rotation");
+  const auto down = std::cos(angle) * y + std::sin(angle) * x + static_cast<double>(rows) / 2;
+  const auto right = std::cos(angle) * x - std::sin(angle) * y + static_cast<double>(columns) / 2;
+  const auto row = down.floor(), column = right.floor();
+  // A rounded square: its distance from where its corners' circles are centred.
+  const double half = std::sqrt(options_.fill_factor()) / 2, radius = half / 2;
+  const auto beyond = [&](const torch::Tensor& place) {
+    return ((place - .5).abs() - (half - radius)).clamp_min(0);
+  };
+  const auto inside = (beyond(down - row).square() + beyond(right - column).square()) <= radius * radius;
+  const auto on_plane = (row >= 0) & (row < rows) & (column >= 0) & (column < columns);
+  plane.weight = (inside & on_plane).to(torch::kFloat64);
+  plane.pixel = (row.clamp(0, static_cast<double>(rows - 1)) * columns +
+                 column.clamp(0, static_cast<double>(columns - 1)))
+                    .to(torch::kInt64);
+
+  const double spacing = own.hop().spacing() / static_cast<double>(s);
+  const double wave = 2 * std::numbers::pi / own.hop().wavelengths().front() * spacing;
+  const auto sample_y = from_middle(rows * s, 1).unsqueeze(1),
+             sample_x = from_middle(columns * s, 1).unsqueeze(0);
+  const auto tilt =
+      (sample_y * number(plane.errors, "tilt", 0) + sample_x * number(plane.errors, "tilt", 1)) * wave;
+  const auto square = [](const torch::Tensor& place, int64_t count) {
+    return (place * (2.0 / static_cast<double>(count))).square();
+  };
+  const auto loss =
+      1 - options_.vignetting() / 2 * (square(sample_y, rows * s) + square(sample_x, columns * s));
+  plane.still = at::polar(loss, tilt);
+
+  auto hop = own.hop().geometry(0, {rows * s, columns * s}, {rows * s, columns * s});
+  hop.spacing = spacing;
+  hop.propagation = Propagation::angular_spectrum;
+  hop.sampling = Sampling::cropped;
+  hop.distance *= std::max(0.0, 1 + number(plane.errors, "distance"));
+  plane.transfer = ops::transfer_function(hop);
+  if (options_.reflection() > 0) {
+    hop.distance *= 3;  // to the next plane, back, and there again
+    plane.transfer = plane.transfer + options_.reflection() * ops::transfer_function(hop);
+  }
+}
+
+std::vector<std::string> FinePlanes::between() const {
+  return std::vector<std::string>(planes_.size() - 1, optotorch::between(nullptr));
+}
+
+void FinePlanes::command(const std::vector<Values>& commands) {
+  for (size_t n = 0; n < planes_.size(); ++n) {
+    auto& plane = *planes_[n];
+    auto commanded = commands[n];
+    if (const auto phase = find(commanded, "phase"); phase.defined() && options_.crosstalk() > 0) {
+      // A pixel shows phases within a turn; borders have no neighbours beyond.
+      const auto shown = phase.remainder(2 * std::numbers::pi);
+      const auto framed = at::pad(shown.unsqueeze(0).unsqueeze(0), {1, 1, 1, 1}, "replicate").squeeze();
+      const int64_t rows = shown.size(0), columns = shown.size(1);
+      const auto part = [&](int64_t i, int64_t j) { return framed.narrow(0, i, rows).narrow(1, j, columns); };
+      const double c = options_.crosstalk();
+      commanded["phase"] = (1 - 4 * c) * shown + c * (part(0, 1) + part(2, 1) + part(1, 0) + part(1, 2));
+    }
+    const auto pixels = PlaneMask(plane.layer->options, commanded, plane.of_pixels).mask().flatten();
+    const auto points =
+        pixels.index_select(0, plane.pixel.flatten()).view(plane.pixel.sizes()) * plane.weight;
+    const int64_t s = supersamples;
+    const auto means =
+        points.view({points.size(0) / s, s, points.size(1) / s, s}).sum({1, 3}) / static_cast<double>(s * s);
+    plane.mask = means * plane.still;
+  }
+}
+
+std::vector<at::Tensor> FinePlanes::read(const at::Tensor& x) {
+  std::vector<at::Tensor> readings;
+  auto light = interpolated(x.to(torch::kComplexDouble).cpu(), options_.oversampling());
+  for (size_t n = 0; n < planes_.size(); ++n) {
+    const auto& plane = *planes_[n];
+    light = ops::free_space(light * plane.mask, plane.transfer, light.size(2), light.size(3));
+    if (has_monitors() || n + 1 == planes_.size()) {
+      const auto mean = at::avg_pool2d(at::view_as_real(light).square().sum(-1), options_.oversampling());
+      readings.push_back(noisy_readings(mean, imperfections_, seed_ + static_cast<int64_t>(n), /*stream=*/2,
+                                        measurements()));
+    }
+  }
+  return readings;
+}
+
+}  // namespace optotorch

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <optotorch/modules/laboratory/chips/imperfections.h>
+#include <optotorch/modules/laboratory/physical_system.h>
+#include <optotorch/modules/optics/diffractive_layer.h>
+#include <torch/arg.h>
+
+#include <memory>
+#include <vector>
+
+namespace optotorch {
+
+/// Options for FinePlanes.
+struct FinePlanesOptions {
+  /// Samples along a pixel's side: 2 to 8.
+  TORCH_ARG(int64_t, oversampling) = 2;
+  /// Part of a pixel's area that light passes: above 0, up to 1. Its corners are round, with a quarter of its side as
+  /// radius.
+  TORCH_ARG(double, fill_factor) = 0.9;
+  /// Part of a pixel's phase that reaches each of its four neighbours in place of its own: 0 to .2.
+  TORCH_ARG(double, crosstalk) = 0.02;
+  /// Amplitude of light that goes to and fro between two planes once before it passes: 0 to 1.
+  TORCH_ARG(double, reflection) = 0.005;
+  /// Amplitude that is lost in a plane's corner; half as much in the middle of its side: 0 to 1.
+  TORCH_ARG(double, vignetting) = 0.1;
+  /// Cameras stand behind inner planes, too.
+  TORCH_ARG(bool, monitors) = false;
+};
+
+/// Diffractive planes in a row, by another simulation than DiffractiveLayer's: what is learnt of it by a model of that
+/// layer is not learnt of the model itself. Light has several samples a pixel and keeps them from plane to plane;
+/// pixels have dark borders; hops are not paraxial; and there are errors that no correction knows (crosstalk of pixels,
+/// reflections, vignetting) beside those of `imperfections`, which are drawn as for the layers' own stages. A camera
+/// reads the mean intensity over each pixel.
+///
+/// The field that enters is that of the model, a sample a pixel, interpolated between them by its spectrum. All in
+/// float64. Readings have the noise of `imperfections`; of drift there is none.
+class FinePlanes : public PhysicalSystem {
+ public:
+  /// Throws c10::ValueError for no planes, planes of several wavelengths, of oversampled pixels, or of other windows
+  /// than the next, and for options and imperfections out of their ranges.
+  FinePlanes(const std::vector<std::shared_ptr<const DiffractiveLayerImpl>>& planes,
+             const Imperfections& imperfections, int64_t seed, const FinePlanesOptions& options = {});
+
+  std::vector<std::string> between() const override;
+
+ protected:
+  void command(const std::vector<Values>& commands) override;
+  std::vector<at::Tensor> read(const at::Tensor& x) override;
+
+ private:
+  struct Plane;
+  void place(Plane& plane) const;
+
+  Imperfections imperfections_;
+  int64_t seed_;
+  FinePlanesOptions options_;
+  std::vector<std::shared_ptr<Plane>> planes_;
+};
+
+}  // namespace optotorch
