@@ -20,6 +20,8 @@ int main(int argc, char** argv) {
   step->add_option("--json", json, "write the rows to this file");
   auto* sepn = app.add_subcommand("sepn", "the error-prediction network, against LibTorch's convolutions");
   sepn->add_option("--json", json, "write the rows to this file");
+  auto* free_space = app.add_subcommand("free-space", "a diffractive layer's step, against LibTorch's fft2");
+  free_space->add_option("--json", json, "write the rows to this file");
   auto* projection =
       app.add_subcommand("projection", "4096 x 4096 random projections, against LibTorch's matmul");
   projection->add_option("--json", json, "write the rows to this file");
@@ -40,6 +42,9 @@ int main(int argc, char** argv) {
     }
     if (*sepn) {
       optotorch::bench::run_sepn(json);
+    }
+    if (*free_space) {
+      optotorch::bench::run_free_space(json);
     }
     if (*eval) {
       optotorch::bench::run_eval(json);

@@ -1,0 +1,149 @@
+// One step of a DiffractiveLayer, forward and backward in complex64, against what LibTorch's operators do with a
+// cached transfer function, and against the Fourier transforms alone that the step cannot do without.
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <optotorch/modules/optics/diffractive_layer.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <stdexcept>
+#include <vector>
+
+#include "benchmarks.h"
+#include "reproduce/memory_meter.h"
+#include "rows.h"
+
+namespace optotorch::bench {
+namespace {
+
+constexpr int64_t side = 256, batch = 32;
+
+/// y, dL_dx, dL_dphase
+using Results = std::vector<at::Tensor>;
+
+struct Problem {
+  DiffractiveLayer layer{DiffractiveLayerOptions({side, side})};
+  at::Tensor x = at::randn({batch, 1, side, side}, at::kComplexFloat), dL_dy = at::randn_like(x);
+  at::Tensor transfer;  ///< of the layer's grid
+
+  Problem() {
+    const auto& options = layer->options;
+    transfer = options.sample_hop().transfer({side, side}, {side, side}, x.options());
+  }
+
+  Results ours() {
+    layer->phase.mutable_grad() = at::Tensor();
+    const auto pass = layer->propagate(x);
+    const auto dL_dx = layer->pullback(pass, dL_dy);
+    return {pass.output, dL_dx, layer->phase.grad()};
+  }
+};
+
+/// What a user of LibTorch writes: padded to twice the window.
+struct Cached {
+  const Problem& problem;
+  at::Tensor transfer, x, phase;
+
+  explicit Cached(const Problem& problem) : problem(problem) {
+    // The same lags on the other grid.
+    constexpr int64_t behind = side - 1;
+    auto lags = at::fft_ifft2(problem.transfer.to(at::kComplexDouble));
+    for (const int64_t dim : {0, 1}) {
+      auto shape = lags.sizes().vec();
+      shape[static_cast<size_t>(dim)] = 1;
+      lags = at::cat(
+          {lags.narrow(dim, 0, side), at::zeros(shape, lags.options()), lags.narrow(dim, -behind, behind)},
+          dim);
+    }
+    transfer = at::fft_fft2(lags).to(at::kComplexFloat);
+    x = problem.x.clone().requires_grad_();
+    phase = problem.layer->phase.detach().clone().requires_grad_();
+  }
+
+  Results operator()() const {
+    const auto u = x * at::complex(phase.cos(), phase.sin());
+    const auto spectrum = at::fft_fft2(u, at::IntArrayRef({2 * side, 2 * side}));
+    const auto y = at::fft_ifft2(spectrum * transfer).narrow(2, 0, side).narrow(3, 0, side);
+    auto gradients = torch::autograd::grad({y}, {x, phase}, {problem.dL_dy});
+    return {y, gradients[0], gradients[1]};
+  }
+};
+
+/// Rows of the window, all columns there and back, rows of the window; of every sample, there and backward.
+class Transforms {
+ public:
+  explicit Transforms(const at::Tensor& transfer)
+      : rows_(at::randn({side, transfer.size(1)}, transfer.options())),
+        columns_(at::randn({transfer.size(1), transfer.size(0)}, transfer.options())) {}
+
+  void operator()() const {
+    for (int64_t n = 0; n < 2 * batch; ++n) {
+      for (const auto& lines : {rows_, columns_, columns_, rows_}) {
+        at::_fft_c2c(lines, {1}, /*normalization=*/0, /*forward=*/true);
+      }
+    }
+  }
+
+ private:
+  at::Tensor rows_, columns_;
+};
+
+double verified(const Results& a, const Results& b) {
+  double difference = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double size = b[i].detach().abs().max().item<double>();
+    difference = std::max(difference, (a[i] - b[i]).detach().abs().max().item<double>() / size);
+  }
+  if (!(difference < 1e-4)) {
+    throw std::runtime_error("free-space: the two differ by " + std::to_string(difference));
+  }
+  return difference;
+}
+
+/// MiB of tensors that a step takes beyond what is there before it, at most.
+double most_memory(const std::function<Results()>& step) {
+  tools::reset_peak_tensor_bytes();
+  const int64_t before = tools::tensor_bytes();
+  step();
+  return static_cast<double>(tools::peak_tensor_bytes() - before) / (1 << 20);
+}
+
+}  // namespace
+
+void run_free_space(const std::string& json) {
+  at::manual_seed(1);
+  Problem problem;
+  const Cached cached(problem);
+  const Transforms transforms(problem.transfer);
+  const auto ours = [&] { return problem.ours(); };
+  std::vector<Row> rows;
+  for (const int threads : {1, 2}) {
+    at::set_num_threads(threads);
+    std::printf("%lld x %lld, batch %lld, %d thread%s\n", static_cast<long long>(side),
+                static_cast<long long>(side), static_cast<long long>(batch), threads,
+                threads == 1 ? "" : "s");
+    print_header();
+    const double difference = verified(ours(), cached());
+    auto row = time_pair("both ways", "cached", ours, cached, 6);
+    row.how = "fft2, H, ifft2";
+    row.max_difference = difference;
+    print_row(row);
+    rows.push_back(row);
+    if (threads == 1) {
+      row = time_pair("both ways", "ffts", ours, transforms, 6);
+      row.how = "no arithmetic";
+      print_row(row);
+      rows.push_back(row);
+    }
+  }
+  at::set_num_threads(1);
+  tools::count_tensor_bytes();  // last: counting takes time
+  const double least = most_memory(ours), peer = most_memory(cached);
+  std::printf("tensors of a step, at most: ours %.1f MiB, cached %.1f MiB (%.2f times)\n", least, peer,
+              peer / least);
+  write_json(rows, json);
+}
+
+}  // namespace optotorch::bench
