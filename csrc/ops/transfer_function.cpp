@@ -50,11 +50,11 @@ Axis axis_of(const HopGeometry& hop, size_t n) {
 }
 
 /// Points of the grid on which a kernel is made before it is cropped: 32 times what the distance needs, within 8 to
-/// 16 windows. At 4 z_c the kernel's alias is 4e-3 of it.
+/// 18 windows. At 4 z_c the kernel's alias is 3e-3 of it.
 int64_t fine_grid(const HopGeometry& hop, const Axis& axis) {
   const auto window = static_cast<double>(std::max(axis.input, axis.output)) + std::abs(axis.shift);
   const double needed = 32 * length_in(hop) * hop.distance / (hop.spacing * hop.spacing);
-  return transform_size(static_cast<int64_t>(std::ceil(std::clamp(needed, 8 * window, 16 * window))));
+  return transform_size(static_cast<int64_t>(std::ceil(std::clamp(needed, 8 * window, 18 * window))));
 }
 
 at::Tensor frequencies(int64_t grid, double spacing) {
@@ -187,7 +187,7 @@ int64_t transform_size(int64_t n) {
         rest /= factor;
       }
     }
-    if (rest == 1 && n % 512 != 0) {
+    if (rest == 1 && (n < 8 || n % 4 == 0)) {
       return n;
     }
   }

@@ -11,7 +11,7 @@
 // On a grid of P points a side, spacing d, H is sampled well up to the critical distance z_c = P d^2 n / lambda,
 // its impulse response h beyond it. Hence the ways to sample it:
 //
-//     cropped        H on a grid up to 16 times the window; of h the lags between the two windows, and of those the
+//     cropped        H on a grid up to 18 times the window; of h the lags between the two windows, and of those the
 //                    transform: right at every distance, on the smallest grid that a linear convolution takes
 //     plain          H as it is, on a grid `padding` times the window: wrong beyond z_c
 //     band_limited   the same, 0 where H is undersampled, |f| > 1 / (lambda sqrt((2 z / (P d))^2 + 1)):
@@ -86,8 +86,8 @@ at::Tensor paraxial_matrix(const at::Tensor& outputs, const at::Tensor& inputs, 
 at::Tensor fraunhofer_matrix(const at::Tensor& outputs, const at::Tensor& inputs, double spacing,
                              const at::Tensor& distance, double wavelength);
 
-/// The smallest size of at least n that transforms well: factors 2, 3 and 5, no multiple of 512, whose columns
-/// would meet in the same lines of the cache.
+/// The smallest size of at least n that transforms well: factors 2, 3 and 5, from 8 on a multiple of 4 (MKL needs up
+/// to twice the time for others).
 int64_t transform_size(int64_t n);
 
 }  // namespace optotorch::ops

@@ -7,6 +7,7 @@
 #include <optotorch/modules/optics/diffractive_layer.h>
 #include <optotorch/ops/free_space.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -62,6 +63,20 @@ torch::Tensor transfer_of(const DiffractiveLayerOptions& options, const Values& 
     return transfer_at(options, error.item<double>(), field);
   }
   return options.sample_hop().transfer(options.window(), options.window_behind(), field);
+}
+
+/// sum dL_du conj(x) of the samples and, for a mask of 2 dimensions, of the planes, which then pass the same pixels.
+torch::Tensor summed_product(const torch::Tensor& dL_du, const torch::Tensor& x, int64_t dimensions) {
+  constexpr int64_t together = 1 << 17;  // numbers: a product of all would not stay in the cache
+  const auto numbers = c10::multiply_integers(x.sizes().slice(1));
+  const auto step = std::max<int64_t>(1, together / std::max<int64_t>(1, numbers));
+  auto sum = torch::zeros(x.sizes().slice(4 - dimensions), x.options());
+  for (int64_t first = 0; first < x.size(0); first += step) {
+    const int64_t count = std::min(step, x.size(0) - first);
+    const auto product = dL_du.narrow(0, first, count) * x.narrow(0, first, count).conj();
+    sum += dimensions == 2 ? product.sum({0, 1}) : product.sum(0);
+  }
+  return sum;
 }
 
 }  // namespace
@@ -163,12 +178,9 @@ Stage::Gradients DiffractiveLayerImpl::pull(const torch::Tensor& dL_dy, const to
     transfer = transfer_of(options, errors, x.options());
   }
   const auto dL_du = ops::free_space(dL_dy, transfer.conj(), in[0], in[1]);
-  // Of one wavelength all planes of the field pass the same pixels.
-  const auto product = dL_du * x.conj();
-  const auto dL_dmask = plane.mask().dim() == 2 ? product.sum({0, 1}) : product.sum(0);
-  plane.pull_back(dL_dmask, gradients.commands, gradients.errors);
+  plane.pull_back(summed_product(dL_du, x, plane.mask().dim()), gradients.commands, gradients.errors);
   if (to_input) {
-    gradients.dL_dx = dL_du * plane.mask().conj();
+    gradients.dL_dx = dL_du.mul_(plane.mask().conj());
   }
   return gradients;
 }

@@ -21,8 +21,9 @@ struct Sizes {
 };
 
 const std::vector<Sizes> sizes = {
-    {2, 1, 8, 8, 8, 8, 15, 16},     {3, 2, 5, 7, 9, 4, 16, 12}, {1, 1, 1, 1, 1, 1, 1, 1},
-    {1, 3, 40, 20, 40, 60, 80, 90}, {4, 1, 6, 6, 6, 6, 6, 6},   {2, 2, 1, 30, 1, 31, 1, 60},
+    {2, 1, 8, 8, 8, 8, 15, 16},          {3, 2, 5, 7, 9, 4, 16, 12}, {1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 3, 40, 20, 40, 60, 80, 90},      {4, 1, 6, 6, 6, 6, 6, 6},   {2, 2, 1, 30, 1, 31, 1, 60},
+    {1, 1, 300, 30, 90, 999, 320, 1000},  // several panels of rows and of columns
 };
 
 at::Tensor random_field(const Sizes& s) {
@@ -65,7 +66,7 @@ TEST(FreeSpaceTest, MeansASum) {
   }
 }
 
-TEST(FreeSpaceTest, ReadsStridedAndConjugatedTensors) {
+TEST(FreeSpaceTest, ReadsStridedConjugatedAndNegatedTensors) {
   at::manual_seed(3);
   const auto x = at::randn({2, 6, 2, 7}, at::kComplexDouble).transpose(1, 2),
              t = at::randn({14, 12}, at::kComplexDouble).t();
@@ -73,6 +74,9 @@ TEST(FreeSpaceTest, ReadsStridedAndConjugatedTensors) {
   expect_close(free_space(x, t, 6, 7), expected, 1e-13);
   expect_close(free_space(x.conj(), t.conj(), 6, 7),
                free_space_reference(x.conj().resolve_conj(), t.conj().resolve_conj(), 6, 7), 1e-13);
+  const auto whole = x.contiguous(), kernel = t.contiguous();
+  expect_close(free_space(at::_neg_view(whole), kernel, 6, 7), -expected, 1e-13);
+  expect_close(free_space(whole, at::_neg_view(kernel), 6, 7), -expected, 1e-13);
 }
 
 TEST(FreeSpaceTest, TheBatchAndTheThreadsChangeNoBit) {

@@ -343,8 +343,10 @@ TEST(TransferFunctionTest, FarFieldOfASlit) {
 TEST(TransferFunctionTest, SizesTransformWell) {
   EXPECT_EQ(ops::transform_size(1), 1);
   EXPECT_EQ(ops::transform_size(399), 400);
-  EXPECT_EQ(ops::transform_size(511), 540);
-  EXPECT_EQ(ops::transform_size(1023), 1080);
+  EXPECT_EQ(ops::transform_size(7), 8);
+  EXPECT_EQ(ops::transform_size(121), 128);  // not 125
+  EXPECT_EQ(ops::transform_size(511), 512);
+  EXPECT_EQ(ops::transform_size(541), 576);
 }
 
 TEST(TransferFunctionTest, WrongInput) {

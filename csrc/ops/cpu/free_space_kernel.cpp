@@ -2,48 +2,25 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/LegacyTypeDispatch.h>
+#include <optotorch/ops/cpu/free_space_kernels.h>
 #include <optotorch/ops/free_space.h>
 #include <torch/library.h>
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace optotorch::ops {
 namespace {
 
-/// Bytes of the columns that are transformed together: there and back they stay in a core's cache.
+/// Bytes of the lines that are transformed together: they stay in a core's cache.
 constexpr int64_t panel_bytes = 192 << 10;
 
-/// Numbers (re, im) side by side, so that products need no rules for infinities.
+/// How many lines of so many numbers that is, at most `all`; whole tiles of the transposition.
 template <typename T>
-struct Complex {
-  T re, im;
-};
-
-/// to[c][r] = from[r][c] for `rows` x `columns` numbers in rows of the given pitches.
-template <typename T>
-void transpose(const Complex<T>* from, int64_t from_pitch, Complex<T>* to, int64_t to_pitch, int64_t rows,
-               int64_t columns) {
-  constexpr int64_t tile = 8;
-  for (int64_t r = 0; r < rows; r += tile) {
-    const int64_t last_row = std::min(rows, r + tile);
-    for (int64_t c = 0; c < columns; c += tile) {
-      const int64_t last_column = std::min(columns, c + tile);
-      for (int64_t j = c; j < last_column; ++j) {
-        for (int64_t i = r; i < last_row; ++i) {
-          to[j * to_pitch + i] = from[i * from_pitch + j];
-        }
-      }
-    }
-  }
-}
-
-template <typename T>
-void multiply(Complex<T>* x, const Complex<T>* by, int64_t count) {
-  for (int64_t n = 0; n < count; ++n) {
-    const auto a = x[n], b = by[n];
-    x[n] = {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
-  }
+int64_t lines_together(int64_t size, int64_t all) {
+  const int64_t bytes = size * static_cast<int64_t>(sizeof(Complex<T>));
+  return std::clamp<int64_t>(panel_bytes / bytes / 8 * 8, 8, (all + 7) / 8 * 8);
 }
 
 template <typename T>
@@ -51,73 +28,94 @@ Complex<T>* numbers(const at::Tensor& tensor) {
   return static_cast<Complex<T>*>(tensor.mutable_data_ptr());
 }
 
-at::Tensor transform(const at::Tensor& rows, bool forward) {
-  return at::_fft_c2c(rows, {1}, /*normalization=*/0, forward);
+/// Of every line; backward it divides by their size.
+at::Tensor transform(const at::Tensor& lines, bool forward) {
+  return at::_fft_c2c(lines, {1}, /*normalization=*/forward ? 0 : 2, forward);
+}
+
+/// T of every plane with its columns as rows.
+at::Tensor turned(const at::Tensor& transfer) {
+  const auto rows =
+      (transfer.dim() == 2 ? transfer.unsqueeze(0) : transfer).resolve_conj().resolve_neg().contiguous();
+  const int64_t height = rows.size(1), width = rows.size(2);
+  auto result = at::empty({rows.size(0), width, height}, rows.options());
+  AT_DISPATCH_COMPLEX_TYPES(rows.scalar_type(), "free_space", [&] {
+    using T = typename scalar_t::value_type;
+    for (int64_t n = 0; n < rows.size(0); ++n) {
+      transpose(numbers<T>(rows) + n * height * width, width, numbers<T>(result) + n * height * width, height,
+                height, width);
+    }
+  });
+  return result;
 }
 
 /// A hop of single samples, with memory of its own.
 template <typename T>
 class Hop {
  public:
-  /// `transfer` [planes, padded width, padded height]: transposed, and divided by the points of the grid.
+  /// `transfer` [planes, padded width, padded height], transposed.
   Hop(const at::Tensor& transfer, std::array<int64_t, 2> in, std::array<int64_t, 2> out)
       : transfer_(numbers<T>(transfer)),
         in_(in),
         out_(out),
         width_(transfer.size(1)),
-        height_(transfer.size(2)) {
-    const int64_t bytes = height_ * static_cast<int64_t>(sizeof(Complex<T>));
-    panel_ = std::clamp<int64_t>(panel_bytes / bytes / 8 * 8, 8, (width_ + 7) / 8 * 8);
-    rows_ = at::zeros({in_[0], width_}, transfer.options());
-    columns_ = at::zeros({panel_, height_}, transfer.options());
-    kept_ = at::empty({out_[0], width_}, transfer.options());
-  }
+        height_(transfer.size(2)),
+        rows_(at::zeros({lines_together<T>(width_, in[0]), width_}, transfer.options())),
+        columns_(at::zeros({lines_together<T>(height_, width_), height_}, transfer.options())),
+        kept_(at::empty({out[0], width_}, transfer.options())) {}
 
   void operator()(const Complex<T>* x, int64_t plane, Complex<T>* y) {
-    auto* const rows = numbers<T>(rows_);
-    for (int64_t r = 0; r < in_[0]; ++r) {
-      std::copy_n(x + r * in_[1], in_[1], rows + r * width_);
+    spectra_.clear();
+    for (int64_t first = 0; first < in_[0]; first += rows_.size(0)) {
+      const auto rows = rows_.narrow(0, 0, std::min(rows_.size(0), in_[0] - first));
+      copy(x + first * in_[1], in_[1], numbers<T>(rows), width_, rows.size(0), in_[1]);
+      spectra_.push_back(transform(rows, /*forward=*/true));
     }
-    const auto spectrum = transform(rows_, /*forward=*/true);
-    for (int64_t first = 0; first < width_; first += panel_) {
-      columns(numbers<T>(spectrum) + first, plane * width_ + first, std::min(panel_, width_ - first),
-              numbers<T>(kept_) + first);
+    for (int64_t first = 0; first < width_; first += columns_.size(0)) {
+      columns(first, std::min(columns_.size(0), width_ - first), plane);
     }
-    const auto whole = transform(kept_, /*forward=*/false);
-    const auto* const back = numbers<T>(whole);
-    for (int64_t r = 0; r < out_[0]; ++r) {
-      std::copy_n(back + r * width_, out_[1], y + r * out_[1]);
+    for (int64_t first = 0; first < out_[0]; first += rows_.size(0)) {
+      const auto rows = kept_.narrow(0, first, std::min(rows_.size(0), out_[0] - first));
+      copy(numbers<T>(transform(rows, /*forward=*/false)), width_, y + first * out_[1], out_[1], rows.size(0),
+           out_[1]);
     }
   }
 
  private:
-  /// `count` columns of the rows' spectrum, there and back.
-  void columns(const Complex<T>* spectrum, int64_t first, int64_t count, Complex<T>* kept) {
+  static void copy(const Complex<T>* from, int64_t from_pitch, Complex<T>* to, int64_t to_pitch, int64_t rows,
+                   int64_t columns) {
+    for (int64_t r = 0; r < rows; ++r) {
+      std::copy_n(from + r * from_pitch, columns, to + r * to_pitch);
+    }
+  }
+
+  /// `count` columns of the rows' spectra, there and back.
+  void columns(int64_t first, int64_t count, int64_t plane) {
     const auto panel = columns_.narrow(0, 0, count);
-    transpose(spectrum, width_, numbers<T>(panel), height_, in_[0], count);
+    auto* to = numbers<T>(panel);
+    for (const auto& rows : spectra_) {
+      transpose(numbers<T>(rows) + first, width_, to, height_, rows.size(0), count);
+      to += rows.size(0);
+    }
     const auto there = transform(panel, /*forward=*/true);
-    multiply(numbers<T>(there), transfer_ + first * height_, count * height_);
+    multiply(numbers<T>(there), transfer_ + (plane * width_ + first) * height_, count * height_);
     const auto back = transform(there, /*forward=*/false);
-    transpose(numbers<T>(back), height_, kept, width_, count, out_[0]);
+    transpose(numbers<T>(back), height_, numbers<T>(kept_) + first, width_, count, out_[0]);
   }
 
   const Complex<T>* transfer_;
   std::array<int64_t, 2> in_, out_;
-  int64_t width_, height_, panel_;
+  int64_t width_, height_;
   at::Tensor rows_, columns_, kept_;
+  std::vector<at::Tensor> spectra_;
 };
 
 at::Tensor free_space_cpu(const at::Tensor& field, const at::Tensor& transfer, int64_t height,
                           int64_t width) {
   check_free_space(field, transfer, height, width);
-  const auto x = field.resolve_conj().contiguous();
-  const auto points = static_cast<double>(transfer.size(-1) * transfer.size(-2));
-  const auto turned = (transfer.dim() == 2 ? transfer.unsqueeze(0) : transfer)
-                          .transpose(1, 2)
-                          .resolve_conj()
-                          .div(points)
-                          .contiguous();
-  const int64_t planes = x.size(1), samples = x.size(0) * planes, transfers = turned.size(0);
+  const auto x = field.resolve_conj().resolve_neg().contiguous();
+  const auto columns = turned(transfer);
+  const int64_t planes = x.size(1), samples = x.size(0) * planes, transfers = columns.size(0);
   auto y = at::empty({x.size(0), planes, height, width}, x.options());
   AT_DISPATCH_COMPLEX_TYPES(x.scalar_type(), "free_space", [&] {
     using T = typename scalar_t::value_type;
@@ -126,7 +124,7 @@ at::Tensor free_space_cpu(const at::Tensor& field, const at::Tensor& transfer, i
     at::parallel_for(0, samples, 1, [&](int64_t begin, int64_t end) {
       const at::AutoDispatchBelowADInplaceOrView
           below_autograd;  // worker threads know nothing of the caller's
-      Hop<T> hop(turned, {x.size(2), x.size(3)}, {height, width});
+      Hop<T> hop(columns, {x.size(2), x.size(3)}, {height, width});
       for (int64_t n = begin; n < end; ++n) {
         hop(in + n * x.size(2) * x.size(3), n % planes % transfers, out + n * height * width);
       }
