@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <optotorch/ops/activation.h>
+#include <optotorch/ops/free_space.h>
 #include <optotorch/ops/hadamard_projection.h>
 #include <optotorch/ops/mzi_mesh.h>
 #include <optotorch/ops/photodetect.h>
@@ -63,6 +64,12 @@ std::vector<Case> cases() {
       {"mod_relu",
        [](const Tensors& t) { return ops::mod_relu(t[0], t[1]); },
        {field({2, 3}), uniform(-.4, .6, {3})}},
+      {"free_space",
+       [](const Tensors& t) { return ops::free_space(t[0], t[1], 2, 3); },
+       {field({2, 2, 3, 2}), .4 * field({4, 5})}},
+      {"free_space, of every plane",
+       [](const Tensors& t) { return ops::free_space(t[0], t[1], 3, 2); },
+       {field({2, 2, 2, 2}), .4 * field({2, 4, 3})}},
       {"sepn",
        [=](const Tensors& t) { return ops::sepn(t[0], t[1], sepn); },
        {field({2, 3}), .4 * at::randn({sepn.parameters(), 2}, at::kDouble)}},

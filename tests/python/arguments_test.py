@@ -4,7 +4,7 @@ same shapes and types on real, meta and fake tensors."""
 import itertools
 import unittest
 
-from operators import differentiable, elementwise_cases, mesh_case, ops, torch
+from operators import differentiable, elementwise_cases, free_space_cases, mesh_case, ops, torch
 
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -101,6 +101,26 @@ class Rejections(unittest.TestCase):
                         self.rejects(lambda: ops.sepn_backward(z, z, p, features), "features", "three numbers")
                         self.rejects(lambda: ops.sepn_double_backward(z, p, z, z, p, features), "features")
 
+    def test_free_space(self):
+        x, t = torch.randn(2, 3, 4, 5, dtype=torch.complex64), torch.randn(8, 9, dtype=torch.complex64)
+        wrong = {
+            "field": [(x.real, t, 4, 5), (x[0], t, 4, 5), (x, t[:3], 3, 5), (x, t[:, :4], 4, 4)],
+            "transfer": [(x, t.real, 4, 5), (x, t.to(torch.complex128), 4, 5), (x, t[0], 4, 5), (x, t.expand(2, 8, 9), 4, 5),
+                         (x, t.expand(1, 3, 8, 9), 4, 5)],
+            "output window": [(x, t, 9, 5), (x, t, 4, 10), (x, t, 0, 5), (x, t, 4, -1)],
+        }
+        for name, cases in wrong.items():
+            for arguments in cases:
+                for given in (arguments, meta(arguments), differentiable(arguments)):
+                    with self.subTest(argument=name, arguments=arguments[2:]):
+                        self.rejects(lambda: ops.free_space(*given), "free_space", name)
+        y = ops.free_space(x, t, 4, 5)
+        for signal in (y[1:], y[:, :1], y.real, y[0], y.to(torch.complex128), torch.zeros(2, 3, 9, 5, dtype=y.dtype)):
+            with self.subTest(signal=signal.shape, type=signal.dtype):
+                self.rejects(lambda: ops.free_space_backward(signal, x, t), "free_space_backward", "dL_doutput")
+        self.rejects(lambda: ops.free_space_backward(y, x, t[:3]), "free_space_backward", "field")
+        self.rejects(lambda: ops.free_space(x.to("meta"), t, 4, 5), "free_space", "transfer", "a tensor on")
+
     def test_every_face_rejects(self):
         """On meta tensors, too, and where autograd listens."""
         z, p = torch.randn(2, 3, dtype=torch.complex64), torch.zeros(3)
@@ -176,6 +196,15 @@ class Shapes(unittest.TestCase):
                     self.agree(operator, arguments)
                     backward = getattr(ops, str(operator).split(".")[-1] + "_backward")
                     self.agree(backward, (operator(*arguments), *arguments))
+
+    def test_free_space(self):
+        for complex_type in (torch.complex64, torch.complex128):
+            for operator, arguments in free_space_cases(complex_type):
+                with self.subTest(shapes=[a.shape for a in arguments[:2]], type=complex_type):
+                    self.agree(operator, arguments)
+                    signal = operator(*arguments)
+                    for wanted in itertools.product((False, True), repeat=2):
+                        self.agree(ops.free_space_backward, (signal, *arguments[:2], *wanted))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 import unittest
 
-from operators import differentiable, elementwise_cases, mesh_case, mesh_cases, network_cases, ops, stack_cases, torch
+from operators import (differentiable, elementwise_cases, free_space_cases, mesh_case, mesh_cases, network_cases, ops,
+                       stack_cases, torch)
 
 
 class Gradients(unittest.TestCase):
@@ -48,6 +49,12 @@ class Gradients(unittest.TestCase):
         for operator, arguments in network_cases():
             with self.subTest(operator=str(operator), shape=arguments[0].shape):
                 self.check(operator, arguments, eps=1e-7)
+
+    def test_free_space(self):
+        for operator, arguments in free_space_cases():
+            for view in (lambda z: z, torch.conj, lambda z: z.flip(-1), torch._neg_view):
+                with self.subTest(shapes=[a.shape for a in arguments[:2]]):
+                    self.check(lambda x, t, *rest: operator(view(x), view(t), *rest), arguments)
 
     def test_noise_has_no_slope(self):
         """The pull-back of a noisy reading is that of the noiseless one."""

@@ -156,6 +156,9 @@ def sound_cases(torch, ops, operators):
             add(operator, (x, parameters, features))
             add(ops.sepn_backward, (x, x, parameters, features, True, True))
             add(ops.sepn_double_backward, (x, parameters, x, x, parameters, features))
+        for operator, arguments in operators.free_space_cases(complex_type):
+            add(operator, arguments)
+            add(ops.free_space_backward, (operator(*arguments), *arguments[:2], True, True))
     for operator, arguments in operators.projection_cases():
         add(operator, arguments)
     return cases

@@ -3,7 +3,8 @@
 import itertools
 import unittest
 
-from operators import differentiable, elementwise_cases, mesh_cases, network_cases, ops, projection_cases, stack_cases, torch
+from operators import (differentiable, elementwise_cases, free_space_cases, mesh_cases, network_cases, ops, projection_cases,
+                       stack_cases, torch)
 
 
 class Opcheck(unittest.TestCase):
@@ -33,6 +34,13 @@ class Opcheck(unittest.TestCase):
                         twice = getattr(ops, str(operator).split(".")[-1] + "_double_backward")
                         tensors = [a for a in arguments if isinstance(a, torch.Tensor)]
                         self.check(twice, (*tensors, signal, *arguments))
+
+            for operator, arguments in free_space_cases(complex_type):
+                with self.subTest(operator=str(operator), type=complex_type, shape=arguments[1].shape):
+                    self.check(operator, differentiable(arguments))
+                    signal = torch.randn_like(operator(*arguments))
+                    self.check(ops.free_space_backward, (signal, *differentiable(arguments[:2])))
+                    self.check(ops.free_space_backward, (signal, *arguments[:2], False, True))
 
         for operator, arguments in projection_cases():
             with self.subTest(operator=str(operator), type=arguments[0].dtype, entries=arguments[3]):

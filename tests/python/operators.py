@@ -94,6 +94,19 @@ def network_cases(complex_type=torch.complex128):
         yield ops.sepn, (torch.randn(2, ports, dtype=complex_type, generator=generator), weights, list(features))
 
 
+def free_space_cases(complex_type=torch.complex128):
+    """Its backward is made of other operators and has no second one: windows of other sizes, one transfer function or
+    one for each plane."""
+    generator = torch.Generator().manual_seed(4)
+
+    def field(*shape):
+        return torch.randn(*shape, dtype=complex_type, generator=generator)
+
+    yield ops.free_space, (field(2, 2, 3, 2), .4 * field(4, 5), 2, 3)
+    yield ops.free_space, (field(2, 2, 2, 2), .4 * field(2, 4, 3), 3, 2)
+    yield ops.free_space, (field(1, 1, 1, 3), field(1, 3), 1, 1)
+
+
 def projection_cases():
     """Fixed random matrices: nothing is differentiated."""
     generator = torch.Generator().manual_seed(3)
