@@ -35,10 +35,10 @@ int main(int argc, char** argv) {
   const ImageBatches test(MNIST(data, MNIST::Mode::test), ImageBatchesOptions(500));
   torch::manual_seed(1);
 
-  // 56 x 56 pixels of 17 um, green light, 24 mm between planes: what leaves a pixel covers the next plane.
-  const std::vector<int64_t> window{56, 56};
+  // 42 x 42 pixels of 17 um, green light, 20 mm between planes: what leaves a pixel covers the next plane.
+  const std::vector<int64_t> window{42, 42};
   const auto hop =
-      HopOptions().wavelengths({532e-9}).spacing(17e-6).distance(24e-3).propagation(Propagation::fresnel);
+      HopOptions().wavelengths({532e-9}).spacing(17e-6).distance(20e-3).propagation(Propagation::fresnel);
   const auto design = DiffractiveLayerOptions(window).hop(hop);
   const std::vector<std::shared_ptr<Stage>> planes{DiffractiveLayer(design).ptr(),
                                                    DiffractiveLayer(design).ptr()};
@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
   std::cout << "in a computer: test accuracy " << in_silico << "; without OptoTorch: diffractive.pt\n";
 
   // In the laboratory: a camera behind every plane. RemoteSystem::connect would stand here for real hardware.
-  const auto errors = Imperfections().offset_error(.25).distance_error(.02).gain_error(.05).phase_error(.2);
+  const auto errors = Imperfections().offset_error(.5).distance_error(.02).gain_error(.05).phase_error(.2);
   std::vector<std::shared_ptr<BuiltStage>> hardware;
   std::vector<std::shared_ptr<Correction>> corrections;
   for (const auto& plane : planes) {

@@ -12,8 +12,8 @@ namespace optotorch {
 
 /// Options for FinePlanes.
 struct FinePlanesOptions {
-  /// Samples along a pixel's side: 2 to 8.
-  TORCH_ARG(int64_t, oversampling) = 2;
+  /// Samples along a pixel's side: 2 to 8. Of two each sees as much of the border as the other.
+  TORCH_ARG(int64_t, oversampling) = 3;
   /// Part of a pixel's area that light passes: above 0, up to 1. Its corners are round, with a quarter of its side as
   /// radius.
   TORCH_ARG(double, fill_factor) = 0.9;

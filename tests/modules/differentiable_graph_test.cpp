@@ -23,8 +23,10 @@ class DifferentiableGraphTest : public testing::LayerTest {
   /// What the pull-backs of these read is not their output.
   bool output_is_free() const {
     static const std::set<std::string> free = {
-        "WeightBank", "Photodetector", "ElectroOpticActivation", "SaturableAbsorber", "KerrActivation",
-        "ModRelu",    "ImageSlices",   "DiffractiveLayer",       "Correlator4f"};
+        "WeightBank",        "Photodetector",  "ElectroOpticActivation",
+        "SaturableAbsorber", "KerrActivation", "DetectorRegions",
+        "ModRelu",           "ImageSlices",    "DiffractiveLayer",
+        "Correlator4f",      "Camera"};
     // BlockDiagonals join what their blocks deliver, which is a copy; the last two multiply by a matrix.
     return free.contains(layer->name()) || GetParam().name.starts_with("BlockDiagonal") ||
            GetParam().name == "ConvolutionOfAWeightBank" || GetParam().name == "ConvolutionOfAMesh" ||
@@ -32,7 +34,7 @@ class DifferentiableGraphTest : public testing::LayerTest {
   }
   /// Linear optics without parameters: their pull-backs read the signal alone.
   bool is_fixed() const {
-    static const std::set<std::string> fixed = {"FreeSpace", "Lens", "Aperture"};
+    static const std::set<std::string> fixed = {"FreeSpace", "Lens", "Aperture", "PortArray"};
     return fixed.contains(layer->name());
   }
   bool electronic() const { return dynamic_cast<ElectronicBlock*>(layer.get()) != nullptr; }

@@ -77,7 +77,7 @@ TEST(FinePlanesTest, AnOffsetIsTheSameAsInTheModel) {
   SimulatedSystem model(std::vector<std::shared_ptr<BuiltStage>>{built(*lens, errors, 5)});
   const auto expected = readings(model, {lens}, x)[0];
   EXPECT_LT(difference(readings(fine, {lens}, x)[0], expected), .08);
-  EXPECT_GT(difference(readings(still, {lens}, x)[0], expected), .2);
+  EXPECT_GT(difference(readings(still, {lens}, x)[0], expected), .1);
 }
 
 TEST(FinePlanesTest, EveryErrorOfItsOwnChangesTheLight) {
