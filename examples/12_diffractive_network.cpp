@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
   std::cout << "in a computer: test accuracy " << in_silico << "; without OptoTorch: diffractive.pt\n";
 
   // In the laboratory: a camera behind every plane. RemoteSystem::connect would stand here for real hardware.
-  const auto errors = Imperfections().offset_error(.5).distance_error(.02).gain_error(.05).phase_error(.2);
+  const auto errors = Imperfections().offset_error(.25).distance_error(.02).gain_error(.05).phase_error(.2);
   std::vector<std::shared_ptr<BuiltStage>> hardware;
   std::vector<std::shared_ptr<Correction>> corrections;
   for (const auto& plane : planes) {

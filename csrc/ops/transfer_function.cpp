@@ -225,6 +225,7 @@ SeparableTransfer separable_transfer(const HopGeometry& hop) {
     const auto imaginary = [](const at::Tensor& value) { return at::complex(at::zeros_like(value), value); };
     result.factor[n] = transfer(h);
     result.by_distance[n] = transfer(h * imaginary(rate));
+    result.by_offset[n] = transfer(h * imaginary(f * (2 * pi)));
   }
   return result;
 }

@@ -63,6 +63,7 @@ at::Tensor transfer_function(const HopGeometry& hop);
 struct SeparableTransfer {
   std::array<at::Tensor, 2> factor;       ///< [padded height], [padded width]
   std::array<at::Tensor, 2> by_distance;  ///< by metres of distance
+  std::array<at::Tensor, 2> by_offset;    ///< each by metres of its offset
 };
 
 /// The factors of a cropped Fresnel hop, whatever `hop` says of either. A distance that changes costs transforms

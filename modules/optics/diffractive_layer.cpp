@@ -8,6 +8,7 @@
 #include <optotorch/ops/free_space.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -63,6 +64,41 @@ torch::Tensor transfer_of(const DiffractiveLayerOptions& options, const Values& 
     return transfer_at(options, error.item<double>(), field);
   }
   return options.sample_hop().transfer(options.window(), options.window_behind(), field);
+}
+
+/// A field in the window of a plane that stands elsewhere, or back: transfer functions of no distance.
+struct Shift {
+  torch::Tensor transfer;
+  std::array<torch::Tensor, 2> slope;  ///< by pixels down and right; undefined unless asked for
+};
+
+/// `sign`: 1 from where the plane was designed to stand, -1 back.
+Shift shift_of(const DiffractiveLayerOptions& options, const torch::Tensor& offset, double sign,
+               const torch::TensorOptions& field, bool with_slope) {
+  const double pixel = sign * options.hop().spacing();
+  const auto factors = ops::separable_transfer(
+      {.wavelength = options.hop().wavelengths().front(),
+       .distance = 0,
+       .spacing = options.sample_hop().spacing(),
+       .input = {options.window()[0], options.window()[1]},
+       .output = {options.window()[0], options.window()[1]},
+       .offset = {offset[0].item<double>() * pixel, offset[1].item<double>() * pixel}});
+  const auto& [down, across] = factors.factor;
+  Shift shift{(down.unsqueeze(1) * across).to(field), {}};
+  if (with_slope) {
+    shift.slope = {(factors.by_offset[0].unsqueeze(1) * across * pixel).to(field),
+                   (down.unsqueeze(1) * factors.by_offset[1] * pixel).to(field)};
+  }
+  return shift;
+}
+
+/// Re sum conj(g) S' x of both slopes.
+torch::Tensor along(const torch::Tensor& g, const torch::Tensor& x, const Shift& shift) {
+  std::vector<torch::Tensor> sums;
+  for (const auto& slope : shift.slope) {
+    sums.push_back(at::real(g.conj() * ops::free_space(x, slope, g.size(2), g.size(3))).sum());
+  }
+  return at::stack(sums);
 }
 
 /// sum dL_du conj(x) of the samples and, for a mask of 2 dimensions, of the planes, which then pass the same pixels.
@@ -158,8 +194,19 @@ std::vector<StageError> DiffractiveLayerImpl::errors() const {
 torch::Tensor DiffractiveLayerImpl::respond(const torch::Tensor& x, const Values& commands,
                                             const Values& errors) const {
   const PlaneMask plane(options, commands, errors);
-  const auto out = options.window_behind();
-  return ops::free_space(x * plane.mask(), transfer_of(options, errors, x.options()), out[0], out[1]);
+  const auto in = options.window(), out = options.window_behind();
+  auto light = x;
+  const auto offset = find(errors, "offset");
+  const auto shifted = [&](double sign) {
+    if (offset.defined()) {
+      const auto shift = shift_of(options, offset, sign, x.options(), /*with_slope=*/false);
+      light = ops::free_space(light, shift.transfer, in[0], in[1]);
+    }
+  };
+  shifted(1);
+  light = light * plane.mask();
+  shifted(-1);
+  return ops::free_space(light, transfer_of(options, errors, x.options()), out[0], out[1]);
 }
 
 Stage::Gradients DiffractiveLayerImpl::pull(const torch::Tensor& dL_dy, const torch::Tensor& x,
@@ -168,20 +215,43 @@ Stage::Gradients DiffractiveLayerImpl::pull(const torch::Tensor& dL_dy, const to
   const PlaneMask plane(options, commands, errors);
   const auto in = options.window(), out = options.window_behind();
   Gradients gradients;
+  // seen = S+ x, passed = m seen, light = S- passed, y = H light; without an offset S is nothing.
+  const auto offset = find(errors, "offset");
+  Shift there, back;
+  auto seen = x;
+  if (offset.defined()) {
+    there = shift_of(options, offset, 1, x.options(), /*with_slope=*/true);
+    back = shift_of(options, offset, -1, x.options(), /*with_slope=*/true);
+    seen = ops::free_space(x, there.transfer, in[0], in[1]);
+  }
+  torch::Tensor passed, light;
+  if (offset.defined() || find(errors, "distance").defined()) {
+    passed = seen * plane.mask();
+    light = offset.defined() ? ops::free_space(passed, back.transfer, in[0], in[1]) : passed;
+  }
   torch::Tensor transfer;
   if (const auto error = find(errors, "distance"); error.defined()) {
     torch::Tensor slope;
     transfer = transfer_at(options, error.item<double>(), x.options(), &slope);
-    const auto moved = ops::free_space(x * plane.mask(), slope, out[0], out[1]);
+    const auto moved = ops::free_space(light, slope, out[0], out[1]);
     gradients.errors["distance"] = at::real(dL_dy.conj() * moved).sum().reshape({1});
   } else {
     transfer = transfer_of(options, errors, x.options());
   }
-  const auto dL_du = ops::free_space(dL_dy, transfer.conj(), in[0], in[1]);
-  plane.pull_back(summed_product(dL_du, x, plane.mask().dim()), gradients.commands, gradients.errors);
-  if (to_input) {
-    gradients.dL_dx = dL_du.mul_(plane.mask().conj());
+  auto signal = ops::free_space(dL_dy, transfer.conj(), in[0], in[1]);
+  if (offset.defined()) {
+    gradients.errors["offset"] = along(signal, passed, back);
+    signal = ops::free_space(signal, back.transfer.conj(), in[0], in[1]);
   }
+  plane.pull_back(summed_product(signal, seen, plane.mask().dim()), gradients.commands, gradients.errors);
+  if (to_input || offset.defined()) {
+    signal.mul_(plane.mask().conj());
+  }
+  if (offset.defined()) {
+    gradients.errors["offset"] += along(signal, x, there);
+    signal = to_input ? ops::free_space(signal, there.transfer.conj(), in[0], in[1]) : signal;
+  }
+  gradients.dL_dx = to_input ? signal : torch::Tensor();
   return gradients;
 }
 

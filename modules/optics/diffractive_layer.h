@@ -97,7 +97,8 @@ struct DiffractiveLayerOptions {
 ///     tilt [2]                m *= exp(2 pi i (tilt_0 y + tilt_1 x) / lambda): radians
 ///     distance [1]            distance *= 1 + distance
 ///
-/// A sample sees the mean of the pixels that it overlaps, by bilinear weights; beyond the plane is darkness. A
+/// A field is moved to a plane that stands elsewhere, and back, by its spectrum, exact between samples. Of a plane that
+/// is rotated a sample sees the mean of the pixels that it overlaps, by bilinear weights; beyond it is darkness. A
 /// distance that changes is cheap for Propagation::fresnel, cropped; else each costs a new transfer function.
 class DiffractiveLayerImpl : public CloneableLayer<DiffractiveLayerImpl, Stage> {
  public:

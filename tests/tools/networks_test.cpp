@@ -70,7 +70,7 @@ bool too_dear(const std::string& network, const std::string& rule) {
   // Planes of 40,000 pixels.
   const std::set<std::string> large = {"d2nn", "d2nn-pairs", "d2nn-electronic", "dpnn"};
   if (large.contains(network)) {
-    const std::set<std::string> shown = {"bp", "dfa", "tpfp", "dat-unitary"};
+    const std::set<std::string> shown = {"bp", "dfa", "tpfp"};
     return network == "d2nn" ? !shown.contains(rule) : rule != "bp";
   }
   if (network.starts_with("d2nn-64-")) {

@@ -84,7 +84,7 @@ PlaneMask::PlaneMask(const DiffractiveLayerOptions& options, const Values& comma
   pixels_ = at::stack(planes);
   standing_ = sampled_pixels(pixels_, options.oversampling(), options.fill_factor());
   mask_ = standing_;
-  if (find(errors, "offset").defined() || find(errors, "rotation").defined()) {
+  if (find(errors, "rotation").defined()) {
     mask_ = as_planes(at::grid_sampler_2d(as_channels(standing_), grid(), bilinear, dark_outside,
                                           /*align_corners=*/false));
   }
@@ -99,12 +99,8 @@ PlaneMask::PlaneMask(const DiffractiveLayerOptions& options, const Values& comma
 torch::Tensor PlaneMask::grid() const {
   const auto type = phase_.options();
   const auto window = options_.window();
-  const auto offset = find(errors_, "offset");
-  const auto rotation = find(errors_, "rotation");
-  const auto shift = (offset.defined() ? offset : torch::zeros({2}, type)) * options_.oversampling();
-  const auto angle = rotation.defined() ? rotation : torch::zeros({1}, type);
-  const auto y = (from_middle(window[0], type) - shift[0]).unsqueeze(1);
-  const auto x = (from_middle(window[1], type) - shift[1]).unsqueeze(0);
+  const auto& angle = errors_.at("rotation");
+  const auto y = from_middle(window[0], type).unsqueeze(1), x = from_middle(window[1], type).unsqueeze(0);
   // The place on the plane of a sample: turned back.
   const auto down = angle.cos() * y + angle.sin() * x, right = angle.cos() * x - angle.sin() * y;
   return at::stack(
@@ -144,8 +140,7 @@ torch::Tensor PlaneMask::pull_back_place(const torch::Tensor& dL_dmask, Values& 
                                 (slope * from_middle(window[1], type)).sum()});
     g = g * turned(-ramp());
   }
-  const auto offset = find(errors_, "offset"), rotation = find(errors_, "rotation");
-  if (!offset.defined() && !rotation.defined()) {
+  if (!find(errors_, "rotation").defined()) {
     return g;
   }
   const auto places = grid();
@@ -156,17 +151,7 @@ torch::Tensor PlaneMask::pull_back_place(const torch::Tensor& dL_dmask, Values& 
   const auto dL_ddown = dL_dgrid[0].select(-1, 1) * (2.0 / static_cast<double>(window[0]));
   const auto right = places[0].select(-1, 0) * (static_cast<double>(window[1]) / 2);
   const auto down = places[0].select(-1, 1) * (static_cast<double>(window[0]) / 2);
-  if (rotation.defined()) {
-    errors["rotation"] = (dL_ddown * right - dL_dright * down).sum().reshape({1});
-  }
-  if (offset.defined()) {
-    const auto angle = rotation.defined() ? rotation : torch::zeros({1}, type);
-    const auto by_down = dL_ddown.sum(), by_right = dL_dright.sum();
-    const auto samples = static_cast<double>(options_.oversampling());
-    errors["offset"] = at::cat({-(angle.cos() * by_down - angle.sin() * by_right),
-                                -(angle.sin() * by_down + angle.cos() * by_right)}) *
-                       samples;
-  }
+  errors["rotation"] = (dL_ddown * right - dL_dright * down).sum().reshape({1});
   return as_planes(dL_dstanding);
 }
 

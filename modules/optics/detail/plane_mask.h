@@ -16,7 +16,7 @@ class PlaneMask {
   /// m, [window] or, of several wavelengths, [planes, window]; complex.
   const torch::Tensor& mask() const { return mask_; }
 
-  /// Gradients of all commands, and of the errors that were given but `distance`, from dL_dmask.
+  /// Gradients of all commands, and of the errors that were given but `distance` and `offset`, from dL_dmask.
   void pull_back(const torch::Tensor& dL_dmask, Values& commands, Values& errors) const;
 
  private:
