@@ -88,7 +88,7 @@ std::tuple<at::Tensor, at::Tensor> compute_free_space_backward(const at::Tensor&
   if (to_field) {
     dL_dfield = free_space(dL_doutput, transfer.conj_physical(), field.size(2), field.size(3));
   }
-  if (to_transfer && field.numel() == 0) {  // LibTorch's transform does not take an empty batch
+  if (to_transfer && field.sym_numel() == 0) {  // LibTorch's transform does not take an empty batch
     dL_dtransfer = at::zeros_like(transfer);
   } else if (to_transfer) {
     const std::array<int64_t, 2> padded = {transfer.size(-2), transfer.size(-1)};
