@@ -8,72 +8,34 @@
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/modules/laboratory/simulated_system.h>
-#include <optotorch/modules/optics/aperture.h>
 #include <optotorch/modules/optics/block_diagonal.h>
-#include <optotorch/modules/optics/camera.h>
 #include <optotorch/modules/optics/convolution.h>
-#include <optotorch/modules/optics/correlator4f.h>
-#include <optotorch/modules/optics/detector_regions.h>
-#include <optotorch/modules/optics/diffractive_layer.h>
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/modules/optics/fourier_lens.h>
-#include <optotorch/modules/optics/free_space.h>
 #include <optotorch/modules/optics/image_slices.h>
 #include <optotorch/modules/optics/kerr_activation.h>
-#include <optotorch/modules/optics/lens.h>
 #include <optotorch/modules/optics/mod_relu.h>
 #include <optotorch/modules/optics/modulator.h>
 #include <optotorch/modules/optics/mzi_linear.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 #include <optotorch/modules/optics/phase_screen.h>
 #include <optotorch/modules/optics/photodetector.h>
-#include <optotorch/modules/optics/port_array.h>
 #include <optotorch/modules/optics/saturable_absorber.h>
-#include <optotorch/modules/optics/spatial_light_modulator.h>
 #include <optotorch/modules/optics/weight_bank.h>
 #include <optotorch/modules/transformer/transformer_block.h>
+#include <support/free_space_cases.h>
+#include <support/layer_case.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/nn/modules/pooling.h>
 
-#include <functional>
 #include <memory>
-#include <ostream>
 #include <string>
 #include <vector>
 
 namespace optotorch::testing {
-
-using MakeLayer = std::function<std::shared_ptr<Layer>()>;
-
-/// What a layer takes.
-enum class Takes { field, values };
-
-/// A row of the table.
-struct LayerCase {
-  std::string name;
-  MakeLayer make;
-  Takes takes = Takes::field;
-  std::vector<int64_t> sample;   ///< shape of one sample
-  MakeLayer of_another_shape{};  ///< the same kind of layer with tensors of other shapes; for those that have
-  bool affine = false;           ///< f(x) - f(0) is linear over the reals
-  bool mixes_samples = false;    ///< a sample's output depends on the batch
-  bool rounds = false;           ///< the parameters' slope is not that of the output (straight-through)
-  int64_t meshes = 1;            ///< in a row behind one system
-  bool measures = false;  ///< a physical system and its detectors: no deployment, tpfp_update at the field
-};
-
-inline std::ostream& operator<<(std::ostream& stream, const LayerCase& row) {
-  return stream << row.name;
-}
-
-template <typename Impl, typename Options>
-MakeLayer optical(Options options) {
-  return [options] { return std::static_pointer_cast<Layer>(std::make_shared<Impl>(options)); };
-}
-
 /// A mesh with errors of splitters and loss.
 inline MakeLayer imperfect_mesh(const MziMeshOptions& options) {
   return [options] {
@@ -205,31 +167,6 @@ inline std::vector<LayerCase> layer_cases() {
                      .sample = {3, options.width()},
                      .of_another_shape = electronic<TransformerBlock>(wider)};
   };
-  // Two millimetres of space keep most of the light of so small a window.
-  const auto hop = [](std::vector<double> wavelengths = {532e-9}) {
-    return HopOptions().distance(2e-3).wavelengths(std::move(wavelengths));
-  };
-  const auto plane = [](const std::string& name, const DiffractiveLayerOptions& options) {
-    const auto window = options.window();
-    return LayerCase{
-        .name = name,
-        .make = optical<DiffractiveLayerImpl>(options),
-        .sample = {static_cast<int64_t>(options.hop().wavelengths().size()), window[0], window[1]},
-        .of_another_shape = optical<DiffractiveLayerImpl>(
-            DiffractiveLayerOptions(options).pixels({options.pixels()[0] + 1, options.pixels()[1]})),
-        .affine = true};
-  };
-  const auto correlator = [](const std::string& name, const Correlator4fOptions& options) {
-    return LayerCase{
-        .name = name,
-        .make = optical<Correlator4fImpl>(options),
-        .sample = {2, options.window()[0], options.window()[1]},
-        .of_another_shape = optical<Correlator4fImpl>(Correlator4fOptions(options).window({3, 4})),
-        .affine = true};
-  };
-  const auto passive = [](const std::string& name, const MakeLayer& make, std::vector<int64_t> sample) {
-    return LayerCase{.name = name, .make = make, .sample = std::move(sample), .affine = true};
-  };
   const auto stack = [](int64_t ports, int64_t count) {
     return optical<Mesh>(MziMeshOptions(ports).meshes(count));
   };
@@ -241,7 +178,7 @@ inline std::vector<LayerCase> layer_cases() {
   auto imperfect_triangle = mesh("ImperfectTriangularMeshPhiInput", 4);
   imperfect_triangle.make =
       imperfect_mesh(MziMeshOptions(4).grid(MeshGrid::triangular).phi_arm(PhiArm::input));
-  return {
+  std::vector<LayerCase> all = {
       mesh("Mesh", 6),
       mesh("MeshTwoPorts", 2),
       mesh("MeshOddPorts", 5),
@@ -313,68 +250,6 @@ inline std::vector<LayerCase> layer_cases() {
        .sample = {2, 3, 4},
        .of_another_shape = optical<PhaseScreenImpl>(PhaseScreenOptions({2, 4, 3})),
        .affine = true},
-      passive("FreeSpace", optical<FreeSpaceImpl>(FreeSpaceOptions({5, 6}).hop(hop())), {1, 5, 6}),
-      passive("FreeSpaceOfTwoWavelengthsToASmallerWindow",
-              optical<FreeSpaceImpl>(FreeSpaceOptions({4, 5}).hop(hop({532e-9, 633e-9})).output({3, 4})),
-              {2, 4, 5}),
-      plane("DiffractiveLayer", DiffractiveLayerOptions({5, 6}).hop(hop())),
-      plane("DiffractiveLayerOversampledBoth", DiffractiveLayerOptions({3, 4})
-                                                   .hop(hop())
-                                                   .modulation(Modulation::both)
-                                                   .oversampling(2)
-                                                   .fill_factor(.8)
-                                                   .output({5, 6})),
-      plane("DiffractiveLayerOfTwoWavelengths",
-            DiffractiveLayerOptions({4, 5}).hop(hop({532e-9, 633e-9})).modulation(Modulation::both)),
-      plane("DiffractiveLayerAmplitude",
-            DiffractiveLayerOptions({4, 3}).hop(hop()).modulation(Modulation::amplitude)),
-      passive("Lens", optical<LensImpl>(LensOptions({5, 6}, 1e-3)), {1, 5, 6}),
-      passive(
-          "LensOfTwoWavelengthsOffCentre",
-          optical<LensImpl>(LensOptions({4, 5}, -2e-3).wavelengths({532e-9, 633e-9}).center({1e-5, -3e-5})),
-          {2, 4, 5}),
-      passive("Aperture", optical<ApertureImpl>(ApertureOptions({5, 6}, {7e-5, 9e-5})), {2, 5, 6}),
-      passive("ApertureRectangle",
-              optical<ApertureImpl>(ApertureOptions({5, 6}, {5e-5, 7e-5}).shape(ApertureShape::rectangle)),
-              {1, 5, 6}),
-      {.name = "SpatialLightModulator",
-       .make = optical<SpatialLightModulatorImpl>(SpatialLightModulatorOptions({7, 6})),
-       .takes = Takes::values,
-       .sample = {1, 3, 2}},
-      {.name = "SpatialLightModulatorOfPhases",
-       .make = optical<SpatialLightModulatorImpl>(SpatialLightModulatorOptions({5, 4})
-                                                      .encoding(Encoding::phase)
-                                                      .curve({0.2, -0.1})
-                                                      .coupling(0.4)
-                                                      .oversampling(2)
-                                                      .fill_factor(0.7)),
-       .takes = Takes::values,
-       .sample = {2, 2, 2}},
-      {.name = "SpatialLightModulatorWithoutNorm",
-       .make = optical<SpatialLightModulatorImpl>(SpatialLightModulatorOptions({4, 4}).unit_power(false)),
-       .takes = Takes::values,
-       .sample = {1, 2, 2},
-       .affine = true},
-      {.name = "PortArray",
-       .make = optical<PortArrayImpl>(PortArrayOptions({2, 3}, {7, 9}).side(2)),
-       .sample = {6},
-       .affine = true},
-      {.name = "Camera", .make = optical<CameraImpl>(CameraOptions()), .sample = {2, 3, 4}},
-      {.name = "CameraOfARegion",
-       .make = optical<CameraImpl>(CameraOptions().region({1, 0, 2, 3}).sum_planes(true)),
-       .sample = {2, 3, 4}},
-      {.name = "DetectorRegions",
-       .make = optical<DetectorRegionsImpl>(DetectorRegionsOptions({6, 7}).classes(4).side(0.34)),
-       .takes = Takes::values,
-       .sample = {2, 6, 7}},
-      {.name = "DetectorRegionsOfPairs",
-       .make = optical<DetectorRegionsImpl>(DetectorRegionsOptions({6, 6}).classes(2).pairs(true).side(0.34)),
-       .takes = Takes::values,
-       .sample = {1, 6, 6}},
-      correlator("Correlator4f", {{4, 5}}),
-      correlator("Correlator4fPeriodicBoth",
-                 Correlator4fOptions({4, 5}).padding(1).modulation(Modulation::both)),
-      correlator("Correlator4fAmplitude", Correlator4fOptions({3, 2}).modulation(Modulation::amplitude)),
       slices("ImageSlices", true),
       slices("ImageSlicesAsTheyAre", false),
       source("ModulatorAmplitude", {3}, Encoding::amplitude),
@@ -463,17 +338,9 @@ inline std::vector<LayerCase> layer_cases() {
       transformer("TransformerBlockOfMeshesPreNorm",
                   TransformerBlockOptions(4, 1).hidden(3).maps(Maps::mzi_linear).norm(Norm::pre)),
   };
-}
-
-/// A random batch for a layer, of the given real type.
-inline torch::Tensor random_batch(const LayerCase& row, int64_t batch, torch::ScalarType real) {
-  auto shape = row.sample;
-  shape.insert(shape.begin(), batch);
-  return torch::randn(shape, row.takes == Takes::field ? c10::toComplexType(real) : real);
-}
-
-inline std::string row_name(const ::testing::TestParamInfo<LayerCase>& info) {
-  return info.param.name;
+  const auto in_free_space = free_space_cases();
+  all.insert(all.end(), in_free_space.begin(), in_free_space.end());
+  return all;
 }
 
 }  // namespace optotorch::testing
