@@ -48,9 +48,9 @@ class Folder {
 };
 
 /// A process of Python that does its work when it is told to.
-class Peer {
+class PeerProgram {
  public:
-  Peer(const std::string& python, const std::string& script, const std::string& folder) {
+  PeerProgram(const std::string& python, const std::string& script, const std::string& folder) {
     std::array<int, 2> to{}, from{};
     if (pipe(to.data()) != 0 || pipe(from.data()) != 0 || (process_ = fork()) < 0) {
       throw std::runtime_error("no process can be made");
@@ -70,9 +70,9 @@ class Peer {
     from_ = fdopen(from[0], "r");
     wait();
   }
-  Peer(const Peer&) = delete;
-  Peer& operator=(const Peer&) = delete;
-  ~Peer() {
+  PeerProgram(const PeerProgram&) = delete;
+  PeerProgram& operator=(const PeerProgram&) = delete;
+  ~PeerProgram() {
     std::fclose(to_);
     std::fclose(from_);
     waitpid(process_, nullptr, 0);
@@ -125,7 +125,7 @@ void run_data(const std::string& json, const std::string& python) {
   const Folder folder;
   std::printf("making 60,000 images of 32 x 32 and 2,000 JPEGs of 500 x 375 ...\n");
   std::fflush(stdout);
-  Peer peer(python, script, folder.path());
+  PeerProgram peer(python, script, folder.path());
 
   const CIFAR10 cifar(folder.path());
   const ImageFolder photographs(folder.path() + "/photographs");

@@ -23,12 +23,12 @@ constexpr int64_t side = 256, batch = 32;
 /// y, dL_dx, dL_dphase
 using Results = std::vector<at::Tensor>;
 
-struct Problem {
+struct PlanesProblem {
   DiffractiveLayer layer{DiffractiveLayerOptions({side, side})};
   at::Tensor x = at::randn({batch, 1, side, side}, at::kComplexFloat), dL_dy = at::randn_like(x);
   at::Tensor transfer;  ///< of the layer's grid
 
-  Problem() {
+  PlanesProblem() {
     const auto& options = layer->options;
     transfer = options.sample_hop().transfer({side, side}, {side, side}, x.options());
   }
@@ -43,10 +43,10 @@ struct Problem {
 
 /// What a user of LibTorch writes: padded to twice the window.
 struct Cached {
-  const Problem& problem;
+  const PlanesProblem& problem;
   at::Tensor transfer, x, phase;
 
-  explicit Cached(const Problem& problem) : problem(problem) {
+  explicit Cached(const PlanesProblem& problem) : problem(problem) {
     // The same lags on the other grid.
     constexpr int64_t behind = side - 1;
     auto lags = at::fft_ifft2(problem.transfer.to(at::kComplexDouble));
@@ -114,7 +114,7 @@ double most_memory(const std::function<Results()>& step) {
 
 void run_free_space(const std::string& json) {
   at::manual_seed(1);
-  Problem problem;
+  PlanesProblem problem;
   const Cached cached(problem);
   const Transforms transforms(problem.transfer);
   const auto ours = [&] { return problem.ours(); };

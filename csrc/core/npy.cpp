@@ -24,27 +24,27 @@ constexpr std::string_view magic = "\x93NUMPY";
 constexpr size_t most_dimensions = 64;
 
 /// A type as NumPy spells it behind the byte order, and the bytes of a number that byte order concerns.
-struct Type {
+struct NpyType {
   std::string_view name;
   at::ScalarType type;
   size_t number;
 };
-constexpr std::array<Type, 14> types{{{"f8", at::kDouble, 8},
-                                      {"f4", at::kFloat, 4},
-                                      {"f2", at::kHalf, 2},
-                                      {"c16", at::kComplexDouble, 8},
-                                      {"c8", at::kComplexFloat, 4},
-                                      {"i8", at::kLong, 8},
-                                      {"i4", at::kInt, 4},
-                                      {"i2", at::kShort, 2},
-                                      {"i1", at::kChar, 1},
-                                      {"u8", at::kUInt64, 8},
-                                      {"u4", at::kUInt32, 4},
-                                      {"u2", at::kUInt16, 2},
-                                      {"u1", at::kByte, 1},
-                                      {"b1", at::kBool, 1}}};
+constexpr std::array<NpyType, 14> npy_types{{{"f8", at::kDouble, 8},
+                                             {"f4", at::kFloat, 4},
+                                             {"f2", at::kHalf, 2},
+                                             {"c16", at::kComplexDouble, 8},
+                                             {"c8", at::kComplexFloat, 4},
+                                             {"i8", at::kLong, 8},
+                                             {"i4", at::kInt, 4},
+                                             {"i2", at::kShort, 2},
+                                             {"i1", at::kChar, 1},
+                                             {"u8", at::kUInt64, 8},
+                                             {"u4", at::kUInt32, 4},
+                                             {"u2", at::kUInt16, 2},
+                                             {"u1", at::kByte, 1},
+                                             {"b1", at::kBool, 1}}};
 
-[[noreturn]] void reject_file(const std::string& path, const std::string& expected, const std::string& got) {
+[[noreturn]] void reject_npy(const std::string& path, const std::string& expected, const std::string& got) {
   reject({.where = "load_npy",
           .argument = path,
           .expected = expected,
@@ -92,8 +92,8 @@ class HeaderParser {
 
  private:
   [[noreturn]] void wrong() const {
-    reject_file(path_, "a header {'descr': ..., 'fortran_order': ..., 'shape': (...), }",
-                c10::str("'", text_.substr(0, 200), "'"));
+    reject_npy(path_, "a header {'descr': ..., 'fortran_order': ..., 'shape': (...), }",
+               c10::str("'", text_.substr(0, 200), "'"));
   }
 
   void skip_space() {
@@ -178,14 +178,14 @@ std::optional<uint64_t> bytes_of(const std::vector<int64_t>& shape, uint64_t byt
 }
 
 /// Type and byte order of `descr`: '<' little, '>' big, '=' this machine's, '|' where it does not matter.
-std::pair<Type, bool> type_of(const std::string& path, std::string_view descr) {
+std::pair<NpyType, bool> type_of(const std::string& path, std::string_view descr) {
   const char order = descr.empty() ? '\0' : descr.front();
-  const auto known = std::find_if(types.begin(), types.end(), [&](const Type& type) {
+  const auto known = std::find_if(npy_types.begin(), npy_types.end(), [&](const NpyType& type) {
     return !descr.empty() && type.name == descr.substr(1) && (order != '|' || type.number == 1);
   });
-  if (known == types.end() || std::string_view("<>=|").find(order) == std::string_view::npos) {
-    reject_file(path, "an array of real or complex numbers or of bool, such as '<f8' or '<c16'",
-                c10::str("'", descr, "'"));
+  if (known == npy_types.end() || std::string_view("<>=|").find(order) == std::string_view::npos) {
+    reject_npy(path, "an array of real or complex numbers or of bool, such as '<f8' or '<c16'",
+               c10::str("'", descr, "'"));
   }
   return {*known, order == '>'};
 }
@@ -198,7 +198,7 @@ void reverse_numbers(at::Tensor& tensor, size_t width) {
 }
 
 /// The data of a file whose type, order and shape are known to fit its length.
-at::Tensor read_values(InputFile& file, const Header& header, const Type& type, bool big_endian) {
+at::Tensor read_values(InputFile& file, const Header& header, const NpyType& type, bool big_endian) {
   auto shape = *header.shape;
   if (*header.fortran_order) {
     std::reverse(shape.begin(), shape.end());
@@ -206,7 +206,7 @@ at::Tensor read_values(InputFile& file, const Header& header, const Type& type, 
   // A bool is read as the byte it is: one that is neither 0 nor 1 must never be looked at as a bool.
   auto tensor = at::empty(shape, type.type == at::kBool ? at::kByte : type.type);
   if (file.read(tensor.mutable_data_ptr(), tensor.nbytes()) != tensor.nbytes()) {
-    reject_file(file.name(), c10::str(tensor.nbytes(), " bytes of data"), "a shorter file");
+    reject_npy(file.name(), c10::str(tensor.nbytes(), " bytes of data"), "a shorter file");
   }
   if (big_endian) {
     reverse_numbers(tensor, type.number);
@@ -238,14 +238,14 @@ at::Tensor read_npy(InputFile file) {
   const auto read = [&](uint64_t count) {
     std::string bytes(count, '\0');
     if (file.read(bytes.data(), count) != count) {
-      reject_file(file.name(), "a whole header", c10::str("a file of ", file.size(), " bytes"));
+      reject_npy(file.name(), "a whole header", c10::str("a file of ", file.size(), " bytes"));
     }
     return bytes;
   };
   const std::string start = read(magic.size() + 2);
   const char major = start[magic.size()], minor = start[magic.size() + 1];
   if (!start.starts_with(magic) || major < 1 || major > 3 || minor != 0) {
-    reject_file(file.name(), "an .npy file of version 1.0, 2.0 or 3.0", "something else");
+    reject_npy(file.name(), "an .npy file of version 1.0, 2.0 or 3.0", "something else");
   }
   const uint64_t length_size = major == 1 ? 2 : 4;
   uint64_t length = 0;
@@ -253,18 +253,18 @@ at::Tensor read_npy(InputFile file) {
     length = (length >> 8) | (static_cast<uint64_t>(static_cast<uint8_t>(byte)) << (8 * (length_size - 1)));
   }
   if (length > file.left()) {
-    reject_file(file.name(), c10::str("a header within the file's ", file.size(), " bytes"),
-                c10::str("a header of ", length, " bytes"));
+    reject_npy(file.name(), c10::str("a header within the file's ", file.size(), " bytes"),
+               c10::str("a header of ", length, " bytes"));
   }
   const auto text = read(length);
   const auto header = HeaderParser(file.name(), text).parse();
   const auto [type, big_endian] = type_of(file.name(), *header.type);
   const auto bytes = bytes_of(*header.shape, c10::elementSize(type.type));
   if (!bytes || *bytes != file.left()) {
-    reject_file(file.name(),
-                c10::str(bytes ? c10::str(*bytes, " bytes") : "a file beyond any memory",
-                         " of data for the shape ", at::IntArrayRef(*header.shape)),
-                c10::str(file.left(), " bytes"));
+    reject_npy(file.name(),
+               c10::str(bytes ? c10::str(*bytes, " bytes") : "a file beyond any memory",
+                        " of data for the shape ", at::IntArrayRef(*header.shape)),
+               c10::str(file.left(), " bytes"));
   }
   return read_values(file, header, type, big_endian);
 }
@@ -274,10 +274,10 @@ at::Tensor load_npy(const std::string& path) {
 }
 
 void save_npy(const std::string& path, const at::Tensor& tensor) {
-  const auto known = std::find_if(types.begin(), types.end(), [&](const Type& type) {
+  const auto known = std::find_if(npy_types.begin(), npy_types.end(), [&](const NpyType& type) {
     return tensor.defined() && type.type == tensor.scalar_type();
   });
-  OPTOTORCH_CHECK(known != types.end() && known->number >= 4 &&
+  OPTOTORCH_CHECK(known != npy_types.end() && known->number >= 4 &&
                       (tensor.is_floating_point() || tensor.is_complex()) && !tensor.is_meta(),
                   .where = "save_npy", .argument = path,
                   .expected = "a tensor of float32, float64, complex64 or complex128",

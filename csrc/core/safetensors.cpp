@@ -23,21 +23,23 @@ using json = nlohmann::json;
 
 constexpr uint64_t largest_header = 100'000'000;  // the limit that the format's own library sets
 
-constexpr std::array<std::pair<at::ScalarType, const char*>, 11> types{{{at::kDouble, "F64"},
-                                                                        {at::kFloat, "F32"},
-                                                                        {at::kHalf, "F16"},
-                                                                        {at::kBFloat16, "BF16"},
-                                                                        {at::kLong, "I64"},
-                                                                        {at::kInt, "I32"},
-                                                                        {at::kShort, "I16"},
-                                                                        {at::kChar, "I8"},
-                                                                        {at::kByte, "U8"},
-                                                                        {at::kBool, "BOOL"},
-                                                                        {at::kComplexFloat, "C64"}}};
+constexpr std::array<std::pair<at::ScalarType, const char*>, 11> safetensors_types{
+    {{at::kDouble, "F64"},
+     {at::kFloat, "F32"},
+     {at::kHalf, "F16"},
+     {at::kBFloat16, "BF16"},
+     {at::kLong, "I64"},
+     {at::kInt, "I32"},
+     {at::kShort, "I16"},
+     {at::kChar, "I8"},
+     {at::kByte, "U8"},
+     {at::kBool, "BOOL"},
+     {at::kComplexFloat, "C64"}}};
 
 constexpr auto damaged = "The file is damaged or is no safetensors file";
 
-[[noreturn]] void reject_file(const std::string& path, const std::string& expected, const std::string& got) {
+[[noreturn]] void reject_safetensors(const std::string& path, const std::string& expected,
+                                     const std::string& got) {
   reject(
       {.where = "load_safetensors", .argument = path, .expected = expected, .got = got, .remedy = damaged});
 }
@@ -72,9 +74,9 @@ Checksum begin_checksum(const std::string& header) {
 }
 
 const char* name_of(at::ScalarType type) {
-  const auto known =
-      std::find_if(types.begin(), types.end(), [&](const auto& pair) { return pair.first == type; });
-  OPTOTORCH_CHECK(known != types.end(), .where = "save_safetensors", .argument = "tensor type",
+  const auto known = std::find_if(safetensors_types.begin(), safetensors_types.end(),
+                                  [&](const auto& pair) { return pair.first == type; });
+  OPTOTORCH_CHECK(known != safetensors_types.end(), .where = "save_safetensors", .argument = "tensor type",
                   .expected = "a type of the safetensors format", .got = type_name(type));
   return known->second;
 }
@@ -88,16 +90,16 @@ struct Entry {
 
 Entry parse_entry(const std::string& path, const std::string& name, const json& value, uint64_t data_size) {
   const auto wrong = [&](const std::string& expected) {
-    reject_file(path, expected, "'" + name + "': " + value.dump());
+    reject_safetensors(path, expected, "'" + name + "': " + value.dump());
   };
   if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") ||
       !value.contains("data_offsets") || !value["dtype"].is_string() || !value["shape"].is_array() ||
       !value["data_offsets"].is_array() || value["data_offsets"].size() != 2) {
     wrong("dtype, shape and two data_offsets for every tensor");
   }
-  const auto known = std::find_if(types.begin(), types.end(),
+  const auto known = std::find_if(safetensors_types.begin(), safetensors_types.end(),
                                   [&](const auto& pair) { return value["dtype"] == pair.second; });
-  if (known == types.end()) {
+  if (known == safetensors_types.end()) {
     wrong("a known dtype");
   }
   Entry entry{name, known->first, {}, 0, 0};
@@ -175,17 +177,17 @@ SafeTensors read_safetensors(InputFile file) {
   const std::string& path = file.name();
   uint64_t length = 0;
   if (file.read(&length, sizeof length) != sizeof length || length > largest_header || length > file.left()) {
-    reject_file(
+    reject_safetensors(
         path, "a header within the file's " + std::to_string(file.size()) + " bytes",
         file.size() >= sizeof length ? "a header of " + std::to_string(length) + " bytes" : "a shorter file");
   }
   std::string text(length, '\0');
   if (file.read(text.data(), length) != length) {
-    reject_file(path, "a JSON object as header", "a shorter file");
+    reject_safetensors(path, "a JSON object as header", "a shorter file");
   }
   const json header = parse_json(text, "load_safetensors", path, "a JSON object as header", damaged);
   if (!header.is_object()) {
-    reject_file(path, "a JSON object as header", header.type_name());
+    reject_safetensors(path, "a JSON object as header", header.type_name());
   }
   const uint64_t data_size = file.left();
 
@@ -197,11 +199,11 @@ SafeTensors read_safetensors(InputFile file) {
       continue;
     }
     if (!value.is_object()) {
-      reject_file(path, "metadata of strings", value.dump());
+      reject_safetensors(path, "metadata of strings", value.dump());
     }
     for (const auto& [key, item] : value.items()) {
       if (!item.is_string()) {
-        reject_file(path, "metadata of strings", key + ": " + item.dump());
+        reject_safetensors(path, "metadata of strings", key + ": " + item.dump());
       }
       content.metadata[key] = item.get<std::string>();
     }
@@ -217,7 +219,7 @@ SafeTensors read_safetensors(InputFile file) {
     content.metadata.erase(found);
     const auto digits = text.find(checksum_before + checksum_of_file + "\"");
     if (digits == std::string::npos || checksum_of_file.size() != no_checksum.size()) {
-      reject_file(path, "a checksum of eight digits", "'" + checksum_of_file + "'");
+      reject_safetensors(path, "a checksum of eight digits", "'" + checksum_of_file + "'");
     }
     text.replace(digits + checksum_before.size(), no_checksum.size(), no_checksum);
     checksum = begin_checksum(text);
@@ -225,23 +227,24 @@ SafeTensors read_safetensors(InputFile file) {
   uint64_t covered = 0;
   for (const auto& entry : entries) {
     if (entry.begin != covered) {
-      reject_file(path, "tensors that follow each other without gap or overlap", "'" + entry.name + "'");
+      reject_safetensors(path, "tensors that follow each other without gap or overlap",
+                         "'" + entry.name + "'");
     }
     covered = entry.end;
   }
   if (covered != data_size) {
-    reject_file(path, std::to_string(covered) + " bytes of data", std::to_string(data_size));
+    reject_safetensors(path, std::to_string(covered) + " bytes of data", std::to_string(data_size));
   }
   for (const auto& entry : entries) {
     // A bool is read as the byte it is: one that is neither 0 nor 1 must never be looked at as a bool.
     auto tensor = at::empty(entry.shape, entry.type == at::kBool ? at::kByte : entry.type);
     if (file.read(tensor.mutable_data_ptr(), tensor.nbytes()) != tensor.nbytes()) {
-      reject_file(path, "the data of '" + entry.name + "'", "a shorter file");
+      reject_safetensors(path, "the data of '" + entry.name + "'", "a shorter file");
     }
     checksum.add(tensor.const_data_ptr(), tensor.nbytes());
     if (entry.type == at::kBool) {
       if (tensor.gt(1).any().item<bool>()) {
-        reject_file(path, "0 or 1 in '" + entry.name + "'", "another byte");
+        reject_safetensors(path, "0 or 1 in '" + entry.name + "'", "another byte");
       }
       tensor = tensor.to(at::kBool);
     }

@@ -14,7 +14,7 @@
 namespace optotorch::ops {
 namespace {
 
-constexpr int64_t grain = 1 << 13;
+constexpr int64_t activation_grain = 1 << 13;
 
 /// A gain and its derivative with respect to intensity.
 template <typename scalar_t>
@@ -30,7 +30,7 @@ at::Tensor apply_gain(const at::Tensor& field, const Functor& functor) {
   AT_DISPATCH_COMPLEX_TYPES(z.scalar_type(), "apply_gain", [&] {
     const auto* in = z.const_data_ptr<scalar_t>();
     auto* out = y.mutable_data_ptr<scalar_t>();
-    at::parallel_for(0, z.numel(), grain, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, z.numel(), activation_grain, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         out[n] = functor.template operator()<scalar_t>(std::norm(in[n])).value * in[n];
       }
@@ -50,7 +50,7 @@ at::Tensor pull_gain(const at::Tensor& dL_dy, const at::Tensor& field, const Fun
     const auto* in = z.const_data_ptr<scalar_t>();
     const auto* signal = g.const_data_ptr<scalar_t>();
     auto* out = dL_dz.mutable_data_ptr<scalar_t>();
-    at::parallel_for(0, z.numel(), grain, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, z.numel(), activation_grain, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         const auto gain = functor.template operator()<scalar_t>(std::norm(in[n]));
         const real_t along = (std::conj(signal[n]) * in[n] * gain.slope).real();
@@ -126,7 +126,7 @@ at::Tensor mod_relu_cpu(const at::Tensor& field, const at::Tensor& bias) {
     const auto* in = z.const_data_ptr<scalar_t>();
     const auto* biases = b.const_data_ptr<real_t>();
     auto* out = y.mutable_data_ptr<scalar_t>();
-    at::parallel_for(0, z.numel(), grain, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, z.numel(), activation_grain, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         const real_t offset = biases[n % b.numel()], magnitude = magnitude_of(in[n]);
         out[n] = passes(magnitude, offset) ? (1 + offset / magnitude) * in[n] : scalar_t(0);
@@ -151,7 +151,7 @@ std::tuple<at::Tensor, at::Tensor> mod_relu_backward_cpu(const at::Tensor& dL_dy
     const auto* biases = b.const_data_ptr<real_t>();
     auto* out = dL_dz.mutable_data_ptr<scalar_t>();
     auto* dL_db = along.mutable_data_ptr<real_t>();
-    at::parallel_for(0, z.numel(), grain, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, z.numel(), activation_grain, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         const real_t offset = biases[n % b.numel()], magnitude = magnitude_of(in[n]);
         out[n] = 0;

@@ -34,7 +34,7 @@ at::Tensor transform(const at::Tensor& lines, bool forward) {
 }
 
 /// T of every plane with its columns as rows.
-at::Tensor turned(const at::Tensor& transfer) {
+at::Tensor transposed_planes(const at::Tensor& transfer) {
   const auto rows =
       (transfer.dim() == 2 ? transfer.unsqueeze(0) : transfer).resolve_conj().resolve_neg().contiguous();
   const int64_t height = rows.size(1), width = rows.size(2);
@@ -114,7 +114,7 @@ at::Tensor free_space_cpu(const at::Tensor& field, const at::Tensor& transfer, i
                           int64_t width) {
   check_free_space(field, transfer, height, width);
   const auto x = field.resolve_conj().resolve_neg().contiguous();
-  const auto columns = turned(transfer);
+  const auto columns = transposed_planes(transfer);
   const int64_t planes = x.size(1), samples = x.size(0) * planes, transfers = columns.size(0);
   auto y = at::empty({x.size(0), planes, height, width}, x.options());
   AT_DISPATCH_COMPLEX_TYPES(x.scalar_type(), "free_space", [&] {

@@ -71,7 +71,7 @@ T* mutable_field_data(const at::Tensor& field) {
 
 /// Samples whose passage is worth a thread of its own: some 20 microseconds of arithmetic.
 template <typename T>
-int64_t grain(int64_t mzis) {
+int64_t mesh_grain(int64_t mzis) {
   return std::max<int64_t>(1, 2000 / std::max<int64_t>(mzis, 1));
 }
 
@@ -79,7 +79,7 @@ int64_t grain(int64_t mzis) {
 template <typename T, class Run>
 void for_samples(Samples batch, int64_t mzis, const Run& run) {
   constexpr int64_t tile = tile_samples<T>;
-  at::parallel_for(0, (batch.end + tile - 1) / tile, grain<T>(mzis), [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, (batch.end + tile - 1) / tile, mesh_grain<T>(mzis), [&](int64_t begin, int64_t end) {
     run(Samples{begin * tile, std::min(end * tile, batch.end), batch.stride});
   });
 }
@@ -181,7 +181,7 @@ GroupSums<T> sum_groups(const Mesh& mesh, Samples batch, const Kernel& kernel) {
   const int64_t groups = (tiles + tiles_per_group - 1) / tiles_per_group;
   const int64_t samples = tiles_per_group * tile;
   GroupSums<T> sums(groups, mesh.sums(), mesh.layout.ports);
-  at::parallel_for(0, groups, grain<T>(mesh.mzis), [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, groups, mesh_grain<T>(mesh.mzis), [&](int64_t begin, int64_t end) {
     for (int64_t group = begin; group < end; ++group) {
       kernel(Samples{group * samples, std::min((group + 1) * samples, batch.end), batch.stride},
              sums.mzis(group), sums.ports(group));
@@ -246,7 +246,7 @@ template <typename T, class Run>
 void for_meshes(int64_t meshes, int64_t mzis, int64_t batch, const Run& run) {
   const int64_t tiles = (batch + tile_samples<T> - 1) / tile_samples<T>;
   const int64_t rounds = meshes - meshes % at::get_num_threads();
-  at::parallel_for(0, rounds, grain<T>(mzis * (tiles + 1)), [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, rounds, mesh_grain<T>(mzis * (tiles + 1)), [&](int64_t begin, int64_t end) {
     for (int64_t m = begin; m < end; ++m) {
       run(m);
     }

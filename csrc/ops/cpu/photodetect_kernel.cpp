@@ -8,7 +8,7 @@
 namespace optotorch::ops {
 namespace {
 
-constexpr int64_t grain = 1 << 14;
+constexpr int64_t photodetect_grain = 1 << 14;
 
 at::Tensor photodetect_cpu(const at::Tensor& field, double shot, double thermal, int64_t seed,
                            int64_t counter) {
@@ -19,7 +19,7 @@ at::Tensor photodetect_cpu(const at::Tensor& field, double shot, double thermal,
     using real_t = typename scalar_t::value_type;
     const auto* in = z.const_data_ptr<scalar_t>();
     auto* out = intensity.mutable_data_ptr<real_t>();
-    at::parallel_for(0, z.numel(), grain, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, z.numel(), photodetect_grain, [&](int64_t begin, int64_t end) {
       for (int64_t n = begin; n < end; ++n) {
         out[n] = in[n].real() * in[n].real() + in[n].imag() * in[n].imag();
       }
