@@ -17,7 +17,7 @@ namespace {
 using json = nlohmann::json;
 using ordered_json = nlohmann::ordered_json;
 
-constexpr char format[] = "optotorch-network-1";
+constexpr char network_format[] = "optotorch-network-1";
 constexpr char hybrid_type[] = "Hybrid", sequential_type[] = "Sequential";
 
 std::vector<PartType>& part_types() {
@@ -244,7 +244,7 @@ void register_part(PartType type) {
 }
 
 std::string describe(const HybridImpl& network) {
-  const ordered_json object{{"format", format}, {"layers", describe_hybrid(network, "layers")}};
+  const ordered_json object{{"format", network_format}, {"layers", describe_hybrid(network, "layers")}};
   return object.dump(2);
 }
 
@@ -277,8 +277,8 @@ Hybrid build(const std::string& text, const Sizes& sizes) {
   const auto object = parse_json(text, "build", "network", "a description of a network");
   require_object(object, "network");
   const auto said = object.find("format");
-  OPTOTORCH_CHECK(said != object.end() && *said == format, .where = "build", .argument = "format",
-                  .expected = c10::str("'", format, "'"),
+  OPTOTORCH_CHECK(said != object.end() && *said == network_format, .where = "build", .argument = "format",
+                  .expected = c10::str("'", network_format, "'"),
                   .got = said == object.end() ? "none" : said->dump());
   JsonReader reader(object, "network");
   reader.known("format");

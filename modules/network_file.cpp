@@ -11,7 +11,7 @@
 namespace optotorch {
 namespace {
 
-constexpr char format[] = "optotorch-network-file-1";
+constexpr char file_format[] = "optotorch-network-file-1";
 
 /// Errors of `look` are told with the file's name.
 template <typename Look>
@@ -56,7 +56,7 @@ Hybrid build_within(uint64_t bytes, const std::string& description) {
 
 void save_network(const HybridImpl& network, const std::string& path) {
   save_safetensors(path, {weights_of(network),
-                          {{"format", format},
+                          {{"format", file_format},
                            {"network", describe(network)},
                            {"frozen", c10::Join("\n", frozen_parameters(network))}}});
 }
@@ -67,8 +67,8 @@ Hybrid load_network(const std::string& path) {
     const auto found = file.metadata.find(name);
     return found == file.metadata.end() ? std::string() : found->second;
   };
-  OPTOTORCH_CHECK(text("format") == format, .where = "load_network", .argument = path,
-                  .expected = c10::str("a file of format ", format),
+  OPTOTORCH_CHECK(text("format") == file_format, .where = "load_network", .argument = path,
+                  .expected = c10::str("a file of format ", file_format),
                   .got = text("format").empty() ? "a file without a format" : text("format"),
                   .remedy = "save_network writes one");
   return in_file(path, [&] {

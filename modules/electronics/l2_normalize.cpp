@@ -19,7 +19,7 @@ void L2NormalizeImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<L2NormalizeImpl>("L2Normalize"));
+const RegisteredPart l2_normalize_type(part_type<L2NormalizeImpl>("L2Normalize"));
 
 }  // namespace
 }  // namespace optotorch

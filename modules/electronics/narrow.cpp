@@ -28,7 +28,7 @@ void NarrowImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<NarrowImpl>("Narrow", NarrowOptions(1), 1));
+const RegisteredPart narrow_type(part_type<NarrowImpl>("Narrow", NarrowOptions(1), 1));
 
 }  // namespace
 }  // namespace optotorch

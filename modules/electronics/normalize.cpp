@@ -46,7 +46,7 @@ void NormalizeImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<NormalizeImpl>("Normalize", NormalizeOptions({0}, {1}), 2));
+const RegisteredPart normalize_type(part_type<NormalizeImpl>("Normalize", NormalizeOptions({0}, {1}), 2));
 
 }  // namespace
 }  // namespace optotorch

@@ -31,7 +31,7 @@ void PermuteImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<PermuteImpl>("Permute", PermuteOptions({0}), 1));
+const RegisteredPart permute_type(part_type<PermuteImpl>("Permute", PermuteOptions({0}), 1));
 
 }  // namespace
 }  // namespace optotorch

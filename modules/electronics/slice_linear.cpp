@@ -40,7 +40,8 @@ void SliceLinearImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<SliceLinearImpl>("SliceLinear", SliceLinearOptions(1, 1, 1), 3));
+const RegisteredPart slice_linear_type(part_type<SliceLinearImpl>("SliceLinear", SliceLinearOptions(1, 1, 1),
+                                                                  3));
 
 }  // namespace
 }  // namespace optotorch

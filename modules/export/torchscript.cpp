@@ -14,7 +14,7 @@ namespace {
 
 namespace jit = torch::jit;
 
-constexpr char where[] = "export_torchscript";
+constexpr char in_export[] = "export_torchscript";
 
 /// Puts a network into eval mode and back into the mode it came in.
 class EvalMode {
@@ -93,7 +93,7 @@ class Export {
       const double difference = relative_difference(expected, got);
       const double allowed = allowed_difference(expected);
       OPTOTORCH_CHECK(
-          difference <= allowed, .where = where,
+          difference <= allowed, .where = in_export,
           .argument = c10::str("reloaded output of ", batch, " samples"),
           .expected = c10::str(describe(expected), ", a relative difference of at most ", allowed),
           .got = c10::str(describe(got), ", ", difference),
@@ -124,11 +124,11 @@ double export_torchscript(HybridImpl& model, const torch::Tensor& example, const
   const c10::InferenceMode ordinary(false);
   const torch::NoGradGuard no_grad;
   const EvalMode eval(model);
-  OPTOTORCH_CHECK(example.defined() && example.dim() >= 1 && example.size(0) >= 1, .where = where,
+  OPTOTORCH_CHECK(example.defined() && example.dim() >= 1 && example.size(0) >= 1, .where = in_export,
                   .argument = "example", .expected = "[batch, ...], at least one sample",
                   .got = describe(example), .remedy = "Take a batch of the network's data");
-  OPTOTORCH_CHECK(model.size() >= 1, .where = where, .argument = "model", .expected = "at least one layer",
-                  .got = "none");
+  OPTOTORCH_CHECK(model.size() >= 1, .where = in_export, .argument = "model",
+                  .expected = "at least one layer", .got = "none");
   const auto input = example.detach().clone();
   const auto expected = model.forward(input);  // also checks that the network accepts the example
   Export traced(model, input, options);
@@ -146,7 +146,8 @@ double export_torchscript(HybridImpl& model, const torch::Tensor& example, const
     auto reloaded = jit::load(temporary);
     difference = std::max(traced.compare(reloaded),
                           relative_difference(expected, reloaded.forward({input}).toTensor()));
-    OPTOTORCH_CHECK(difference <= allowed_difference(expected), .where = where, .argument = "reloaded output",
+    OPTOTORCH_CHECK(difference <= allowed_difference(expected), .where = in_export,
+                    .argument = "reloaded output",
                     .expected = c10::str("a relative difference of at most ", allowed_difference(expected)),
                     .got = c10::str(difference), .remedy = "Is a layer's forward random in eval mode?");
   });

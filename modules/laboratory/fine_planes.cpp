@@ -14,7 +14,7 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "FinePlanes";
+constexpr char in_fine_planes[] = "FinePlanes";
 constexpr int64_t supersamples = 3;  // of a sample, along its side, where its mask is made
 const auto wide = torch::TensorOptions().dtype(torch::kFloat64);
 
@@ -76,7 +76,7 @@ FinePlanes::FinePlanes(const std::vector<std::shared_ptr<const DiffractiveLayerI
       seed_(seed),
       options_(options) {
   const auto check = [](const char* name, double value, double least, double most) {
-    OPTOTORCH_CHECK(value >= least && value <= most, .where = where, .argument = name,
+    OPTOTORCH_CHECK(value >= least && value <= most, .where = in_fine_planes, .argument = name,
                     .expected = c10::str(least, " to ", most), .got = c10::str(value));
   };
   check("oversampling", static_cast<double>(options.oversampling()), 2, 8);
@@ -88,7 +88,7 @@ FinePlanes::FinePlanes(const std::vector<std::shared_ptr<const DiffractiveLayerI
     const auto& own = planes[n]->options;
     OPTOTORCH_CHECK(
         own.hop().wavelengths().size() == 1 && own.oversampling() == 1 && own.window() == own.window_behind(),
-        .where = where, .argument = "planes",
+        .where = in_fine_planes, .argument = "planes",
         .expected = "planes of one wavelength, one sample a pixel, with the same window behind them",
         .got = describe(planes[n]->design()));
     auto plane = std::make_shared<Plane>();

@@ -9,10 +9,10 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "PhysicalNetwork";
+constexpr char in_network[] = "PhysicalNetwork";
 
 void check_designs(const char* argument, const StageDesign& got, const StageDesign& expected) {
-  OPTOTORCH_CHECK(got == expected, .where = where, .argument = argument, .expected = describe(expected),
+  OPTOTORCH_CHECK(got == expected, .where = in_network, .argument = argument, .expected = describe(expected),
                   .got = describe(got),
                   .remedy = expected.type == "MziMesh"
                                 ? "convert() in csrc/mesh/decomposition.h moves phases "
@@ -21,7 +21,7 @@ void check_designs(const char* argument, const StageDesign& got, const StageDesi
 }
 
 void check_count(const char* argument, size_t got, size_t expected) {
-  OPTOTORCH_CHECK(got == expected, .where = where, .argument = argument,
+  OPTOTORCH_CHECK(got == expected, .where = in_network, .argument = argument,
                   .expected = c10::str(expected, ", one a stage"), .got = std::to_string(got));
 }
 
@@ -31,7 +31,7 @@ torch::Tensor fuse(const torch::Tensor& reading, const torch::Tensor& s) {
 }
 
 std::vector<std::shared_ptr<Stage>> new_meshes(const PhysicalNetworkOptions& options) {
-  OPTOTORCH_CHECK(!options.mesh().imperfect() && options.mesh().meshes() == 1, .where = where,
+  OPTOTORCH_CHECK(!options.mesh().imperfect() && options.mesh().meshes() == 1, .where = in_network,
                   .argument = "mesh", .expected = "the error-free model of one mesh",
                   .got = "imperfect(true) or a stack", .remedy = "Errors belong to the system");
   std::vector<std::shared_ptr<Stage>> meshes;
@@ -50,32 +50,33 @@ PhysicalNetworkImpl::PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system,
 PhysicalNetworkImpl::PhysicalNetworkImpl(std::shared_ptr<PhysicalSystem> system,
                                          std::vector<std::shared_ptr<Stage>> stages,
                                          PhysicalNetworkOptions options_)
-    : CloneableLayer(where), options(std::move(options_)), system_(std::move(system)) {
-  OPTOTORCH_CHECK(system_ != nullptr, .where = where, .argument = "system", .expected = "a physical system",
-                  .got = "none", .remedy = "std::make_shared<SimulatedSystem>(chip) is one");
+    : CloneableLayer("PhysicalNetwork"), options(std::move(options_)), system_(std::move(system)) {
+  OPTOTORCH_CHECK(system_ != nullptr, .where = in_network, .argument = "system",
+                  .expected = "a physical system", .got = "none",
+                  .remedy = "std::make_shared<SimulatedSystem>(chip) is one");
   check_count("stages", stages.size(), system_->stages().size());
   for (size_t n = 0; n < stages.size(); ++n) {
-    OPTOTORCH_CHECK(stages[n] != nullptr, .where = where, .argument = "stages", .expected = "a stage",
+    OPTOTORCH_CHECK(stages[n] != nullptr, .where = in_network, .argument = "stages", .expected = "a stage",
                     .got = "nullptr");
     check_designs("system", system_->stages()[n], stages[n]->design());
   }
   OPTOTORCH_CHECK(options.detection() == Detection::amplitude || options.detection() == Detection::intensity,
-                  .where = where, .argument = "detection", .expected = "amplitude or intensity",
+                  .where = in_network, .argument = "detection", .expected = "amplitude or intensity",
                   .got = to_string(options.detection()));
   between_ = options.between();
   if (between_.empty()) {
     between_.assign(stages.size() - 1, options.activation());
   }
-  OPTOTORCH_CHECK(between_.size() == stages.size() - 1, .where = where, .argument = "between",
+  OPTOTORCH_CHECK(between_.size() == stages.size() - 1, .where = in_network, .argument = "between",
                   .expected = c10::str(stages.size() - 1, ", one for every two stages"),
                   .got = std::to_string(between_.size()));
   const auto theirs = system_->between();
   for (size_t n = 0; n < between_.size(); ++n) {
-    OPTOTORCH_CHECK(between_[n] == nullptr || between_[n]->parameters().empty(), .where = where,
+    OPTOTORCH_CHECK(between_[n] == nullptr || between_[n]->parameters().empty(), .where = in_network,
                     .argument = "activation", .expected = "a layer without parameters",
                     .got = between_[n]->name());
     const auto own = optotorch::between(between_[n].get());
-    OPTOTORCH_CHECK(n >= theirs.size() || !contradict(own, theirs[n]), .where = where,
+    OPTOTORCH_CHECK(n >= theirs.size() || !contradict(own, theirs[n]), .where = in_network,
                     .argument = "activation",
                     .expected = "what stands between the system's stages: " + theirs[n], .got = own,
                     .remedy = "The model must be of the optics that are there");
@@ -109,14 +110,14 @@ Footprint PhysicalNetworkImpl::footprint() const {
 }
 
 void PhysicalNetworkImpl::check_input(const torch::Tensor& x) const {
-  check_stage_input(where, x, system_->stages().front());
+  check_stage_input(in_network, x, system_->stages().front());
   check_precision(*this, x, stages_.front()->parameters().front());
 }
 
 void PhysicalNetworkImpl::set_corrections(std::vector<std::shared_ptr<Correction>> corrections) {
   check_count("corrections", corrections.size(), stages_.size());
   for (const auto& correction : corrections) {
-    OPTOTORCH_CHECK(correction != nullptr, .where = where, .argument = "corrections",
+    OPTOTORCH_CHECK(correction != nullptr, .where = in_network, .argument = "corrections",
                     .expected = "a correction for every stage", .got = "nullptr");
   }
   corrections_ = std::move(corrections);
@@ -269,7 +270,7 @@ torch::Tensor PhysicalNetworkImpl::tpfp_update(const Pass& pass, const torch::Te
 }
 
 void PhysicalNetworkImpl::check_single(const char* argument) const {
-  OPTOTORCH_CHECK(stages_.size() == 1, .where = where, .argument = argument, .expected = "one stage",
+  OPTOTORCH_CHECK(stages_.size() == 1, .where = in_network, .argument = argument, .expected = "one stage",
                   .got = std::to_string(stages_.size()),
                   .remedy = "Give every stage a system and a layer of its own");
 }
@@ -286,7 +287,7 @@ Adjoint PhysicalNetworkImpl::adjoint(const torch::Tensor& x) const {
 }
 
 Deployment PhysicalNetworkImpl::deploy() {
-  reject({.where = where,
+  reject({.where = in_network,
           .argument = "deploy",
           .expected = "a layer that is made of tensors",
           .got = "a physical system",
@@ -304,11 +305,11 @@ void PhysicalNetworkImpl::copy_commands(const std::vector<const Stage*>& stages)
     const auto from = stages[n]->commands();
     auto to = stages_[n]->commands();
     for (auto& [name, own] : to) {
-      OPTOTORCH_CHECK(find(from, name).defined(), .where = where, .argument = "stages",
+      OPTOTORCH_CHECK(find(from, name).defined(), .where = in_network, .argument = "stages",
                       .expected = "a stage with " + name, .got = "one without");
       copies.emplace_back(own, from.at(name));
     }
-    OPTOTORCH_CHECK(from.size() == to.size(), .where = where, .argument = "stages",
+    OPTOTORCH_CHECK(from.size() == to.size(), .where = in_network, .argument = "stages",
                     .expected = c10::str("a stage of ", to.size(), " commands"),
                     .got = std::to_string(from.size()));
   }

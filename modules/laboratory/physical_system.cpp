@@ -12,15 +12,16 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "PhysicalSystem";
+constexpr char in_system[] = "PhysicalSystem";
 
 /// A copy for sending, which no optimiser steps.
 at::Tensor checked_copy(const std::string& argument, const at::Tensor& value, at::IntArrayRef shape) {
   OPTOTORCH_CHECK(value.defined() && value.sizes() == shape &&
                       (value.scalar_type() == at::kFloat || value.scalar_type() == at::kDouble),
-                  .where = where, .argument = argument, .expected = c10::str("float32 or float64 ", shape),
-                  .got = describe(value), .remedy = "The commands must fit the design of the system");
-  check_finite(where, argument, value);
+                  .where = in_system, .argument = argument,
+                  .expected = c10::str("float32 or float64 ", shape), .got = describe(value),
+                  .remedy = "The commands must fit the design of the system");
+  check_finite(in_system, argument, value);
   return value.detach().to(at::TensorOptions(at::kCPU).dtype(at::kDouble), /*non_blocking=*/false,
                            /*copy=*/true);
 }
@@ -35,8 +36,8 @@ Values checked_copy(const StageDesign& design, const Values& commands, const std
     }
   }
   for (const auto& [name, value] : commands) {
-    OPTOTORCH_CHECK(!value.defined() || design.commands.contains(name), .where = where, .argument = name + of,
-                    .expected = "no such command", .got = describe(value),
+    OPTOTORCH_CHECK(!value.defined() || design.commands.contains(name), .where = in_system,
+                    .argument = name + of, .expected = "no such command", .got = describe(value),
                     .remedy = "The commands must fit the design of the system");
   }
   return checked;
@@ -59,8 +60,8 @@ Values copy(const Values& values) {
 std::vector<StageDesign> designs_of(const std::vector<MeshLayout>& layouts) {
   std::vector<StageDesign> designs;
   for (const auto& layout : layouts) {
-    layout.check(where);
-    OPTOTORCH_CHECK(layout.ports == layouts.front().ports, .where = where, .argument = "layouts",
+    layout.check(in_system);
+    OPTOTORCH_CHECK(layout.ports == layouts.front().ports, .where = in_system, .argument = "layouts",
                     .expected = c10::str("meshes of ", layouts.front().ports, " ports, as the first"),
                     .got = std::to_string(layout.ports));
     designs.push_back(mesh_design(layout));
@@ -75,11 +76,11 @@ PhysicalSystem::PhysicalSystem(const std::vector<MeshLayout>& layouts, bool moni
 
 PhysicalSystem::PhysicalSystem(std::vector<StageDesign> stages, bool monitors)
     : stages_(std::move(stages)), monitors_(monitors) {
-  OPTOTORCH_CHECK(!stages_.empty(), .where = where, .argument = "stages", .expected = "at least one stage",
-                  .got = "none");
+  OPTOTORCH_CHECK(!stages_.empty(), .where = in_system, .argument = "stages",
+                  .expected = "at least one stage", .got = "none");
   for (size_t n = 0; n < stages_.size(); ++n) {
-    check_design(where, stages_[n]);
-    OPTOTORCH_CHECK(n == 0 || stages_[n].input == stages_[n - 1].output, .where = where,
+    check_design(in_system, stages_[n]);
+    OPTOTORCH_CHECK(n == 0 || stages_[n].input == stages_[n - 1].output, .where = in_system,
                     .argument = c10::str("stage ", n),
                     .expected = c10::str("one that takes what the stage before delivers, ",
                                          at::IntArrayRef(stages_[n - 1].output)),
@@ -104,7 +105,7 @@ void PhysicalSystem::set_phases(const std::vector<MeshPhases>& phases) {
 }
 
 void PhysicalSystem::set_commands(const std::vector<Values>& commands) {
-  OPTOTORCH_CHECK(commands.size() == stages_.size(), .where = where, .argument = "commands",
+  OPTOTORCH_CHECK(commands.size() == stages_.size(), .where = in_system, .argument = "commands",
                   .expected = c10::str("those of ", stages_.size(), " stages"),
                   .got = std::to_string(commands.size()));
   std::vector<Values> next, sent;
@@ -123,17 +124,17 @@ void PhysicalSystem::set_commands(const std::vector<Values>& commands) {
 }
 
 Readings PhysicalSystem::measure(const at::Tensor& x) {
-  OPTOTORCH_CHECK(!commands_set_.empty(), .where = where, .argument = "commands",
+  OPTOTORCH_CHECK(!commands_set_.empty(), .where = in_system, .argument = "commands",
                   .expected = "commands that are set", .got = "none", .remedy = "Call set_commands first");
-  check_stage_input(where, x, stages_.front());
-  check_finite(where, "x", x);
+  check_stage_input(in_system, x, stages_.front());
+  check_finite(in_system, "x", x);
   const at::NoGradGuard no_grad;
   auto sent =
       std::exchange(commands_set_, {});  // as with a command: a reading that fails leaves them unknown
   const auto read_out = read(x.detach());
   commands_set_ = std::move(sent);
   const size_t expected = monitors_ ? stages_.size() : 1;
-  OPTOTORCH_CHECK(read_out.size() == expected, .where = where, .argument = "readings",
+  OPTOTORCH_CHECK(read_out.size() == expected, .where = in_system, .argument = "readings",
                   .expected = std::to_string(expected), .got = std::to_string(read_out.size()),
                   .remedy = "The implementation of the system is wrong");
   Readings readings{std::vector<at::Tensor>(stages_.size())};
@@ -144,7 +145,7 @@ Readings PhysicalSystem::measure(const at::Tensor& x) {
     shape.insert(shape.begin(), x.size(0));
     OPTOTORCH_CHECK(
         reading.defined() && reading.is_floating_point() && reading.sizes() == at::IntArrayRef(shape),
-        .where = where, .argument = "reading", .expected = c10::str("real ", at::IntArrayRef(shape)),
+        .where = in_system, .argument = "reading", .expected = c10::str("real ", at::IntArrayRef(shape)),
         .got = describe(reading), .remedy = "The implementation of the system is wrong");
     check_reading(i, reading);
     readings.behind[stage] = reading.to(x.options().dtype(c10::toRealValueType(x.scalar_type())));
@@ -165,7 +166,7 @@ void PhysicalSystem::check_reading(size_t number, const at::Tensor& reading, int
   }
   const int64_t sample = bad[0][0].item<int64_t>(), port = bad[0][1].item<int64_t>();
   const bool is_nan = std::isnan(flat[sample][port].item<double>());
-  reject({.where = where,
+  reject({.where = in_system,
           .argument = c10::str("reading behind stage ", monitors_ ? number : stages_.size() - 1),
           .expected = "finite readings",
           .got = c10::str(is_nan ? "NaN" : "infinity", " at sample ", first + sample, ", port ", port,

@@ -88,7 +88,7 @@ Deployment ApertureImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<ApertureImpl>("Aperture", ApertureOptions({1, 1}, {1, 1}), 2));
+const RegisteredPart aperture_type(part_type<ApertureImpl>("Aperture", ApertureOptions({1, 1}, {1, 1}), 2));
 
 }  // namespace
 }  // namespace optotorch

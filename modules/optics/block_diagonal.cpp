@@ -240,17 +240,16 @@ struct Blocks {
   void fields(FieldVisitor& visit) { visit("blocks", all); }
 };
 
-const RegisteredPart registered({"BlockDiagonal", typeid(BlockDiagonalImpl), 1,
-                                 [](const torch::nn::Module& module, FieldVisitor& visit) {
-                                   Blocks{dynamic_cast<const BlockDiagonalImpl&>(module).blocks()}.fields(
-                                       visit);
-                                 },
-                                 [](FieldVisitor& visit) {
-                                   Blocks blocks;
-                                   blocks.fields(visit);
-                                   return torch::nn::AnyModule(
-                                       std::make_shared<BlockDiagonalImpl>(std::move(blocks.all)));
-                                 }});
+const RegisteredPart block_diagonal_type(
+    {"BlockDiagonal", typeid(BlockDiagonalImpl), 1,
+     [](const torch::nn::Module& module, FieldVisitor& visit) {
+       Blocks{dynamic_cast<const BlockDiagonalImpl&>(module).blocks()}.fields(visit);
+     },
+     [](FieldVisitor& visit) {
+       Blocks blocks;
+       blocks.fields(visit);
+       return torch::nn::AnyModule(std::make_shared<BlockDiagonalImpl>(std::move(blocks.all)));
+     }});
 
 }  // namespace
 }  // namespace optotorch

@@ -109,7 +109,7 @@ Deployment CameraImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<CameraImpl>("Camera", CameraOptions()));
+const RegisteredPart camera_type(part_type<CameraImpl>("Camera", CameraOptions()));
 
 }  // namespace
 }  // namespace optotorch

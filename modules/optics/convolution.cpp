@@ -284,7 +284,8 @@ std::shared_ptr<torch::nn::Module> ConvolutionImpl::clone(const std::optional<to
 
 namespace {
 
-const RegisteredPart registered(part_type<ConvolutionImpl>("Convolution", ConvolutionOptions(nullptr, 1), 2));
+const RegisteredPart convolution_type(part_type<ConvolutionImpl>("Convolution",
+                                                                 ConvolutionOptions(nullptr, 1), 2));
 
 }  // namespace
 }  // namespace optotorch

@@ -88,7 +88,8 @@ Deployment Correlator4fImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<Correlator4fImpl>("Correlator4f", Correlator4fOptions({1, 1}), 1));
+const RegisteredPart correlator4f_type(part_type<Correlator4fImpl>("Correlator4f",
+                                                                   Correlator4fOptions({1, 1}), 1));
 
 }  // namespace
 }  // namespace optotorch

@@ -13,10 +13,9 @@
 namespace optotorch {
 namespace {
 
-using Options = DetectorRegionsOptions;
 using Regions = std::vector<std::array<int64_t, 3>>;
 
-int64_t count_of(const Options& o) {
+int64_t count_of(const DetectorRegionsOptions& o) {
   return o.pairs() ? 2 * o.classes() : o.classes();
 }
 
@@ -31,7 +30,7 @@ std::vector<int64_t> usual_rows(int64_t count) {
   return result;
 }
 
-std::vector<int64_t> rows_of(const Options& o) {
+std::vector<int64_t> rows_of(const DetectorRegionsOptions& o) {
   if (o.layout().empty()) {
     return usual_rows(count_of(o));
   }
@@ -54,7 +53,7 @@ std::vector<int64_t> rows_of(const Options& o) {
   return rows;
 }
 
-Regions regions_of(const Options& o) {
+Regions regions_of(const DetectorRegionsOptions& o) {
   const int64_t height = o.window()[0], width = o.window()[1];
   const auto side =
       static_cast<int64_t>(std::llround(o.side() * static_cast<double>(std::min(height, width))));
@@ -89,7 +88,7 @@ torch::Tensor light_of(const Regions& regions, const torch::Tensor& image) {
   return at::stack(sums, 1);
 }
 
-torch::Tensor scores_of(const Options& o, const torch::Tensor& light) {
+torch::Tensor scores_of(const DetectorRegionsOptions& o, const torch::Tensor& light) {
   if (!o.pairs()) {
     return light * (o.scale() / or_one(light.sum(1, /*keepdim=*/true)));
   }
@@ -165,8 +164,9 @@ Deployment DetectorRegionsImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<DetectorRegionsImpl>("DetectorRegions",
-                                                               DetectorRegionsOptions({100, 100}), 1));
+const RegisteredPart detector_regions_type(part_type<DetectorRegionsImpl>("DetectorRegions",
+                                                                          DetectorRegionsOptions({100, 100}),
+                                                                          1));
 
 }  // namespace
 }  // namespace optotorch

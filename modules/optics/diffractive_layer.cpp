@@ -312,8 +312,9 @@ Deployment DiffractiveLayerImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<DiffractiveLayerImpl>("DiffractiveLayer",
-                                                                DiffractiveLayerOptions({1, 1}), 1));
+const RegisteredPart diffractive_layer_type(part_type<DiffractiveLayerImpl>("DiffractiveLayer",
+                                                                            DiffractiveLayerOptions({1, 1}),
+                                                                            1));
 
 }  // namespace
 }  // namespace optotorch

@@ -32,8 +32,8 @@ Deployment ElectroOpticActivationImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<ElectroOpticActivationImpl>("ElectroOpticActivation",
-                                                                      ElectroOpticActivationOptions()));
+const RegisteredPart electro_optic_activation_type(
+    part_type<ElectroOpticActivationImpl>("ElectroOpticActivation", ElectroOpticActivationOptions()));
 
 }  // namespace
 }  // namespace optotorch

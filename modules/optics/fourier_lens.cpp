@@ -67,7 +67,7 @@ torch::Tensor FourierLensImpl::compute_pullback(const Pass& pass, const torch::T
 
 namespace {
 
-const RegisteredPart registered(part_type<FourierLensImpl>("FourierLens", FourierLensOptions(1), 1));
+const RegisteredPart fourier_lens_type(part_type<FourierLensImpl>("FourierLens", FourierLensOptions(1), 1));
 
 }  // namespace
 }  // namespace optotorch

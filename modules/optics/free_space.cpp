@@ -47,7 +47,7 @@ Deployment FreeSpaceImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<FreeSpaceImpl>("FreeSpace", FreeSpaceOptions({1, 1}), 1));
+const RegisteredPart free_space_type(part_type<FreeSpaceImpl>("FreeSpace", FreeSpaceOptions({1, 1}), 1));
 
 }  // namespace
 }  // namespace optotorch

@@ -113,7 +113,8 @@ torch::Tensor ImageSlicesImpl::compute_pullback(const Pass& pass, const torch::T
 
 namespace {
 
-const RegisteredPart registered(part_type<ImageSlicesImpl>("ImageSlices", ImageSlicesOptions(1, 1), 2));
+const RegisteredPart image_slices_type(part_type<ImageSlicesImpl>("ImageSlices", ImageSlicesOptions(1, 1),
+                                                                  2));
 
 }  // namespace
 }  // namespace optotorch

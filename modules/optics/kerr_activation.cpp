@@ -49,7 +49,8 @@ Deployment KerrActivationImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<KerrActivationImpl>("KerrActivation", KerrActivationOptions()));
+const RegisteredPart kerr_activation_type(part_type<KerrActivationImpl>("KerrActivation",
+                                                                        KerrActivationOptions()));
 
 }  // namespace
 }  // namespace optotorch

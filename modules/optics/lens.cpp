@@ -62,7 +62,7 @@ Deployment LensImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<LensImpl>("Lens", LensOptions({1, 1}, 1), 2));
+const RegisteredPart lens_type(part_type<LensImpl>("Lens", LensOptions({1, 1}, 1), 2));
 
 }  // namespace
 }  // namespace optotorch

@@ -78,7 +78,7 @@ void LinearMapImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<LinearMapImpl>("LinearMap", LinearMapOptions(1, 1), 2));
+const RegisteredPart linear_map_type(part_type<LinearMapImpl>("LinearMap", LinearMapOptions(1, 1), 2));
 
 }  // namespace
 }  // namespace optotorch

@@ -36,7 +36,7 @@ Deployment ModReluImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<ModReluImpl>("ModRelu", ModReluOptions(1), 1));
+const RegisteredPart mod_relu_type(part_type<ModReluImpl>("ModRelu", ModReluOptions(1), 1));
 
 }  // namespace
 }  // namespace optotorch

@@ -87,7 +87,7 @@ torch::Tensor ModulatorImpl::compute_pullback(const Pass& pass, const torch::Ten
 
 namespace {
 
-const RegisteredPart registered(part_type<ModulatorImpl>("Modulator", ModulatorOptions(1), 1));
+const RegisteredPart modulator_type(part_type<ModulatorImpl>("Modulator", ModulatorOptions(1), 1));
 
 }  // namespace
 }  // namespace optotorch

@@ -105,7 +105,7 @@ Deployment MziLinearImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<MziLinearImpl>("MziLinear", MziLinearOptions(1, 1), 2));
+const RegisteredPart mzi_linear_type(part_type<MziLinearImpl>("MziLinear", MziLinearOptions(1, 1), 2));
 
 }  // namespace
 }  // namespace optotorch

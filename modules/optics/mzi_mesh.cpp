@@ -247,7 +247,7 @@ Deployment MziMeshImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<MziMeshImpl>("MziMesh", MziMeshOptions(2), 1));
+const RegisteredPart mzi_mesh_type(part_type<MziMeshImpl>("MziMesh", MziMeshOptions(2), 1));
 
 }  // namespace
 }  // namespace optotorch

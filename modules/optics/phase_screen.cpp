@@ -69,7 +69,7 @@ Deployment PhaseScreenImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<PhaseScreenImpl>("PhaseScreen", PhaseScreenOptions(1), 1));
+const RegisteredPart phase_screen_type(part_type<PhaseScreenImpl>("PhaseScreen", PhaseScreenOptions(1), 1));
 
 }  // namespace
 }  // namespace optotorch

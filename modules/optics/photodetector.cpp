@@ -128,7 +128,8 @@ Deployment PhotodetectorImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<PhotodetectorImpl>("Photodetector", PhotodetectorOptions()));
+const RegisteredPart photodetector_type(part_type<PhotodetectorImpl>("Photodetector",
+                                                                     PhotodetectorOptions()));
 
 }  // namespace
 }  // namespace optotorch

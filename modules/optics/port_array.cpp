@@ -53,7 +53,8 @@ torch::Tensor PortArrayImpl::compute_pullback(const Pass& /*pass*/, const torch:
 
 namespace {
 
-const RegisteredPart registered(part_type<PortArrayImpl>("PortArray", PortArrayOptions({1, 1}, {1, 1}), 2));
+const RegisteredPart port_array_type(part_type<PortArrayImpl>("PortArray", PortArrayOptions({1, 1}, {1, 1}),
+                                                              2));
 
 }  // namespace
 }  // namespace optotorch

@@ -33,8 +33,8 @@ Deployment SaturableAbsorberImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<SaturableAbsorberImpl>("SaturableAbsorber",
-                                                                 SaturableAbsorberOptions()));
+const RegisteredPart saturable_absorber_type(part_type<SaturableAbsorberImpl>("SaturableAbsorber",
+                                                                              SaturableAbsorberOptions()));
 
 }  // namespace
 }  // namespace optotorch

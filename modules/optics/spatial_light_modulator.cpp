@@ -15,7 +15,7 @@ namespace {
 using Options = SpatialLightModulatorOptions;
 
 /// Where an image stands on the pixels.
-struct Place {
+struct Placement {
   int64_t magnification, top, left, bottom, right;
 };
 
@@ -26,7 +26,7 @@ int64_t magnification_of(const Options& o, int64_t height, int64_t width) {
   return o.magnification() == 0 ? room : o.magnification() <= room ? o.magnification() : 0;
 }
 
-Place place_of(const Options& o, int64_t height, int64_t width) {
+Placement place_of(const Options& o, int64_t height, int64_t width) {
   const int64_t m = magnification_of(o, height, width);
   const int64_t down = o.pixels()[0] - m * height, across = o.pixels()[1] - m * width;
   return {m, down / 2, across / 2, down - down / 2, across - across / 2};
@@ -58,7 +58,7 @@ torch::Tensor encode(const Options& o, const torch::Tensor& x) {
 }
 
 /// On the pixels, in the middle.
-torch::Tensor show(const Options& o, const torch::Tensor& light, const Place& place) {
+torch::Tensor show(const Options& o, const torch::Tensor& light, const Placement& place) {
   const auto large = sampled_pixels(light, place.magnification, 1);
   const auto all = at::constant_pad_nd(large, {place.left, place.right, place.top, place.bottom});
   return sampled_pixels(all, o.oversampling(), o.fill_factor());
@@ -68,7 +68,7 @@ torch::Tensor power_of(const torch::Tensor& field) {
   return at::view_as_real(field).square().sum({1, 2, 3, 4}).view({-1, 1, 1, 1});
 }
 
-torch::Tensor display(const Options& o, const torch::Tensor& x, const Place& place) {
+torch::Tensor display(const Options& o, const torch::Tensor& x, const Placement& place) {
   const auto field = show(o, encode(o, x), place);
   return o.unit_power() ? field / or_one(power_of(field)).sqrt() : field;
 }
@@ -155,9 +155,8 @@ Deployment SpatialLightModulatorImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<SpatialLightModulatorImpl>("SpatialLightModulator",
-                                                                     SpatialLightModulatorOptions({1, 1}),
-                                                                     1));
+const RegisteredPart spatial_light_modulator_type(
+    part_type<SpatialLightModulatorImpl>("SpatialLightModulator", SpatialLightModulatorOptions({1, 1}), 1));
 
 }  // namespace
 }  // namespace optotorch

@@ -155,7 +155,7 @@ Deployment WeightBankImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<WeightBankImpl>("WeightBank", WeightBankOptions(1, 1), 2));
+const RegisteredPart weight_bank_type(part_type<WeightBankImpl>("WeightBank", WeightBankOptions(1, 1), 2));
 
 }  // namespace
 }  // namespace optotorch

@@ -5,7 +5,6 @@
 #include <optotorch/modules/layer.h>
 #include <optotorch/modules/transformer/patch_embedding.h>
 
-
 namespace optotorch {
 
 PatchEmbeddingImpl::PatchEmbeddingImpl(PatchEmbeddingOptions options_)
@@ -68,8 +67,9 @@ void PatchEmbeddingImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<PatchEmbeddingImpl>("PatchEmbedding",
-                                                              PatchEmbeddingOptions(1, 1, 1, 1), 4));
+const RegisteredPart patch_embedding_type(part_type<PatchEmbeddingImpl>("PatchEmbedding",
+                                                                        PatchEmbeddingOptions(1, 1, 1, 1),
+                                                                        4));
 
 }  // namespace
 }  // namespace optotorch

@@ -3,7 +3,6 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/transformer/self_attention.h>
 
-
 namespace optotorch {
 
 namespace {
@@ -63,7 +62,8 @@ void check_tokens(const torch::nn::Module& module, const torch::Tensor& x, int64
 
 namespace {
 
-const RegisteredPart registered(part_type<SelfAttentionImpl>("SelfAttention", SelfAttentionOptions(1, 1), 2));
+const RegisteredPart self_attention_type(part_type<SelfAttentionImpl>("SelfAttention",
+                                                                      SelfAttentionOptions(1, 1), 2));
 
 }  // namespace
 }  // namespace optotorch

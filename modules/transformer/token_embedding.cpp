@@ -4,7 +4,6 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/transformer/token_embedding.h>
 
-
 namespace optotorch {
 namespace {
 
@@ -55,8 +54,8 @@ void TokenEmbeddingImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<TokenEmbeddingImpl>("TokenEmbedding",
-                                                              TokenEmbeddingOptions(1, 1, 1), 3));
+const RegisteredPart token_embedding_type(part_type<TokenEmbeddingImpl>("TokenEmbedding",
+                                                                        TokenEmbeddingOptions(1, 1, 1), 3));
 
 }  // namespace
 }  // namespace optotorch

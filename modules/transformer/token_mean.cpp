@@ -3,7 +3,6 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/transformer/token_mean.h>
 
-
 namespace optotorch {
 
 // NOLINTNEXTLINE(readability-convert-member-functions-to-static): a module is called
@@ -20,7 +19,7 @@ void TokenMeanImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<TokenMeanImpl>("TokenMean"));
+const RegisteredPart token_mean_type(part_type<TokenMeanImpl>("TokenMean"));
 
 }  // namespace
 }  // namespace optotorch

@@ -4,7 +4,6 @@
 #include <optotorch/modules/tap.h>
 #include <optotorch/modules/transformer/transformer_block.h>
 
-
 namespace optotorch {
 
 TransformerBlockImpl::TransformerBlockImpl(TransformerBlockOptions options_)
@@ -68,8 +67,9 @@ void TransformerBlockImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<TransformerBlockImpl>("TransformerBlock",
-                                                                TransformerBlockOptions(1, 1), 2));
+const RegisteredPart transformer_block_type(part_type<TransformerBlockImpl>("TransformerBlock",
+                                                                            TransformerBlockOptions(1, 1),
+                                                                            2));
 
 }  // namespace
 }  // namespace optotorch

@@ -12,7 +12,7 @@
 namespace optotorch {
 namespace {
 
-constexpr auto where = "TorchScriptArchive";
+constexpr auto in_archive = "TorchScriptArchive";
 constexpr size_t most_tensors = 1 << 18, longest_name = 512, deepest = 128, most_dimensions = 64;
 
 /// Bytes of so many elements, or nothing where that is beyond all memory.
@@ -98,7 +98,7 @@ class TensorFinder {
 
  private:
   [[noreturn]] void refuse(const std::string& expected, const std::string& got) const {
-    reject({.where = where,
+    reject({.where = in_archive,
             .argument = records_.name(),
             .expected = expected,
             .got = got,
@@ -252,12 +252,12 @@ class TensorFinder {
 Pickle read_pickle(ZipRecords& records, const std::string& record) {
   const std::string name = records.folder() + record;
   const uint64_t length = records.length(name);
-  OPTOTORCH_CHECK(length <= Pickle::torchscript.most_bytes, .where = where, .argument = records.name(),
+  OPTOTORCH_CHECK(length <= Pickle::torchscript.most_bytes, .where = in_archive, .argument = records.name(),
                   .expected = c10::str(record, " of at most ", Pickle::torchscript.most_bytes, " bytes"),
                   .got = std::to_string(length));
   std::string bytes(length, '\0');
   records.read(name, bytes.data(), length);
-  return {std::move(bytes), where, records.name() + ": " + record};
+  return {std::move(bytes), in_archive, records.name() + ": " + record};
 }
 
 }  // namespace
@@ -282,9 +282,9 @@ std::string ArchivedTensor::description() const {
 }
 
 TorchScriptArchive::TorchScriptArchive(const std::string& path)
-    : TorchScriptArchive(open_regular_file(path, where)) {}
+    : TorchScriptArchive(open_regular_file(path, in_archive)) {}
 
-TorchScriptArchive::TorchScriptArchive(InputFile file) : records_(std::move(file), where) {
+TorchScriptArchive::TorchScriptArchive(InputFile file) : records_(std::move(file), in_archive) {
   for (const std::string part : {"data", "constants"}) {
     const auto pickle = read_pickle(records_, part + ".pkl");
     TensorFinder finder(pickle, records_, records_.folder() + part + "/", tensors_);

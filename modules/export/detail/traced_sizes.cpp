@@ -11,7 +11,7 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "export_torchscript";
+constexpr char in_traced_sizes[] = "export_torchscript";
 
 std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
@@ -39,7 +39,7 @@ bool agree(const torch::Tensor& expected, const torch::Tensor& got) {
 }
 
 /// Which sizes of a sample a trace takes as they come, and whether it ever gave a wrong answer.
-struct Sizes {
+struct SampleSizes {
   std::set<int64_t> free{};   ///< dimensions in which trace and layer agree at another size
   std::set<int64_t> wrong{};  ///< dimensions in which they do not
 };
@@ -48,7 +48,7 @@ class SizeProbes {
  public:
   SizeProbes(TracedLayer& layer, const torch::Tensor& example) : layer_(layer), example_(example) {}
 
-  Sizes run() {
+  SampleSizes run() {
     for (int64_t dim = 1; dim < example_.dim(); ++dim) {
       const int64_t size = example_.size(dim);
       for (const int64_t other : {int64_t{1}, size + 1, 2 * size}) {
@@ -91,7 +91,7 @@ class SizeProbes {
 
   TracedLayer& layer_;
   torch::Tensor example_;
-  Sizes sizes_;
+  SampleSizes sizes_;
 };
 
 /// TorchScript that refuses every sample with sizes other than the example's, but for the free ones.
@@ -132,10 +132,10 @@ void check_batch_sizes(TracedLayer& layer, const torch::Tensor& example) {
       const std::string text = last_line(error.what());
       got = text.empty() ? first_line(error.what()) : text;
     }
-    OPTOTORCH_CHECK(got.empty() || agree(expected, layer.untraced(x)), .where = where,
+    OPTOTORCH_CHECK(got.empty() || agree(expected, layer.untraced(x)), .where = in_traced_sizes,
                     .argument = layer.name(), .expected = "a forward pass that repeats its values",
                     .got = "others in a second one", .remedy = "Is it random in eval mode?");
-    OPTOTORCH_CHECK(got.empty(), .where = where, .argument = layer.name(),
+    OPTOTORCH_CHECK(got.empty(), .where = in_traced_sizes, .argument = layer.name(),
                     .expected = "a forward pass that is the same function of any number of samples",
                     .got = c10::str("traced with ", batch, " and run with ", other, ": ", got),
                     .remedy =

@@ -10,7 +10,9 @@ namespace optotorch {
 namespace {
 
 /// Streams of the seed: of readings as a chip's, one for each kind of error behind it.
-enum Stream : uint64_t { readings = 2, first_error = 16 };
+struct StageStream {
+  enum : uint64_t { readings = 2, first_error = 16 };
+};
 
 bool is_like(const at::TensorOptions& some, const at::TensorOptions& others) {
   return some.type_equal(others) && some.device() == others.device();
@@ -88,7 +90,7 @@ class BuiltFromErrors : public BuiltStage {
   }
 
   torch::Tensor read_out(const torch::Tensor& ideal, int64_t first_sample) const override {
-    return noisy_readings(ideal, imperfections_, seed_, Stream::readings, first_sample);
+    return noisy_readings(ideal, imperfections_, seed_, StageStream::readings, first_sample);
   }
 
   std::shared_ptr<BuiltStage> at(double hours) const override {
@@ -139,7 +141,7 @@ std::shared_ptr<BuiltStage> built(const Stage& stage, const Imperfections& imper
   }
   check_imperfections("built", imperfections);
   Values errors;
-  auto stream = static_cast<uint64_t>(Stream::first_error);
+  auto stream = static_cast<uint64_t>(StageStream::first_error);
   for (const auto& error : stage.errors()) {
     if (const double size = size_of(error, imperfections); size != 0) {
       errors[error.name] = drawn(error, size, seed, stream);

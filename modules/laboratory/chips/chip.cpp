@@ -10,20 +10,23 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "Chip";
+constexpr char in_chip[] = "Chip";
 
 /// Streams of the seed; the counter is the number of the MZI, or of the reading.
-enum Stream : uint64_t { splitters, phases, readings, drift };
+struct ChipStream {
+  enum : uint64_t { splitters, phases, readings, drift };
+};
 
 void check(const char* argument, const at::Tensor& tensor, at::IntArrayRef shape) {
   OPTOTORCH_CHECK(tensor.defined() && tensor.scalar_type() == at::kDouble && tensor.sizes() == shape,
-                  .where = where, .argument = argument, .expected = c10::str("float64 ", shape),
+                  .where = in_chip, .argument = argument, .expected = c10::str("float64 ", shape),
                   .got = describe(tensor));
-  check_finite(where, argument, tensor);
+  check_finite(in_chip, argument, tensor);
 }
 
 void check_within(const char* argument, const at::Tensor& tensor, bool within, const char* range) {
-  OPTOTORCH_CHECK(within, .where = where, .argument = argument, .expected = std::string("values in ") + range,
+  OPTOTORCH_CHECK(within, .where = in_chip, .argument = argument,
+                  .expected = std::string("values in ") + range,
                   .got = c10::str(tensor.min().item<double>(), " to ", tensor.max().item<double>()));
 }
 
@@ -37,22 +40,22 @@ ChipTensors copy(const ChipTensors& tensors) {
 
 Chip::Chip(const MeshLayout& layout, const Imperfections& imperfections, int64_t seed)
     : layout_(layout), imperfections_(imperfections), seed_(seed) {
-  layout.check(where);
-  check_imperfections(where, imperfections);
+  layout.check(in_chip);
+  check_imperfections(in_chip, imperfections);
   const int64_t mzis = layout.mzis();
-  const auto offsets = normal_pairs(seed, Stream::phases, 0, mzis) * imperfections.phase_error();
+  const auto offsets = normal_pairs(seed, ChipStream::phases, 0, mzis) * imperfections.phase_error();
   tensors_.theta_offset = offsets.select(1, 0).contiguous();
   tensors_.phi_offset = offsets.select(1, 1).contiguous();
   tensors_.splitter_error =
-      (normal_pairs(seed, Stream::splitters, 0, mzis) * imperfections.splitter_error()).clamp_(-1, 1);
+      (normal_pairs(seed, ChipStream::splitters, 0, mzis) * imperfections.splitter_error()).clamp_(-1, 1);
   tensors_.transmission = at::full({mzis, 2}, std::pow(10.0, -imperfections.loss_db() / 20), at::kDouble);
 }
 
 Chip::Chip(const MeshLayout& layout, const ChipTensors& tensors, const Imperfections& imperfections,
            int64_t seed)
     : layout_(layout), imperfections_(imperfections), seed_(seed) {
-  layout.check(where);
-  check_imperfections(where, imperfections);
+  layout.check(in_chip);
+  check_imperfections(in_chip, imperfections);
   const int64_t mzis = layout.mzis();
   check("theta_offset", tensors.theta_offset, {mzis});
   check("phi_offset", tensors.phi_offset, {mzis});
@@ -72,7 +75,7 @@ Chip Chip::at(double hours) const {
   later.hours_ = hours;
   later.drift_ = at::Tensor();
   if (hours > 0 && imperfections_.drift() > 0) {
-    later.drift_ = wiener_pairs(seed_, Stream::drift, hours, layout_.mzis()).mul_(imperfections_.drift());
+    later.drift_ = wiener_pairs(seed_, ChipStream::drift, hours, layout_.mzis()).mul_(imperfections_.drift());
   }
   return later;
 }
@@ -101,7 +104,7 @@ ops::MeshTensors Chip::realise(const ops::MeshTensors& commanded) const {
 }
 
 at::Tensor Chip::read_out(const at::Tensor& intensity, int64_t first_sample) const {
-  return noisy_readings(intensity, imperfections_, seed_, Stream::readings, first_sample);
+  return noisy_readings(intensity, imperfections_, seed_, ChipStream::readings, first_sample);
 }
 
 at::Tensor noisy_readings(const at::Tensor& ideal, Imperfections imperfections, int64_t seed, uint64_t stream,

@@ -13,7 +13,7 @@
 namespace optotorch {
 namespace {
 
-constexpr char format[] = "optotorch-chips-1";
+constexpr char chips_format[] = "optotorch-chips-1";
 constexpr std::array tensor_names = {"theta_offset", "phi_offset", "splitter_error", "transmission"};
 
 std::string prefix(size_t number) {
@@ -108,7 +108,7 @@ void save_chips(const std::string& path, const std::vector<Chip>& chips) {
   OPTOTORCH_CHECK(!chips.empty(), .where = "save_chips", .argument = "chips", .expected = "at least one",
                   .got = "none");
   SafeTensors content;
-  content.metadata = {{"format", format}, {"chips", to_text(chips.size())}};
+  content.metadata = {{"format", chips_format}, {"chips", to_text(chips.size())}};
   for (size_t index = 0; index < chips.size(); ++index) {
     const auto& chip = chips[index];
     const auto in = prefix(index);
@@ -147,8 +147,8 @@ std::vector<Chip> read_chips(InputFile file) {
   const std::string path = file.name();
   ChipReader reader(std::move(file));
   const auto found = reader.text("format");
-  if (found != format) {
-    reject_file(path, std::string("format '") + format + "'", "'" + found + "'");
+  if (found != chips_format) {
+    reject_file(path, std::string("format '") + chips_format + "'", "'" + found + "'");
   }
   const auto count = reader.number<size_t>("chips");
   if (count == 0) {

@@ -7,14 +7,14 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "realise";
+constexpr char in_realise[] = "realise";
 
 /// `tensor` [chips, length], or [length] for all of them.
 at::Tensor of_each(const char* argument, const at::Tensor& tensor, int64_t chips, int64_t length) {
   const bool all = tensor.defined() && tensor.sizes() == at::IntArrayRef({length});
   OPTOTORCH_CHECK((all || (tensor.defined() && tensor.sizes() == at::IntArrayRef({chips, length}))) &&
                       (tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble),
-                  .where = where, .argument = argument,
+                  .where = in_realise, .argument = argument,
                   .expected = c10::str("float32 or float64 [", chips, ", ", length, "] or [", length, "]"),
                   .got = describe(tensor));
   return tensor.expand({chips, length});
@@ -42,11 +42,11 @@ std::optional<at::Tensor> stack_if_any(const std::vector<ops::MeshTensors>& real
 }  // namespace
 
 ops::MeshTensors realise(const std::vector<Chip>& chips, const ops::MeshTensors& commanded) {
-  OPTOTORCH_CHECK(!chips.empty(), .where = where, .argument = "chips", .expected = "at least one",
+  OPTOTORCH_CHECK(!chips.empty(), .where = in_realise, .argument = "chips", .expected = "at least one",
                   .got = "none");
   const auto& layout = chips.front().layout();
   for (size_t c = 0; c < chips.size(); ++c) {
-    OPTOTORCH_CHECK(chips[c].layout() == layout, .where = where, .argument = "chips",
+    OPTOTORCH_CHECK(chips[c].layout() == layout, .where = in_realise, .argument = "chips",
                     .expected = "chips of one layout", .got = c10::str("another for number ", c),
                     .remedy = "Realise chips of different layouts one by one");
   }

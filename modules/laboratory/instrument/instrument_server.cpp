@@ -14,11 +14,11 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "InstrumentServer";
+constexpr char in_server[] = "InstrumentServer";
 
 Greeting greeting_of(const PhysicalSystem& system, const InstrumentServerOptions& options) {
   constexpr int64_t most_bytes = 64 << 20, most_samples = std::numeric_limits<int32_t>::max();
-  OPTOTORCH_CHECK(options.samples() >= 0 && options.samples() <= most_samples, .where = where,
+  OPTOTORCH_CHECK(options.samples() >= 0 && options.samples() <= most_samples, .where = in_server,
                   .argument = "samples", .expected = c10::str("0 to ", most_samples),
                   .got = std::to_string(options.samples()));
   int64_t most_values = 1;
@@ -75,9 +75,12 @@ class InstrumentServer::Service {
 
 InstrumentServer::Service::Service(PhysicalSystem& system, const std::string& address,
                                    const InstrumentServerOptions& options)
-    : system_(system), options_(options), greeting_(greeting_of(system, options)), listener_(where, address) {
-  check_seconds(where, "timeout_s", options.timeout_s());
-  check_seconds(where, "idle_s", options.idle_s());
+    : system_(system),
+      options_(options),
+      greeting_(greeting_of(system, options)),
+      listener_(in_server, address) {
+  check_seconds(in_server, "timeout_s", options.timeout_s());
+  check_seconds(in_server, "idle_s", options.idle_s());
 }
 
 void InstrumentServer::Service::say(const std::string& line) const {
@@ -89,13 +92,13 @@ void InstrumentServer::Service::say(const std::string& line) const {
 Answer InstrumentServer::Service::answer(const Message& message, bool& commands_are_set) {
   const bool were_set = std::exchange(commands_are_set, false);  // unknown again after any error
   if (message.kind == MessageKind::commands) {
-    system_.set_commands(decode_commands(where, message.payload, greeting_.stages));
+    system_.set_commands(decode_commands(in_server, message.payload, greeting_.stages));
     commands_are_set = true;
     return {.kind = MessageKind::done, .text = {}, .tensors = {}};
   }
-  OPTOTORCH_CHECK(were_set, .where = where, .argument = "commands", .expected = "commands before fields",
+  OPTOTORCH_CHECK(were_set, .where = in_server, .argument = "commands", .expected = "commands before fields",
                   .got = "none", .remedy = "Those of another client, or before an error, may be anything");
-  const auto x = decode_fields(where, message.payload, greeting_);
+  const auto x = decode_fields(in_server, message.payload, greeting_);
   Answer answer{.kind = MessageKind::readings, .text = {}, .tensors = {}};
   for (const auto& reading : system_.measure(x).behind) {
     if (reading.defined()) {
@@ -138,7 +141,7 @@ void InstrumentServer::Service::serve(const Stopped& stopped) {
     say("connected");
     std::string why;
     try {
-      Connection connection(std::move(*client), where, "client", stopped);
+      Connection connection(std::move(*client), in_server, "client", stopped);
       attend(connection);
     } catch (const std::exception& error) {
       why = ": " + text_of(error);

@@ -14,11 +14,11 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "RemoteSystem";
+constexpr char in_remote_system[] = "RemoteSystem";
 constexpr int64_t most_retries = 1000;
 
 Connection connect_to(const std::string& address, Deadline deadline, const Stopped& stopped) {
-  return {connect_socket(where, address, deadline, stopped), where, address, stopped};
+  return {connect_socket(in_remote_system, address, deadline, stopped), in_remote_system, address, stopped};
 }
 
 /// A text from elsewhere: nothing in it moves a terminal's cursor.
@@ -82,9 +82,9 @@ void Client::connect_if_lost(Deadline deadline) {
   }
   has_commands_ = false;
   auto connection = connect_to(address_, deadline, options_.stopped());
-  OPTOTORCH_CHECK(receive_greeting(connection, deadline) == greeting_, .where = where, .argument = address_,
-                  .expected = "the stages that were there before", .got = "an instrument with others",
-                  .remedy = "Make a new RemoteSystem");
+  OPTOTORCH_CHECK(receive_greeting(connection, deadline) == greeting_, .where = in_remote_system,
+                  .argument = address_, .expected = "the stages that were there before",
+                  .got = "an instrument with others", .remedy = "Make a new RemoteSystem");
   connection_ = std::move(connection);
 }
 
@@ -101,7 +101,8 @@ at::Tensor Client::ask(MessageKind kind, const std::vector<std::string_view>& pi
       },
       deadline);
   connection_ = std::move(connection);
-  OPTOTORCH_CHECK(message.kind == answer, .where = where, .argument = address_, .expected = "success",
+  OPTOTORCH_CHECK(message.kind == answer, .where = in_remote_system, .argument = address_,
+                  .expected = "success",
                   .got = c10::str("the instrument's error '", printable(bytes_of(message.payload)), "'"));
   has_commands_ = had_commands || kind == MessageKind::commands;
   return message.payload;
@@ -161,7 +162,7 @@ std::vector<at::Tensor> Client::read_part(const at::Tensor& x, int64_t first) {
     const auto payload = ask(MessageKind::fields, {bytes_of(head), bytes_of(x)}, MessageKind::readings,
                              length_of_readings(greeting_, x));
     try {
-      readings = decode_readings(where, payload, greeting_, x);
+      readings = decode_readings(in_remote_system, payload, greeting_, x);
     } catch (...) {
       connection_.reset();  // an instrument that is confused may be so about the next message too
       throw;
@@ -197,12 +198,12 @@ std::vector<at::Tensor> Client::read(const at::Tensor& x) {
 
 std::shared_ptr<RemoteSystem> RemoteSystem::connect(const std::string& address,
                                                     const RemoteSystemOptions& options) {
-  check_seconds(where, "timeout_s", options.timeout_s());
-  OPTOTORCH_CHECK(options.retries() >= 0 && options.retries() <= most_retries, .where = where,
+  check_seconds(in_remote_system, "timeout_s", options.timeout_s());
+  OPTOTORCH_CHECK(options.retries() >= 0 && options.retries() <= most_retries, .where = in_remote_system,
                   .argument = "retries", .expected = c10::str("0 to ", most_retries),
                   .got = std::to_string(options.retries()));
   if (options.reconnect_s() != 0) {
-    check_seconds(where, "reconnect_s", options.reconnect_s());
+    check_seconds(in_remote_system, "reconnect_s", options.reconnect_s());
   }
   const auto deadline = deadline_after(options.timeout_s());
   auto connection = connect_to(address, deadline, options.stopped());
