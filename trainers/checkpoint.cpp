@@ -108,7 +108,7 @@ void check_optimizer_class(const std::string& path, const SafeTensors& file,
                   .remedy = "Resume with the optimiser that the run began with");
 }
 
-SafeTensors read(const std::string& path) {
+SafeTensors read_checkpoint(const std::string& path) {
   auto file = load_safetensors(path);
   const auto found = file.metadata.find("format");
   const auto said = found == file.metadata.end() ? "a file without a format" : found->second;
@@ -148,7 +148,7 @@ void save_checkpoint(const std::string& path, const HybridImpl& model,
 
 Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::optim::Optimizer& optimizer,
                            Rule& rule, const std::function<void(const Checkpoint&)>& accept) {
-  const auto file = read(path);
+  const auto file = read_checkpoint(path);
   const auto text = [&](const std::string& name) {
     const auto found = file.metadata.find(name);
     return found == file.metadata.end() ? std::string() : found->second;
@@ -205,11 +205,11 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
 }
 
 Tensors load_checkpoint_rule(const std::string& path) {
-  return take(read(path).tensors, "rule/");
+  return take(read_checkpoint(path).tensors, "rule/");
 }
 
 void load_checkpoint_weights(const std::string& path, HybridImpl& model, bool best) {
-  const auto file = read(path);
+  const auto file = read_checkpoint(path);
   const auto weights = take(file.tensors, best ? "best/" : "model/");
   OPTOTORCH_CHECK(!weights.empty(), .where = "load_checkpoint", .argument = path,
                   .expected = best ? "weights of the best epoch on a validation set" : "weights",

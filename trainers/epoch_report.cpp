@@ -1,5 +1,6 @@
 #include <optotorch/core/check.h>
 #include <optotorch/core/detail/json.h>
+#include <optotorch/trainers/detail/report_json.h>
 #include <optotorch/trainers/trainer.h>
 
 #include <cmath>
@@ -8,41 +9,34 @@
 namespace optotorch {
 namespace {
 
-using json = nlohmann::ordered_json;
+using ordered_json = nlohmann::ordered_json;
 
-constexpr auto default_metric = "accuracy";  // goes without saying in metrics.jsonl
-
-json as_json(const EpochReport& report) {
+ordered_json as_json(const EpochReport& report) {
   const auto optional = [](const std::optional<double>& value) {
-    return value ? json(*value) : json(nullptr);
+    return value ? ordered_json(*value) : ordered_json(nullptr);
   };
-  json line{{"epoch", report.epoch},
-            {"train_loss", report.train_loss},
-            {"train_" + report.metric, report.train_accuracy},
-            {"validation_" + report.metric, optional(report.validation_accuracy)},
-            {"test_" + report.metric, optional(report.test_accuracy)},
-            {"seconds", report.seconds}};
+  ordered_json line{{"epoch", report.epoch},
+                    {"train_loss", report.train_loss},
+                    {"train_" + report.metric, report.train_accuracy},
+                    {"validation_" + report.metric, optional(report.validation_accuracy)},
+                    {"test_" + report.metric, optional(report.test_accuracy)},
+                    {"seconds", report.seconds}};
   if (report.metric != default_metric) {
     line["metric"] = report.metric;
   }
   if (!report.alignment.empty()) {
-    auto& cosines = line["alignment"] = json::array();
+    auto& cosines = line["alignment"] = ordered_json::array();
     for (const double cosine : report.alignment) {
-      cosines.push_back(std::isfinite(cosine) ? json(cosine) : json(nullptr));
+      cosines.push_back(std::isfinite(cosine) ? ordered_json(cosine) : ordered_json(nullptr));
     }
   }
   for (const auto& [name, value] : report.measures) {
-    line["measures"][name] = std::isfinite(value) ? json(value) : json(nullptr);
+    line["measures"][name] = std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
   }
   return line;
 }
 
-/// JSON has no NaN: null stands for it.
-double number_or_nan(const nlohmann::json& value) {
-  return value.is_null() ? std::nan("") : value.get<double>();
-}
-
-int64_t whole_number(const nlohmann::json& value) {
+int64_t line_number(const nlohmann::json& value) {
   OPTOTORCH_CHECK(value.is_number_integer(), .where = "EpochReport", .argument = "line",
                   .expected = "a whole number", .got = value.dump(), .remedy = "The file is damaged");
   return value.get<int64_t>();
@@ -53,7 +47,7 @@ EpochReport report_of(const nlohmann::json& line) {
     return value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
   };
   const std::string metric = line.value("metric", default_metric);
-  EpochReport report{whole_number(line.at("epoch")),
+  EpochReport report{line_number(line.at("epoch")),
                      number_or_nan(line.at("train_loss")),
                      number_or_nan(line.at("train_" + metric)),
                      optional(line.at("validation_" + metric)),

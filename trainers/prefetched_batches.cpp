@@ -16,7 +16,7 @@
 namespace optotorch {
 namespace {
 
-constexpr auto name = "PrefetchedBatches";
+constexpr auto in_prefetched_batches = "PrefetchedBatches";
 
 /// Epoch and number of a batch.
 using Place = std::pair<int64_t, int64_t>;
@@ -87,12 +87,13 @@ struct PrefetchedBatches::Workshop {
 PrefetchedBatches::PrefetchedBatches(std::shared_ptr<const BatchSource> source,
                                      const PrefetchedBatchesOptions& options)
     : source_(std::move(source)), ahead_(options.ahead() == 0 ? 2 * options.workers() : options.ahead()) {
-  OPTOTORCH_CHECK(source_ != nullptr, .where = name, .argument = "source", .expected = "a BatchSource",
-                  .got = "nullptr");
-  OPTOTORCH_CHECK(options.workers() >= 1 && options.workers() <= 1024, .where = name, .argument = "workers",
-                  .expected = "1 to 1024", .got = std::to_string(options.workers()));
-  OPTOTORCH_CHECK(options.ahead() >= 0 && options.ahead() <= 1 << 20, .where = name, .argument = "ahead",
-                  .expected = "1 to 2^20, or 0 for two a worker", .got = std::to_string(options.ahead()));
+  OPTOTORCH_CHECK(source_ != nullptr, .where = in_prefetched_batches, .argument = "source",
+                  .expected = "a BatchSource", .got = "nullptr");
+  OPTOTORCH_CHECK(options.workers() >= 1 && options.workers() <= 1024, .where = in_prefetched_batches,
+                  .argument = "workers", .expected = "1 to 1024", .got = std::to_string(options.workers()));
+  OPTOTORCH_CHECK(options.ahead() >= 0 && options.ahead() <= 1 << 20, .where = in_prefetched_batches,
+                  .argument = "ahead", .expected = "1 to 2^20, or 0 for two a worker",
+                  .got = std::to_string(options.ahead()));
   workshop_ = std::make_unique<Workshop>(options.workers());
 }
 
@@ -103,8 +104,8 @@ int64_t PrefetchedBatches::size() const {
 }
 
 Batch PrefetchedBatches::batch(int64_t epoch, int64_t index) const {
-  OPTOTORCH_CHECK(epoch >= 0 && index >= 0 && index < size(), .where = name, .argument = "index",
-                  .expected = c10::str("0 to ", size() - 1, " of an epoch from 0 on"),
+  OPTOTORCH_CHECK(epoch >= 0 && index >= 0 && index < size(), .where = in_prefetched_batches,
+                  .argument = "index", .expected = c10::str("0 to ", size() - 1, " of an epoch from 0 on"),
                   .got = c10::str(index, " of epoch ", epoch));
   const Place wanted{epoch, index};
   std::shared_future<Batch> result;

@@ -4,6 +4,7 @@
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/detail/moment.h>
 #include <optotorch/trainers/detail/progress.h>
+#include <optotorch/trainers/detail/report_json.h>
 #include <optotorch/trainers/detail/run_position.h>
 #include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/trainer.h>
@@ -17,8 +18,6 @@
 
 namespace optotorch {
 namespace {
-
-constexpr auto default_metric = "accuracy";  // goes without saying in metrics.jsonl
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

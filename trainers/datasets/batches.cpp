@@ -14,40 +14,42 @@
 namespace optotorch {
 namespace {
 
-constexpr auto name = "ImageBatches";
+constexpr auto in_batches = "ImageBatches";
 
 void check_per_channel(const char* argument, const std::vector<double>& values, int64_t channels,
                        bool positive) {
   const auto count = static_cast<int64_t>(values.size());
-  OPTOTORCH_CHECK(count == 1 || count == channels, .where = name, .argument = argument,
+  OPTOTORCH_CHECK(count == 1 || count == channels, .where = in_batches, .argument = argument,
                   .expected = c10::str("one value, or one for each of ", channels, " channels"),
                   .got = c10::str(count, " values"));
   for (const double value : values) {
-    OPTOTORCH_CHECK(std::isfinite(value) && (!positive || value > 0), .where = name, .argument = argument,
-                    .expected = positive ? "finite values above 0" : "finite values", .got = c10::str(value));
+    OPTOTORCH_CHECK(std::isfinite(value) && (!positive || value > 0), .where = in_batches,
+                    .argument = argument, .expected = positive ? "finite values above 0" : "finite values",
+                    .got = c10::str(value));
   }
 }
 
 /// `bytes`: the same set, if it lies in memory.
 void check_options(const ImageSource& set, const ImageSet* bytes, const ImageBatchesOptions& options) {
-  OPTOTORCH_CHECK(options.batch_size() >= 1, .where = name, .argument = "batch_size",
+  OPTOTORCH_CHECK(options.batch_size() >= 1, .where = in_batches, .argument = "batch_size",
                   .expected = "at least 1", .got = std::to_string(options.batch_size()));
   OPTOTORCH_CHECK(
-      !options.drop_last() || options.batch_size() <= set.count(), .where = name, .argument = "batch_size",
+      !options.drop_last() || options.batch_size() <= set.count(), .where = in_batches,
+      .argument = "batch_size",
       .expected = c10::str("at most the ", set.count(), " samples of ", set.name(), " with drop_last"),
       .got = std::to_string(options.batch_size()),
       .remedy = "No batch would be left: make the batches smaller or keep the last one");
-  OPTOTORCH_CHECK(options.dtype() == at::kFloat || options.dtype() == at::kDouble, .where = name,
+  OPTOTORCH_CHECK(options.dtype() == at::kFloat || options.dtype() == at::kDouble, .where = in_batches,
                   .argument = "dtype", .expected = "float32 or float64", .got = type_name(options.dtype()));
   const bool one_by_one = bytes == nullptr || options.transform() != nullptr;
-  OPTOTORCH_CHECK(!one_by_one || (options.shift() == 0 && !options.flip()), .where = name,
+  OPTOTORCH_CHECK(!one_by_one || (options.shift() == 0 && !options.flip()), .where = in_batches,
                   .argument = options.flip() ? "flip" : "shift",
                   .expected = "a set in memory and no transform",
                   .got = bytes == nullptr ? set.name() : "a transform",
                   .remedy = "RandomCrop with padding and RandomHorizontalFlip are transforms");
   if (!one_by_one) {
     const int64_t side = std::min(bytes->height(), bytes->width());
-    OPTOTORCH_CHECK(options.shift() >= 0 && options.shift() < side, .where = name, .argument = "shift",
+    OPTOTORCH_CHECK(options.shift() >= 0 && options.shift() < side, .where = in_batches, .argument = "shift",
                     .expected = c10::str("0 to ", side - 1, " pixels"),
                     .got = std::to_string(options.shift()));
   }
@@ -171,16 +173,16 @@ void check_image(const at::Tensor& image, const at::Tensor& first, const ImageSo
                  const ImageBatchesOptions& options) {
   const auto got = [&] { return c10::str(describe(image), " for sample ", sample, " of ", images.name()); };
   OPTOTORCH_CHECK(image.dim() == 3 && (image.scalar_type() == at::kByte || image.is_floating_point()),
-                  .where = name, .argument = "transform", .expected = "an image [channels, height, width]",
-                  .got = got());
+                  .where = in_batches, .argument = "transform",
+                  .expected = "an image [channels, height, width]", .got = got());
   const auto values = static_cast<int64_t>(std::max(options.mean().size(), options.stddev().size()));
-  OPTOTORCH_CHECK(values == 1 || values == image.size(0), .where = name, .argument = "mean, stddev",
+  OPTOTORCH_CHECK(values == 1 || values == image.size(0), .where = in_batches, .argument = "mean, stddev",
                   .expected = "one value, or one for each channel",
                   .got = c10::str(values, " values and ", got()));
   const auto shape = !options.shape().empty() ? at::IntArrayRef(options.shape())
                      : first.defined()        ? first.sizes()
                                               : image.sizes();
-  OPTOTORCH_CHECK(image.sizes() == shape, .where = name, .argument = "images",
+  OPTOTORCH_CHECK(image.sizes() == shape, .where = in_batches, .argument = "images",
                   .expected = c10::str("images of one size, ", shape), .got = got(),
                   .remedy =
                       "Transforms such as Resize with height and width, RandomResizedCrop or CenterCrop "
@@ -212,7 +214,7 @@ ImageBatches::ImageBatches(ImageSet set, const ImageBatchesOptions& options)
 
 ImageBatches::ImageBatches(std::shared_ptr<const ImageSource> set, const ImageBatchesOptions& options)
     : images_(std::move(set)), options_(options), cache_(std::make_shared<Cache>()) {
-  OPTOTORCH_CHECK(images_ != nullptr, .where = name, .argument = "set", .expected = "images",
+  OPTOTORCH_CHECK(images_ != nullptr, .where = in_batches, .argument = "set", .expected = "images",
                   .got = "nullptr");
   check_options(*images_, nullptr, options_);
   values_ =
@@ -245,9 +247,9 @@ at::Tensor ImageBatches::samples(int64_t epoch, int64_t k) const {
 }
 
 Batch ImageBatches::batch(int64_t epoch, int64_t k) const {
-  OPTOTORCH_CHECK(epoch >= 0, .where = name, .argument = "epoch", .expected = "at least 0",
+  OPTOTORCH_CHECK(epoch >= 0, .where = in_batches, .argument = "epoch", .expected = "at least 0",
                   .got = std::to_string(epoch));
-  OPTOTORCH_CHECK(k >= 0 && k < size(), .where = name, .argument = "k",
+  OPTOTORCH_CHECK(k >= 0 && k < size(), .where = in_batches, .argument = "k",
                   .expected = c10::str("0 to ", size() - 1), .got = std::to_string(k));
   const at::Tensor chosen = samples(epoch, k);
   if (bytes_ == nullptr) {
@@ -298,16 +300,16 @@ Batch ImageBatches::one_by_one(int64_t epoch, const at::Tensor& samples) const {
     data[static_cast<int64_t>(kept.size())].copy_(normalised(image, values_, options_));
     kept.push_back(sample);
   }
-  OPTOTORCH_CHECK(!kept.empty(), .where = name, .argument = "images",
+  OPTOTORCH_CHECK(!kept.empty(), .where = in_batches, .argument = "images",
                   .expected = "one that can be read, in every batch", .got = error);
   const auto rows = at::tensor(kept, at::kLong);
   return {data.narrow(0, 0, rows.numel()), images_->targets().index_select(0, rows)};
 }
 
 ImageBatches::Epoch ImageBatches::epoch(int64_t epoch, int64_t first) const {
-  OPTOTORCH_CHECK(epoch >= 0, .where = name, .argument = "epoch", .expected = "at least 0",
+  OPTOTORCH_CHECK(epoch >= 0, .where = in_batches, .argument = "epoch", .expected = "at least 0",
                   .got = std::to_string(epoch));
-  OPTOTORCH_CHECK(first >= 0 && first <= size(), .where = name, .argument = "first",
+  OPTOTORCH_CHECK(first >= 0 && first <= size(), .where = in_batches, .argument = "first",
                   .expected = c10::str("0 to ", size()), .got = std::to_string(first));
   return {*this, epoch, first};
 }

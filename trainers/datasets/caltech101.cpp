@@ -7,7 +7,7 @@
 namespace optotorch {
 namespace {
 
-ImageFileSet read(const std::string& root) {
+ImageFileSet read_caltech101(const std::string& root) {
   const auto folder = join(root, {"caltech101", "101_ObjectCategories"});
   check_folders("Caltech101", {folder}, "root");
   auto classes = find_class_folders("Caltech101", folder);
@@ -27,6 +27,6 @@ ImageFileSet read(const std::string& root) {
 
 }  // namespace
 
-Caltech101::Caltech101(const std::string& root) : ImageFileSet(read(root)) {}
+Caltech101::Caltech101(const std::string& root) : ImageFileSet(read_caltech101(root)) {}
 
 }  // namespace optotorch

@@ -5,7 +5,7 @@
 namespace optotorch {
 namespace {
 
-CifarFiles files_of(ImageSet::Mode mode) {
+CifarFiles cifar10_files(ImageSet::Mode mode) {
   CifarFiles files{.data_set = "CIFAR10",
                    .python_folder = "cifar-10-batches-py",
                    .binary_folder = "cifar-10-batches-bin",
@@ -26,7 +26,7 @@ CifarFiles files_of(ImageSet::Mode mode) {
 
 }  // namespace
 
-CIFAR10::CIFAR10(const std::string& root, Mode mode) : ImageSet(read_cifar(root, files_of(mode))) {}
+CIFAR10::CIFAR10(const std::string& root, Mode mode) : ImageSet(read_cifar(root, cifar10_files(mode))) {}
 
 void CIFAR10::verify(const std::string& root) {
   const std::string remedy = "Get them with torchvision.datasets.CIFAR10(root, download=True)";

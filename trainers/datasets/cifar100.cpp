@@ -5,7 +5,7 @@
 namespace optotorch {
 namespace {
 
-CifarFiles files_of(CIFAR100::Labels labels, ImageSet::Mode mode) {
+CifarFiles cifar100_files(CIFAR100::Labels labels, ImageSet::Mode mode) {
   const bool fine = labels == CIFAR100::Labels::fine;
   const std::string kind = fine ? "fine" : "coarse";
   return {.data_set = "CIFAR100",
@@ -25,7 +25,7 @@ CifarFiles files_of(CIFAR100::Labels labels, ImageSet::Mode mode) {
 }  // namespace
 
 CIFAR100::CIFAR100(const std::string& root, Labels labels, Mode mode)
-    : ImageSet(read_cifar(root, files_of(labels, mode))) {}
+    : ImageSet(read_cifar(root, cifar100_files(labels, mode))) {}
 
 CIFAR100::CIFAR100(const std::string& root, Mode mode) : CIFAR100(root, Labels::fine, mode) {}
 

@@ -7,7 +7,7 @@
 namespace optotorch {
 namespace {
 
-ImageFileSet read(const std::string& root, const std::string& split) {
+ImageFileSet read_country211(const std::string& root, const std::string& split) {
   check_choice("Country211", "split", split, {"train", "valid", "test"});
   const auto folder = join(root, {"country211", split});
   check_folders("Country211", {folder}, "root, split='" + split + "'");
@@ -16,6 +16,7 @@ ImageFileSet read(const std::string& root, const std::string& split) {
 
 }  // namespace
 
-Country211::Country211(const std::string& root, const std::string& split) : ImageFileSet(read(root, split)) {}
+Country211::Country211(const std::string& root, const std::string& split)
+    : ImageFileSet(read_country211(root, split)) {}
 
 }  // namespace optotorch

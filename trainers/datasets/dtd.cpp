@@ -8,7 +8,7 @@
 namespace optotorch {
 namespace {
 
-ImageFileSet read(const std::string& root, const std::string& split, int64_t partition) {
+ImageFileSet read_dtd(const std::string& root, const std::string& split, int64_t partition) {
   check_choice("DTD", "split", split, {"train", "val", "test"});
   OPTOTORCH_CHECK(partition >= 1 && partition <= 10, .where = "DTD", .argument = "partition",
                   .expected = "1 to 10", .got = std::to_string(partition));
@@ -34,6 +34,6 @@ ImageFileSet read(const std::string& root, const std::string& split, int64_t par
 }  // namespace
 
 DTD::DTD(const std::string& root, const std::string& split, int64_t partition)
-    : ImageFileSet(read(root, split, partition)) {}
+    : ImageFileSet(read_dtd(root, split, partition)) {}
 
 }  // namespace optotorch

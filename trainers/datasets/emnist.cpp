@@ -7,8 +7,6 @@
 namespace optotorch {
 namespace {
 
-using Split = EMNIST::Split;
-
 std::vector<std::string> characters(std::string_view all) {
   std::vector<std::string> names;
   for (const char character : all) {
@@ -17,54 +15,54 @@ std::vector<std::string> characters(std::string_view all) {
   return names;
 }
 
-std::vector<std::string> class_names(Split split) {
+std::vector<std::string> emnist_class_names(EMNIST::Split split) {
   switch (split) {
-    case Split::byclass:
+    case EMNIST::Split::byclass:
       return characters("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
-    case Split::bymerge:
-    case Split::balanced:
+    case EMNIST::Split::bymerge:
+    case EMNIST::Split::balanced:
       return characters("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt");
-    case Split::letters: {
+    case EMNIST::Split::letters: {
       auto names = characters("abcdefghijklmnopqrstuvwxyz");
       names.insert(names.begin(), "N/A");
       return names;
     }
-    case Split::digits:
-    case Split::mnist:
+    case EMNIST::Split::digits:
+    case EMNIST::Split::mnist:
       break;
   }
   return characters("0123456789");
 }
 
-IdxImageFiles files_of(Split split, ImageSet::Mode mode) {
+IdxImageFiles emnist_files(EMNIST::Split split, ImageSet::Mode mode) {
   const std::string part = mode == ImageSet::Mode::train ? "train" : "test";
   const std::string stem = "emnist-" + to_string(split) + "-" + part;
   return {.data_set = "EMNIST",
           .images = stem + "-images-idx3-ubyte",
           .labels = stem + "-labels-idx1-ubyte",
-          .class_names = class_names(split),
+          .class_names = emnist_class_names(split),
           .download = "torchvision.datasets.EMNIST(root, split='" + to_string(split) + "', download=True)",
-          .first_label = split == Split::letters ? 1 : 0};
+          .first_label = split == EMNIST::Split::letters ? 1 : 0};
 }
 
 }  // namespace
 
 EMNIST::EMNIST(const std::string& root, Split split, Mode mode)
-    : ImageSet(read_idx_image_set(root, files_of(split, mode))) {}
+    : ImageSet(read_idx_image_set(root, emnist_files(split, mode))) {}
 
 std::string to_string(EMNIST::Split split) {
   switch (split) {
-    case Split::byclass:
+    case EMNIST::Split::byclass:
       return "byclass";
-    case Split::bymerge:
+    case EMNIST::Split::bymerge:
       return "bymerge";
-    case Split::balanced:
+    case EMNIST::Split::balanced:
       return "balanced";
-    case Split::letters:
+    case EMNIST::Split::letters:
       return "letters";
-    case Split::digits:
+    case EMNIST::Split::digits:
       return "digits";
-    case Split::mnist:
+    case EMNIST::Split::mnist:
       break;
   }
   return "mnist";

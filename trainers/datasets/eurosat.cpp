@@ -7,7 +7,7 @@
 namespace optotorch {
 namespace {
 
-ImageFileSet read(const std::string& root) {
+ImageFileSet read_eurosat(const std::string& root) {
   const auto folder = join(root, {"eurosat", "2750"});
   check_folders("EuroSAT", {folder}, "root");
   return read_dataset_folder("EuroSAT", folder, DatasetFolderOptions().extensions(image_extensions()));
@@ -15,6 +15,6 @@ ImageFileSet read(const std::string& root) {
 
 }  // namespace
 
-EuroSAT::EuroSAT(const std::string& root) : ImageFileSet(read(root)) {}
+EuroSAT::EuroSAT(const std::string& root) : ImageFileSet(read_eurosat(root)) {}
 
 }  // namespace optotorch

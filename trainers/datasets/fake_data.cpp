@@ -8,17 +8,17 @@
 namespace optotorch {
 namespace {
 
-constexpr auto name = "FakeData";
+constexpr auto in_fake_data = "FakeData";
 
 void check_options(const FakeDataOptions& options) {
-  OPTOTORCH_CHECK(options.size() >= 1, .where = name, .argument = "size", .expected = "at least 1",
+  OPTOTORCH_CHECK(options.size() >= 1, .where = in_fake_data, .argument = "size", .expected = "at least 1",
                   .got = c10::str(options.size()));
-  OPTOTORCH_CHECK(options.num_classes() >= 1 && options.num_classes() < 1 << 24, .where = name,
+  OPTOTORCH_CHECK(options.num_classes() >= 1 && options.num_classes() < 1 << 24, .where = in_fake_data,
                   .argument = "num_classes", .expected = "1 to 2^24 - 1",
                   .got = c10::str(options.num_classes()));
   const auto& size = options.image_size();
   const at::IntArrayRef shown(size);
-  OPTOTORCH_CHECK(size[0] >= 1 && size[0] <= 4 && size[1] >= 1 && size[2] >= 1, .where = name,
+  OPTOTORCH_CHECK(size[0] >= 1 && size[0] <= 4 && size[1] >= 1 && size[2] >= 1, .where = in_fake_data,
                   .argument = "image_size", .expected = "1 to 4 channels, height and width at least 1",
                   .got = c10::str(shown));
   auto bytes = static_cast<uint64_t>(options.size());
@@ -26,7 +26,7 @@ void check_options(const FakeDataOptions& options) {
   for (const int64_t side : size) {
     overflow = c10::mul_overflows(bytes, static_cast<uint64_t>(side), &bytes) || overflow;
   }
-  OPTOTORCH_CHECK(!overflow && bytes <= uint64_t{1} << 40, .where = name, .argument = "size",
+  OPTOTORCH_CHECK(!overflow && bytes <= uint64_t{1} << 40, .where = in_fake_data, .argument = "size",
                   .expected = "at most 2^40 bytes of images",
                   .got = c10::str(options.size(), " images of ", shown));
 }
@@ -49,7 +49,7 @@ ImageSet make(const FakeDataOptions& options) {
       *to++ = static_cast<uint8_t>(static_cast<int32_t>(from[k] * 255.0f));
     }
   }
-  return {name, images, targets, numbered_names(options.num_classes())};
+  return {"FakeData", images, targets, numbered_names(options.num_classes())};
 }
 
 }  // namespace

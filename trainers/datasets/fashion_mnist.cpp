@@ -4,7 +4,7 @@
 namespace optotorch {
 namespace {
 
-IdxImageFiles files_of(ImageSet::Mode mode) {
+IdxImageFiles fashion_mnist_files(ImageSet::Mode mode) {
   auto files = classic_files("FashionMNIST", mode,
                              {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
                               "Sneaker", "Bag", "Ankle boot"});
@@ -16,6 +16,6 @@ IdxImageFiles files_of(ImageSet::Mode mode) {
 }  // namespace
 
 FashionMNIST::FashionMNIST(const std::string& root, Mode mode)
-    : ImageSet(read_idx_image_set(root, files_of(mode))) {}
+    : ImageSet(read_idx_image_set(root, fashion_mnist_files(mode))) {}
 
 }  // namespace optotorch

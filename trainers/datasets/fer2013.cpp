@@ -13,15 +13,15 @@ namespace {
 
 using Mode = ImageSet::Mode;
 
-constexpr int64_t side = 48, pixels = side * side;
-constexpr auto folder = "fer2013";
-constexpr auto remedy =
+constexpr int64_t fer2013_side = 48, fer2013_pixels = fer2013_side * fer2013_side;
+constexpr auto fer2013_folder = "fer2013";
+constexpr auto fer2013_remedy =
     "Get them from "
     "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-"
     "challenge and put them there; torchvision.datasets.FER2013(root) downloads nothing either";
 
 /// In torchvision's order.
-std::vector<PublishedSum> files_of(Mode mode) {
+std::vector<PublishedSum> fer2013_files(Mode mode) {
   return {{"fer2013.csv", "f8428a1edbd21e88f42c73edd2a14f95"},
           {"icml_face_data.csv", "b114b9e04e6949e5fe8b6a98b3892b1d"},
           mode == Mode::train ? PublishedSum{"train.csv", "3f0dfb3d3fd99c811a1299cb947e3131"}
@@ -30,15 +30,15 @@ std::vector<PublishedSum> files_of(Mode mode) {
 
 FoundSet find_file(const std::string& root, Mode mode) {
   std::vector<SetPlace> places;
-  for (const auto& file : files_of(mode)) {
-    places.push_back({folder, {file.file}});
+  for (const auto& file : fer2013_files(mode)) {
+    places.push_back({fer2013_folder, {file.file}});
   }
-  return find_set("FER2013", root, places, remedy);
+  return find_set("FER2013", root, places, fer2013_remedy);
 }
 
-ImageSet read_part(const std::string& root, Mode mode) {
+ImageSet read_fer2013_files(const std::string& root, Mode mode) {
   const auto found = find_file(root, mode);
-  return read_fer2013(open_regular_file(found.path(files_of(mode)[found.place].file), "data"), mode);
+  return read_fer2013(open_regular_file(found.path(fer2013_files(mode)[found.place].file), "data"), mode);
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -75,7 +75,7 @@ class TableReader {
                     .got = "none");
     const auto count = static_cast<int64_t>(targets_.size());
     return {"FER2013",
-            at::tensor(images_, at::kByte).view({count, 1, side, side}),
+            at::tensor(images_, at::kByte).view({count, 1, fer2013_side, fer2013_side}),
             at::tensor(targets_, at::kLong),
             {"angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"},
             columns_.emotion ? ImageSet::Labels::all : ImageSet::Labels::some};
@@ -141,13 +141,14 @@ class TableReader {
     int64_t count = 0;
     for (std::string_view word; next_word(left, word); ++count) {
       const auto value = whole_number(word);
-      if (!value || *value < 0 || *value > 255 || count == pixels) {
-        refuse(c10::str(pixels, " pixels from 0 to 255"), count == pixels ? "more" : shown(word));
+      if (!value || *value < 0 || *value > 255 || count == fer2013_pixels) {
+        refuse(c10::str(fer2013_pixels, " pixels from 0 to 255"),
+               count == fer2013_pixels ? "more" : shown(word));
       }
       images_.push_back(static_cast<uint8_t>(*value));
     }
-    if (count != pixels) {
-      refuse(c10::str(pixels, " pixels from 0 to 255"), c10::str(count));
+    if (count != fer2013_pixels) {
+      refuse(c10::str(fer2013_pixels, " pixels from 0 to 255"), c10::str(count));
     }
   }
 
@@ -172,10 +173,11 @@ ImageSet read_fer2013(InputFile file, Mode mode) {
   return TableReader(text, path, mode).read();
 }
 
-FER2013::FER2013(const std::string& root, Mode mode) : ImageSet(read_part(root, mode)) {}
+FER2013::FER2013(const std::string& root, Mode mode) : ImageSet(read_fer2013_files(root, mode)) {}
 
 void FER2013::verify(const std::string& root, Mode mode) {
-  verify_set("FER2013", root, {folder, {}}, {files_of(mode)[find_file(root, mode).place]}, remedy);
+  verify_set("FER2013", root, {fer2013_folder, {}}, {fer2013_files(mode)[find_file(root, mode).place]},
+             fer2013_remedy);
 }
 
 }  // namespace optotorch

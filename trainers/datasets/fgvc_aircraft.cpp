@@ -7,7 +7,8 @@
 namespace optotorch {
 namespace {
 
-ImageFileSet read(const std::string& root, const std::string& split, const std::string& annotation_level) {
+ImageFileSet read_fgvc_aircraft(const std::string& root, const std::string& split,
+                                const std::string& annotation_level) {
   check_choice("FGVCAircraft", "split", split, {"train", "val", "trainval", "test"});
   check_choice("FGVCAircraft", "annotation_level", annotation_level, {"variant", "family", "manufacturer"});
   check_folders("FGVCAircraft", {join(root, {"fgvc-aircraft-2013b"})}, "root");
@@ -37,6 +38,6 @@ ImageFileSet read(const std::string& root, const std::string& split, const std::
 
 FGVCAircraft::FGVCAircraft(const std::string& root, const std::string& split,
                            const std::string& annotation_level)
-    : ImageFileSet(read(root, split, annotation_level)) {}
+    : ImageFileSet(read_fgvc_aircraft(root, split, annotation_level)) {}
 
 }  // namespace optotorch

@@ -12,7 +12,7 @@ namespace {
 
 /// By number; clang-format would give each a line of its own.
 // clang-format off
-const std::vector<std::string> class_names = {
+const std::vector<std::string> flower_names = {
     "pink primrose", "hard-leaved pocket orchid", "canterbury bells", "sweet pea", "english marigold",
     "tiger lily", "moon orchid", "bird of paradise", "monkshood", "globe thistle", "snapdragon",
     "colt's foot", "king protea", "spear thistle", "yellow iris", "globe-flower", "purple coneflower",
@@ -41,7 +41,8 @@ at::Tensor read_numbers(const std::string& path, const std::string& name) {
   return numbers;
 }
 
-void check_range(const std::string& path, const std::string& what, const at::Tensor& numbers, int64_t most) {
+void check_flower_range(const std::string& path, const std::string& what, const at::Tensor& numbers,
+                        int64_t most) {
   const auto [least, greatest] = numbers.aminmax();
   const auto low = least.item<int64_t>(), high = greatest.item<int64_t>();
   OPTOTORCH_CHECK(low >= 1 && high <= most, .where = "Flowers102", .argument = path,
@@ -49,17 +50,17 @@ void check_range(const std::string& path, const std::string& what, const at::Ten
                   .remedy = "The file is damaged; fetch it again");
 }
 
-ImageFileSet read(const std::string& root, const std::string& split) {
+ImageFileSet read_flowers102(const std::string& root, const std::string& split) {
   check_choice("Flowers102", "split", split, {"train", "val", "test"});
   const auto base = join(root, {"flowers-102"}), images = join(base, {"jpg"});
   check_folders("Flowers102", {images}, "root");
   const auto ids_file = join(base, {"setid.mat"}), labels_file = join(base, {"imagelabels.mat"});
   const at::Tensor labels = read_numbers(labels_file, "labels");
-  check_range(labels_file, "labels", labels, static_cast<int64_t>(class_names.size()));
+  check_flower_range(labels_file, "labels", labels, static_cast<int64_t>(flower_names.size()));
   const at::Tensor ids = read_numbers(ids_file, split == "train" ? "trnid"
                                                 : split == "val" ? "valid"
                                                                  : "tstid");
-  check_range(ids_file, "numbers of images", ids, labels.numel());
+  check_flower_range(ids_file, "numbers of images", ids, labels.numel());
   LabelledFiles files;
   for (int64_t i = 0; i < ids.numel(); ++i) {
     const int64_t id = ids.const_data_ptr<int64_t>()[i];
@@ -68,11 +69,12 @@ ImageFileSet read(const std::string& root, const std::string& split) {
     files.add(join(images, {"image_" + zeros + number + ".jpg"}),
               labels.const_data_ptr<int64_t>()[id - 1] - 1);
   }
-  return make_set("Flowers102", std::move(files), class_names, ImageFileMode::rgb);
+  return make_set("Flowers102", std::move(files), flower_names, ImageFileMode::rgb);
 }
 
 }  // namespace
 
-Flowers102::Flowers102(const std::string& root, const std::string& split) : ImageFileSet(read(root, split)) {}
+Flowers102::Flowers102(const std::string& root, const std::string& split)
+    : ImageFileSet(read_flowers102(root, split)) {}
 
 }  // namespace optotorch

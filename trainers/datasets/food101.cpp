@@ -19,7 +19,7 @@ nlohmann::ordered_json read_list(const std::string& path) {
   return list;
 }
 
-ImageFileSet read(const std::string& root, const std::string& split) {
+ImageFileSet read_food101(const std::string& root, const std::string& split) {
   check_choice("Food101", "split", split, {"train", "test"});
   const auto meta = join(root, {"food-101", "meta"}), images = join(root, {"food-101", "images"});
   check_folders("Food101", {meta, images}, "root");
@@ -47,6 +47,7 @@ ImageFileSet read(const std::string& root, const std::string& split) {
 
 }  // namespace
 
-Food101::Food101(const std::string& root, const std::string& split) : ImageFileSet(read(root, split)) {}
+Food101::Food101(const std::string& root, const std::string& split)
+    : ImageFileSet(read_food101(root, split)) {}
 
 }  // namespace optotorch

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t signs = 43;
 
-std::vector<std::string> class_names() {
+std::vector<std::string> gtsrb_class_names() {
   std::vector<std::string> names;
   for (int64_t sign = 0; sign < signs; ++sign) {
     const auto number = std::to_string(sign);
@@ -46,7 +46,7 @@ LabelledFiles read_list(const std::string& list, const std::string& folder) {
   return files;
 }
 
-ImageFileSet read(const std::string& root, const std::string& split) {
+ImageFileSet read_gtsrb(const std::string& root, const std::string& split) {
   check_choice("GTSRB", "split", split, {"train", "test"});
   const bool train = split == "train";
   const auto folder = join(root, {"gtsrb", "GTSRB", train ? "Training" : "Final_Test/Images"});
@@ -55,11 +55,11 @@ ImageFileSet read(const std::string& root, const std::string& split) {
     return read_dataset_folder("GTSRB", folder, DatasetFolderOptions().extensions({".ppm"}));
   }
   auto files = read_list(join(root, {"gtsrb", "GT-final_test.csv"}), folder);
-  return make_set("GTSRB", std::move(files), class_names(), ImageFileMode::rgb);
+  return make_set("GTSRB", std::move(files), gtsrb_class_names(), ImageFileMode::rgb);
 }
 
 }  // namespace
 
-GTSRB::GTSRB(const std::string& root, const std::string& split) : ImageFileSet(read(root, split)) {}
+GTSRB::GTSRB(const std::string& root, const std::string& split) : ImageFileSet(read_gtsrb(root, split)) {}
 
 }  // namespace optotorch

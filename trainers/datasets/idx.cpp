@@ -13,7 +13,7 @@
 namespace optotorch {
 namespace {
 
-struct Header {
+struct IdxHeader {
   at::ScalarType type;
   std::vector<int64_t> sizes;
   uint64_t header_bytes;
@@ -50,13 +50,13 @@ void read_header_bytes(const std::string& path, ByteSource& source, uint8_t* to,
                   .remedy = "Fetch the file again");
 }
 
-Header read_header(const std::string& path, ByteSource& source) {
+IdxHeader read_idx_header(const std::string& path, ByteSource& source) {
   std::array<uint8_t, 4> magic;
   read_header_bytes(path, source, magic.data(), magic.size());
   OPTOTORCH_CHECK(magic[0] == 0 && magic[1] == 0, .where = path, .argument = "magic number",
                   .expected = "two zero bytes at the start of an idx file",
                   .got = c10::str(int{magic[0]}, " and ", int{magic[1]}), .remedy = "This is no idx file");
-  Header header;
+  IdxHeader header;
   header.type = type_of(path, magic[2]);
   const size_t dimensions = magic[3];
   OPTOTORCH_CHECK(dimensions >= 1 && dimensions <= 8, .where = path, .argument = "number of dimensions",
@@ -86,7 +86,7 @@ Header read_header(const std::string& path, ByteSource& source) {
   return header;
 }
 
-at::Tensor read_values(const std::string& path, ByteSource& source, const Header& header) {
+at::Tensor read_values(const std::string& path, ByteSource& source, const IdxHeader& header) {
   const uint64_t promised = header.value_bytes;
   at::Tensor bytes = read_promised(source, promised, path, "after the header");
   // Reading past the end also makes gzip verify its checksum.
@@ -116,7 +116,7 @@ at::Tensor read_idx(const std::string& path) {
 at::Tensor read_idx(InputFile file) {
   const std::string path = file.name();
   const auto source = bytes_of(std::move(file));
-  const Header header = read_header(path, *source);
+  const IdxHeader header = read_idx_header(path, *source);
   at::Tensor bytes = read_values(path, *source, header);
   from_big_endian(bytes, c10::elementSize(header.type));
   return bytes.view(header.type).view(header.sizes);

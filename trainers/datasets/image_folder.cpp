@@ -4,7 +4,7 @@
 namespace optotorch {
 namespace {
 
-ImageFileSet read(const std::string& root, DatasetFolderOptions options) {
+ImageFileSet read_image_folder(const std::string& root, DatasetFolderOptions options) {
   if (options.extensions().empty() && options.is_valid_file() == nullptr) {
     options.extensions(image_extensions());
   }
@@ -14,6 +14,6 @@ ImageFileSet read(const std::string& root, DatasetFolderOptions options) {
 }  // namespace
 
 ImageFolder::ImageFolder(const std::string& root, DatasetFolderOptions options)
-    : DatasetFolder(read(root, std::move(options))) {}
+    : DatasetFolder(read_image_folder(root, std::move(options))) {}
 
 }  // namespace optotorch

@@ -29,7 +29,7 @@ std::vector<std::string> names_in(const std::string& list, const std::vector<std
   return names;
 }
 
-ImageFileSet read(const std::string& root, const std::string& split) {
+ImageFileSet read_imagenet(const std::string& root, const std::string& split) {
   check_choice("ImageNet", "split", split, {"train", "val"});
   const auto folder = join(root, {split});
   std::error_code error;
@@ -47,6 +47,7 @@ ImageFileSet read(const std::string& root, const std::string& split) {
 
 }  // namespace
 
-ImageNet::ImageNet(const std::string& root, const std::string& split) : ImageFileSet(read(root, split)) {}
+ImageNet::ImageNet(const std::string& root, const std::string& split)
+    : ImageFileSet(read_imagenet(root, split)) {}
 
 }  // namespace optotorch

@@ -9,7 +9,7 @@
 namespace optotorch {
 namespace {
 
-const std::map<std::string, std::string> class_names = {
+const std::map<std::string, std::string> imagenette_class_names = {
     {"n01440764", "tench, Tinca tinca"},
     {"n02102040", "English springer, English springer spaniel"},
     {"n02979186", "cassette player"},
@@ -22,7 +22,7 @@ const std::map<std::string, std::string> class_names = {
     {"n03888257", "parachute, chute"},
 };
 
-ImageFileSet read(const std::string& root, const std::string& split, const std::string& size) {
+ImageFileSet read_imagenette(const std::string& root, const std::string& split, const std::string& size) {
   check_choice("Imagenette", "split", split, {"train", "val"});
   check_choice("Imagenette", "size", size, {"full", "320px", "160px"});
   const std::string part = size == "full" ? "" : size == "320px" ? "-320" : "-160";
@@ -31,8 +31,8 @@ ImageFileSet read(const std::string& root, const std::string& split, const std::
   const auto wnids = find_class_folders("Imagenette", folder);
   std::vector<std::string> names;
   for (const auto& wnid : wnids) {
-    const auto known = class_names.find(wnid);
-    OPTOTORCH_CHECK(known != class_names.end(), .where = "Imagenette", .argument = folder,
+    const auto known = imagenette_class_names.find(wnid);
+    OPTOTORCH_CHECK(known != imagenette_class_names.end(), .where = "Imagenette", .argument = folder,
                     .expected = "the folders of its ten classes", .got = "'" + wnid + "'");
     names.push_back(known->second);
   }
@@ -43,6 +43,6 @@ ImageFileSet read(const std::string& root, const std::string& split, const std::
 }  // namespace
 
 Imagenette::Imagenette(const std::string& root, const std::string& split, const std::string& size)
-    : ImageFileSet(read(root, split, size)) {}
+    : ImageFileSet(read_imagenette(root, split, size)) {}
 
 }  // namespace optotorch

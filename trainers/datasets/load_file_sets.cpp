@@ -20,7 +20,7 @@ namespace optotorch {
 namespace {
 
 using Mode = ImageSet::Mode;
-using Load = ImageFileSet (*)(const std::string& root, bool train);
+using LoadFileSet = ImageFileSet (*)(const std::string& root, bool train);
 
 ImageFileSet load_image_folder(const std::string& root, bool train) {
   const std::filesystem::path folder(root);
@@ -43,8 +43,8 @@ ImageFileSet with_trainval(const std::string& root, bool train) {
   return Set(root, train ? "trainval" : "test");
 }
 
-const std::vector<std::pair<std::string, Load>>& known_sets() {
-  static const std::vector<std::pair<std::string, Load>> known = {
+const std::vector<std::pair<std::string, LoadFileSet>>& known_file_sets() {
+  static const std::vector<std::pair<std::string, LoadFileSet>> known = {
       {"image-folder", load_image_folder},
       {"imagenet", with_val<ImageNet>},
       {"imagenette", with_val<Imagenette>},
@@ -64,14 +64,14 @@ const std::vector<std::pair<std::string, Load>>& known_sets() {
 
 std::vector<std::string> file_set_names() {
   std::vector<std::string> names;
-  for (const auto& [name, load] : known_sets()) {
+  for (const auto& [name, load] : known_file_sets()) {
     names.push_back(name);
   }
   return names;
 }
 
 ImageFileSet load_file_set(const std::string& name, const std::string& root, Mode mode) {
-  for (const auto& [known, load] : known_sets()) {
+  for (const auto& [known, load] : known_file_sets()) {
     if (known == name) {
       return load(root, mode == Mode::train);
     }

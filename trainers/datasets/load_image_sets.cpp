@@ -21,7 +21,7 @@ namespace optotorch {
 namespace {
 
 using Mode = ImageSet::Mode;
-using Load = ImageSet (*)(const std::string& root, Mode mode);
+using LoadImageSet = ImageSet (*)(const std::string& root, Mode mode);
 
 template <typename Set>
 ImageSet load_as(const std::string& root, Mode mode) {
@@ -49,9 +49,9 @@ ImageSet load_fake_data(const std::string& /*root*/, Mode mode) {
       FakeDataOptions().size(size).image_size({1, 28, 28}).random_offset(mode == Mode::train ? 0 : size));
 }
 
-const std::vector<std::pair<std::string, Load>>& known_sets() {
+const std::vector<std::pair<std::string, LoadImageSet>>& known_image_sets() {
   using Split = EMNIST::Split;
-  static const std::vector<std::pair<std::string, Load>> known = {
+  static const std::vector<std::pair<std::string, LoadImageSet>> known = {
       {"mnist", load_as<MNIST>},
       {"fashion-mnist", load_as<FashionMNIST>},
       {"kmnist", load_as<KMNIST>},
@@ -79,14 +79,14 @@ const std::vector<std::pair<std::string, Load>>& known_sets() {
 
 std::vector<std::string> image_set_names() {
   std::vector<std::string> names;
-  for (const auto& [name, load] : known_sets()) {
+  for (const auto& [name, load] : known_image_sets()) {
     names.push_back(name);
   }
   return names;
 }
 
 ImageSet load_image_set(const std::string& name, const std::string& root, ImageSet::Mode mode) {
-  for (const auto& [known, load] : known_sets()) {
+  for (const auto& [known, load] : known_image_sets()) {
     if (known == name) {
       ImageSet set = load(root, mode);
       OPTOTORCH_CHECK(set.labelled(), .where = set.name(), .argument = "targets",

@@ -7,7 +7,7 @@
 namespace optotorch {
 namespace {
 
-ImageFileSet read(const std::string& root, bool background) {
+ImageFileSet read_omniglot(const std::string& root, bool background) {
   const auto folder = join(root, {"omniglot-py", background ? "images_background" : "images_evaluation"});
   check_folders("Omniglot", {folder}, background ? "root" : "root, background=False");
   std::vector<std::string> characters;
@@ -22,6 +22,7 @@ ImageFileSet read(const std::string& root, bool background) {
 
 }  // namespace
 
-Omniglot::Omniglot(const std::string& root, bool background) : ImageFileSet(read(root, background)) {}
+Omniglot::Omniglot(const std::string& root, bool background)
+    : ImageFileSet(read_omniglot(root, background)) {}
 
 }  // namespace optotorch

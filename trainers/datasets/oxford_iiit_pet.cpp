@@ -25,7 +25,8 @@ std::string title(std::string name) {
   return name;
 }
 
-ImageFileSet read(const std::string& root, const std::string& split, const std::string& target_type) {
+ImageFileSet read_oxford_iiit_pet(const std::string& root, const std::string& split,
+                                  const std::string& target_type) {
   check_choice("OxfordIIITPet", "split", split, {"trainval", "test"});
   check_choice("OxfordIIITPet", "target_type", target_type, {"category", "binary-category"});
   const auto images = join(root, {"oxford-iiit-pet", "images"}),
@@ -68,6 +69,6 @@ ImageFileSet read(const std::string& root, const std::string& split, const std::
 
 OxfordIIITPet::OxfordIIITPet(const std::string& root, const std::string& split,
                              const std::string& target_type)
-    : ImageFileSet(read(root, split, target_type)) {}
+    : ImageFileSet(read_oxford_iiit_pet(root, split, target_type)) {}
 
 }  // namespace optotorch

@@ -7,7 +7,7 @@
 namespace optotorch {
 namespace {
 
-ImageFileSet read(const std::string& root, const std::string& split) {
+ImageFileSet read_rendered_sst2(const std::string& root, const std::string& split) {
   check_choice("RenderedSST2", "split", split, {"train", "val", "test"});
   const std::vector<std::string> classes{"negative", "positive"};
   const auto folder = join(root, {"rendered-sst2", split == "val" ? "valid" : split});
@@ -20,6 +20,6 @@ ImageFileSet read(const std::string& root, const std::string& split) {
 }  // namespace
 
 RenderedSST2::RenderedSST2(const std::string& root, const std::string& split)
-    : ImageFileSet(read(root, split)) {}
+    : ImageFileSet(read_rendered_sst2(root, split)) {}
 
 }  // namespace optotorch

@@ -9,12 +9,12 @@
 namespace optotorch {
 namespace {
 
-constexpr int64_t side = 16, pixels = side * side, classes = 10;
+constexpr int64_t semeion_side = 16, semeion_pixels = semeion_side * semeion_side, semeion_classes = 10;
 constexpr auto file_name = "semeion.data";
-constexpr auto remedy = "Get it with torchvision.datasets.SEMEION(root, download=True)";
+constexpr auto semeion_remedy = "Get it with torchvision.datasets.SEMEION(root, download=True)";
 
 ImageSet read_file(const std::string& root) {
-  const auto found = find_set("SEMEION", root, {{"", {file_name}}}, remedy);
+  const auto found = find_set("SEMEION", root, {{"", {file_name}}}, semeion_remedy);
   return read_semeion(open_regular_file(found.path(file_name), "data"));
 }
 
@@ -46,34 +46,34 @@ ImageSet read_semeion(InputFile file) {
       if (!value || *value < 0 || *value > 1) {
         refuse("numbers from 0 to 1", shown(word));
       }
-      if (column < pixels) {
+      if (column < semeion_pixels) {
         images.push_back(static_cast<uint8_t>(*value * 255));
       } else if (*value != 0) {
         ++ones;
-        targets.push_back(column - pixels);
+        targets.push_back(column - semeion_pixels);
       }
     }
     if (column == 0) {
       continue;
     }
-    if (column != pixels + classes) {
-      refuse(c10::str(pixels + classes, " numbers"), c10::str(column));
+    if (column != semeion_pixels + semeion_classes) {
+      refuse(c10::str(semeion_pixels + semeion_classes, " numbers"), c10::str(column));
     }
     if (ones != 1) {
-      refuse(c10::str("one class marked in the last ", classes, " numbers"), c10::str(ones));
+      refuse(c10::str("one class marked in the last ", semeion_classes, " numbers"), c10::str(ones));
     }
   }
   OPTOTORCH_CHECK(!targets.empty(), .where = path, .argument = "contents", .expected = "images",
                   .got = "an empty text");
   const auto count = static_cast<int64_t>(targets.size());
-  return {"SEMEION", at::tensor(images, at::kByte).view({count, 1, side, side}),
+  return {"SEMEION", at::tensor(images, at::kByte).view({count, 1, semeion_side, semeion_side}),
           at::tensor(targets, at::kLong), numbered_names(10)};
 }
 
 SEMEION::SEMEION(const std::string& root) : ImageSet(read_file(root)) {}
 
 void SEMEION::verify(const std::string& root) {
-  verify_set("SEMEION", root, {}, {{file_name, "cb545d371d2ce14ec121470795a77432"}}, remedy);
+  verify_set("SEMEION", root, {}, {{file_name, "cb545d371d2ce14ec121470795a77432"}}, semeion_remedy);
 }
 
 }  // namespace optotorch

@@ -7,20 +7,18 @@
 namespace optotorch {
 namespace {
 
-using Split = STL10::Split;
+constexpr auto stl10_remedy = "Get them with torchvision.datasets.STL10(root, download=True)";
+constexpr auto stl10_folder = "stl10_binary", stl10_archive = "stl10_binary.tar.gz";
 
-constexpr auto remedy = "Get them with torchvision.datasets.STL10(root, download=True)";
-constexpr auto folder = "stl10_binary", archive = "stl10_binary.tar.gz";
-
-bool takes_training(Split split) {
-  return split == Split::train || split == Split::train_unlabeled;
+bool takes_training(STL10::Split split) {
+  return split == STL10::Split::train || split == STL10::Split::train_unlabeled;
 }
 
-bool takes_unlabeled(Split split) {
-  return split == Split::unlabeled || split == Split::train_unlabeled;
+bool takes_unlabeled(STL10::Split split) {
+  return split == STL10::Split::unlabeled || split == STL10::Split::train_unlabeled;
 }
 
-std::vector<std::string> files_of(Split split, std::optional<int64_t> fold) {
+std::vector<std::string> stl10_files(STL10::Split split, std::optional<int64_t> fold) {
   std::vector<std::string> files = {"class_names.txt"};
   if (!takes_unlabeled(split) || takes_training(split)) {
     const std::string part = takes_training(split) ? "train" : "test";
@@ -35,17 +33,18 @@ std::vector<std::string> files_of(Split split, std::optional<int64_t> fold) {
   return files;
 }
 
-ImageSet read_stl10(const std::string& root, Split split, std::optional<int64_t> fold) {
+ImageSet read_stl10(const std::string& root, STL10::Split split, std::optional<int64_t> fold) {
   OPTOTORCH_CHECK(!fold || (*fold >= 0 && *fold < 10), .where = "STL10", .argument = "fold",
                   .expected = "0 to 9", .got = c10::str(*fold));
   OPTOTORCH_CHECK(!fold || takes_training(split), .where = "STL10", .argument = "fold",
                   .expected = "none for '" + to_string(split) + "'", .got = c10::str(*fold),
                   .remedy = "Folds divide the training images");
-  const auto found = find_set("STL10", root, {{folder, files_of(split, fold), archive}}, remedy);
+  const auto found =
+      find_set("STL10", root, {{stl10_folder, stl10_files(split, fold), stl10_archive}}, stl10_remedy);
   const auto file = [&](const std::string& name) { return open_regular_file(found.path(name), "data"); };
   const auto names = read_names(found.path("class_names.txt"));
   std::vector<at::Tensor> images, targets;
-  if (split != Split::unlabeled) {
+  if (split != STL10::Split::unlabeled) {
     const std::string part = takes_training(split) ? "train" : "test";
     targets.push_back(read_stl10_labels(file(part + "_y.bin"), static_cast<int64_t>(names.size())));
     images.push_back(read_stl10_images(file(part + "_X.bin")));
@@ -77,24 +76,24 @@ STL10::STL10(const std::string& root, Mode mode)
     : STL10(root, mode == Mode::train ? Split::train : Split::test) {}
 
 void STL10::verify(const std::string& root) {
-  verify_set("STL10", root, {folder, {}, archive},
+  verify_set("STL10", root, {stl10_folder, {}, stl10_archive},
              {{"train_X.bin", "918c2871b30a85fa023e0c44e0bee87f"},
               {"train_y.bin", "5a34089d4802c674881badbb80307741"},
               {"unlabeled_X.bin", "5242ba1fed5e4be9e1e742405eb56ca4"},
               {"test_X.bin", "7f263ba9f9e0b06b93213547f721ac82"},
               {"test_y.bin", "36f9794fa4beb8a2c72628de14fa638e"}},
-             remedy);
+             stl10_remedy);
 }
 
 std::string to_string(STL10::Split split) {
   switch (split) {
-    case Split::train:
+    case STL10::Split::train:
       return "train";
-    case Split::test:
+    case STL10::Split::test:
       return "test";
-    case Split::unlabeled:
+    case STL10::Split::unlabeled:
       return "unlabeled";
-    case Split::train_unlabeled:
+    case STL10::Split::train_unlabeled:
       break;
   }
   return "train+unlabeled";

@@ -8,17 +8,15 @@
 namespace optotorch {
 namespace {
 
-using Split = SVHN::Split;
-
-std::string file_of(Split split) {
+std::string file_of(SVHN::Split split) {
   return to_string(split) + "_32x32.mat";
 }
 
-std::string remedy_of(Split split) {
+std::string remedy_of(SVHN::Split split) {
   return "Get it with torchvision.datasets.SVHN(root, split='" + to_string(split) + "', download=True)";
 }
 
-ImageSet read_split(const std::string& root, Split split) {
+ImageSet read_split(const std::string& root, SVHN::Split split) {
   const auto found = find_set("SVHN", root, {{"", {file_of(split)}}}, remedy_of(split));
   return read_svhn(open_regular_file(found.path(file_of(split)), "data"));
 }
@@ -66,11 +64,11 @@ void SVHN::verify(const std::string& root, Split split) {
 
 std::string to_string(SVHN::Split split) {
   switch (split) {
-    case Split::train:
+    case SVHN::Split::train:
       return "train";
-    case Split::test:
+    case SVHN::Split::test:
       return "test";
-    case Split::extra:
+    case SVHN::Split::extra:
       break;
   }
   return "extra";

@@ -10,15 +10,16 @@
 namespace optotorch {
 namespace {
 
-constexpr int64_t side = 16, pixels = side * side;
-constexpr auto remedy = "Get it with torchvision.datasets.USPS(root, train=True or False, download=True)";
+constexpr int64_t usps_side = 16, usps_pixels = usps_side * usps_side;
+constexpr auto usps_remedy =
+    "Get it with torchvision.datasets.USPS(root, train=True or False, download=True)";
 
 std::string file_of(ImageSet::Mode mode) {
   return mode == ImageSet::Mode::train ? "usps.bz2" : "usps.t.bz2";
 }
 
-ImageSet read_part(const std::string& root, ImageSet::Mode mode) {
-  const auto found = find_set("USPS", root, {{"", {file_of(mode)}}}, remedy);
+ImageSet read_usps_file(const std::string& root, ImageSet::Mode mode) {
+  const auto found = find_set("USPS", root, {{"", {file_of(mode)}}}, usps_remedy);
   return read_usps(open_regular_file(found.path(file_of(mode)), "data"));
 }
 
@@ -57,7 +58,7 @@ ImageSet parse_usps(std::string_view text, const std::string& path) {
       refuse("a label from 1 to 10", shown(word));
     }
     targets.push_back(*label - 1);
-    for (int64_t index = 1; index <= pixels; ++index) {
+    for (int64_t index = 1; index <= usps_pixels; ++index) {
       const bool any = next_word(line, word);
       const auto value = any ? value_of(word, index) : std::nullopt;
       if (!value) {
@@ -67,14 +68,14 @@ ImageSet parse_usps(std::string_view text, const std::string& path) {
       images.push_back(static_cast<uint8_t>((*value + 1.0f) / 2.0f * 255.0f));
     }
     if (next_word(line, word)) {
-      refuse(c10::str(pixels, " values"), "more: " + shown(word));
+      refuse(c10::str(usps_pixels, " values"), "more: " + shown(word));
     }
   }
   OPTOTORCH_CHECK(!targets.empty(), .where = path, .argument = "contents", .expected = "images",
                   .got = "an empty text");
   const auto count = static_cast<int64_t>(targets.size());
-  return {"USPS", at::tensor(images, at::kByte).view({count, 1, side, side}), at::tensor(targets, at::kLong),
-          numbered_names(10)};
+  return {"USPS", at::tensor(images, at::kByte).view({count, 1, usps_side, usps_side}),
+          at::tensor(targets, at::kLong), numbered_names(10)};
 }
 
 ImageSet read_usps(InputFile file) {
@@ -83,13 +84,13 @@ ImageSet read_usps(InputFile file) {
   return parse_usps(unpack_bzip2(std::move(file), most), path);
 }
 
-USPS::USPS(const std::string& root, Mode mode) : ImageSet(read_part(root, mode)) {}
+USPS::USPS(const std::string& root, Mode mode) : ImageSet(read_usps_file(root, mode)) {}
 
 void USPS::verify(const std::string& root, Mode mode) {
   verify_set("USPS", root, {},
              {{file_of(mode), mode == Mode::train ? "ec16c51db3855ca6c91edd34d0e9b197"
                                                   : "8ea070ee2aca1ac39742fdd1ef5ed118"}},
-             remedy);
+             usps_remedy);
 }
 
 }  // namespace optotorch

@@ -1,24 +1,17 @@
 #include <c10/util/StringUtil.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/detail/json.h>
+#include <optotorch/trainers/detail/report_json.h>
 #include <optotorch/trainers/detail/run_position.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace optotorch {
 namespace {
 
-using json = nlohmann::ordered_json;
+using ordered_json = nlohmann::ordered_json;
 
-constexpr auto default_metric = "accuracy";  // goes without saying
-
-/// JSON has no NaN: null stands for it.
-double number_or_nan(const nlohmann::json& value) {
-  return value.is_null() ? std::nan("") : value.get<double>();
-}
-
-int64_t whole_number(const nlohmann::json& value) {
+int64_t position_number(const nlohmann::json& value) {
   OPTOTORCH_CHECK(value.is_number_integer(), .where = "Trainer", .argument = "position",
                   .expected = "a whole number", .got = value.dump(), .remedy = "The checkpoint is damaged");
   return value.get<int64_t>();
@@ -27,11 +20,11 @@ int64_t whole_number(const nlohmann::json& value) {
 }  // namespace
 
 std::string RunPosition::to_json(const std::string& metric) const {
-  json epochs = json::array();
+  ordered_json epochs = ordered_json::array();
   for (const auto& report : result.epochs) {
-    epochs.push_back(json::parse(report.to_json()));
+    epochs.push_back(ordered_json::parse(report.to_json()));
   }
-  json state{
+  ordered_json state{
       {"epoch", epoch},     {"batch", batch},     {"loss_sum", loss_sum},   {"accuracy_sum", accuracy_sum},
       {"seconds", seconds}, {"samples", samples}, {"alignment", alignment}, {"measure_sums", measure_sums},
       {"epochs", epochs}};
@@ -52,12 +45,12 @@ RunPosition RunPosition::from_json(const std::string& text, const std::string& p
   std::string metric;
   try {
     metric = state.value("metric", default_metric);
-    position.epoch = whole_number(state.at("epoch"));
-    position.batch = whole_number(state.at("batch"));
+    position.epoch = position_number(state.at("epoch"));
+    position.batch = position_number(state.at("batch"));
     position.loss_sum = number_or_nan(state.at("loss_sum"));
     position.accuracy_sum = number_or_nan(state.at("accuracy_sum"));
     position.seconds = state.at("seconds").get<double>();
-    position.samples = whole_number(state.at("samples"));
+    position.samples = position_number(state.at("samples"));
     const auto& alignment = state.at("alignment");
     const auto& epochs = state.at("epochs");
     demand(alignment.is_array() && epochs.is_array(), "lists of cosines and of epochs", "others");

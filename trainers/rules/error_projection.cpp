@@ -10,8 +10,8 @@
 namespace optotorch {
 namespace {
 
-constexpr const char* rule = "dfa";
-constexpr const char* remedy = "A rule serves one network: make a new one";
+constexpr const char* in_dfa = "dfa";
+constexpr const char* one_network = "A rule serves one network: make a new one";
 
 torch::Tensor as_real(const torch::Tensor& x) {
   return x.is_complex() ? at::view_as_real(x.resolve_conj()).flatten(-2) : x;
@@ -31,8 +31,9 @@ torch::Tensor enter(const torch::Tensor& projected, const torch::Tensor& place) 
 }  // namespace
 
 ErrorProjection::ErrorProjection(DirectFeedbackOptions options) : options_(std::move(options)) {
-  OPTOTORCH_CHECK(std::isfinite(options_.scale()) && options_.scale() > 0, .where = rule, .argument = "scale",
-                  .expected = "a positive number", .got = std::to_string(options_.scale()));
+  OPTOTORCH_CHECK(std::isfinite(options_.scale()) && options_.scale() > 0, .where = in_dfa,
+                  .argument = "scale", .expected = "a positive number",
+                  .got = std::to_string(options_.scale()));
   if (options_.ternary()) {
     frames_.emplace(*options_.ternary());
   }
@@ -59,7 +60,7 @@ void ErrorProjection::load_state(const std::map<std::string, torch::Tensor>& sta
 Projector& ErrorProjection::projector(int64_t rows, int64_t columns) {
   if (!projector_) {
     const auto made = options_.projector()(rows, columns);
-    OPTOTORCH_CHECK(made, .where = rule, .argument = "projector", .expected = "a function that makes one",
+    OPTOTORCH_CHECK(made, .where = in_dfa, .argument = "projector", .expected = "a function that makes one",
                     .got = "one that returns none");
     if (!pending_.empty()) {
       made->load_state(pending_);
@@ -67,10 +68,10 @@ Projector& ErrorProjection::projector(int64_t rows, int64_t columns) {
     }
     projector_ = made;
   }
-  OPTOTORCH_CHECK(projector_->rows() == rows && projector_->columns() == columns, .where = rule,
+  OPTOTORCH_CHECK(projector_->rows() == rows && projector_->columns() == columns, .where = in_dfa,
                   .argument = "projector", .expected = c10::str("[", rows, ", ", columns, "]"),
                   .got = c10::str("[", projector_->rows(), ", ", projector_->columns(), "]"),
-                  .remedy = remedy);
+                  .remedy = one_network);
   return *projector_;
 }
 
@@ -84,15 +85,15 @@ std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor
                                                  const torch::Tensor& error) {
   std::vector<MakeSignal> signals;
   const bool tokens = options_.per_token();
-  OPTOTORCH_CHECK(error.defined() && error.dim() >= 1 && error.numel() > 0, .where = rule,
+  OPTOTORCH_CHECK(error.defined() && error.dim() >= 1 && error.numel() > 0, .where = in_dfa,
                   .argument = "error", .expected = "[batch, ...] of one sample or more",
                   .got = describe(error), .remedy = "Leave out empty batches");
   std::vector<int64_t> first, size;
   int64_t rows = 0;
   for (const auto& place : places) {
-    OPTOTORCH_CHECK(!tokens || place.dim() >= 2, .where = rule, .argument = "output of a block",
+    OPTOTORCH_CHECK(!tokens || place.dim() >= 2, .where = in_dfa, .argument = "output of a block",
                     .expected = "[batch, tokens ..., values]", .got = describe(place));
-    OPTOTORCH_CHECK(place.dim() >= 1 && place.numel() > 0, .where = rule, .argument = "output of a block",
+    OPTOTORCH_CHECK(place.dim() >= 1 && place.numel() > 0, .where = in_dfa, .argument = "output of a block",
                     .expected = "[batch, ...] of one sample or more", .got = describe(place));
     const auto values = as_real(place);
     size.push_back(tokens ? values.size(-1) : values.numel() / values.size(0));
@@ -104,12 +105,12 @@ std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor
   }
   const auto columns = as_real(error.dim() == 1 ? error.unsqueeze(1) : error);  // [batch] is one value each
   const auto shown = tokens ? columns.flatten(0, -2) : columns.flatten(1);
-  check_finite(rule, "error", shown);
+  check_finite(in_dfa, "error", shown);
   for (size_t i = 0; i < places.size(); ++i) {
     const int64_t wanted = as_real(places[i]).numel() / size[i];
     OPTOTORCH_CHECK(
         wanted == shown.size(0) || (wanted % shown.size(0) == 0 && shown.size(0) == places[i].size(0)),
-        .where = rule, .argument = "error",
+        .where = in_dfa, .argument = "error",
         .expected = c10::str("one for each of ", wanted, " tokens, or a sample"), .got = describe(error));
   }
   auto& matrix = projector(rows, shown.size(1));
@@ -142,7 +143,7 @@ std::vector<MakeSignal> ErrorProjection::signals(const std::vector<torch::Tensor
       if (of_sample != 1) {
         own = (own / static_cast<double>(of_sample)).unsqueeze(1).expand({-1, of_sample, -1});
       }
-      check_finite(rule, "signal", own);
+      check_finite(in_dfa, "signal", own);
       return enter(own, place);
     });
   }

@@ -11,7 +11,7 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "tpfp";
+constexpr char in_tpfp[] = "tpfp";
 
 bool has_dropout(const HybridImpl& model) {
   return std::ranges::any_of(model.modules(/*include_self=*/false), [](const auto& module) {
@@ -34,7 +34,7 @@ torch::Tensor one_sample_like(const torch::Tensor& x) {
 }
 
 void check_factor(const char* argument, double value) {
-  OPTOTORCH_CHECK(std::isfinite(value) && value != 0, .where = where, .argument = argument,
+  OPTOTORCH_CHECK(std::isfinite(value) && value != 0, .where = in_tpfp, .argument = argument,
                   .expected = "a finite number other than 0", .got = std::to_string(value));
 }
 
@@ -51,15 +51,15 @@ TwoPassForward::TwoPassForward(TwoPassForwardOptions options)
   check_factor("strength", options_.strength());
   check_factor("gain", options_.gain());
   check_factor("hidden_gain", options_.hidden_gain());
-  OPTOTORCH_CHECK(options_.refresh() >= 1, .where = where, .argument = "refresh", .expected = "at least 1",
+  OPTOTORCH_CHECK(options_.refresh() >= 1, .where = in_tpfp, .argument = "refresh", .expected = "at least 1",
                   .got = std::to_string(options_.refresh()));
   OPTOTORCH_CHECK(!options_.modulated_input_backprop() ||
                       (options_.entrance() == Entrance::single && !options_.recompute()),
-                  .where = where, .argument = "modulated_input_backprop",
+                  .where = in_tpfp, .argument = "modulated_input_backprop",
                   .expected = "Entrance::single and no recompute", .got = "another combination",
                   .remedy = "Back-propagation needs the whole pass from one entrance on");
   OPTOTORCH_CHECK(options_.signal() != Signal::quadrature || options_.entrance() != Entrance::outputs,
-                  .where = where, .argument = "signal", .expected = "light that can be delayed",
+                  .where = in_tpfp, .argument = "signal", .expected = "light that can be delayed",
                   .got = "quadrature at electronic entrances", .remedy = "Use Entrance::single or inputs");
 }
 

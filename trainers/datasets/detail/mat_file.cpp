@@ -59,7 +59,7 @@ struct Tag {
   std::optional<std::array<uint8_t, 4>> own;  // the bytes, if they stand in the tag
 };
 
-struct Header {
+struct MatHeader {
   std::string name;
   std::vector<int64_t> sizes;
   uint64_t count = 1;
@@ -72,7 +72,7 @@ class MatrixReader {
   MatrixReader(const std::string& path, ByteSource& source) : path_(path), source_(source) {}
 
   /// The tag in front of it, and all before the values.
-  Header header() {
+  MatHeader header() {
     left_ = 8;
     const Tag whole = tag();
     if (whole.type != Type::matrix || whole.own) {
@@ -86,7 +86,7 @@ class MatrixReader {
     if (flags.size() != 8) {
       refuse("8 bytes of flags", c10::str(flags.size()));
     }
-    Header header;
+    MatHeader header;
     const uint32_t kind = flags[0];
     constexpr uint8_t complex_flag = 8;
     header.numeric = kind >= first_numeric_class && kind <= last_numeric_class;
@@ -102,7 +102,7 @@ class MatrixReader {
     return header;
   }
 
-  at::Tensor values(const Header& header) {
+  at::Tensor values(const MatHeader& header) {
     const Tag real = tag();
     const Stored* const type = stored(real.type);
     if (type == nullptr) {
@@ -200,7 +200,7 @@ class MatrixReader {
     return bytes;
   }
 
-  void read_sizes(Header& header) {
+  void read_sizes(MatHeader& header) {
     constexpr uint64_t most_dimensions = 32;
     const auto sizes = element(Type::int32, 4 * most_dimensions);
     if (sizes.size() < 8 || sizes.size() % 4 != 0) {
@@ -219,7 +219,7 @@ class MatrixReader {
     }
   }
 
-  at::Tensor converted(const at::Tensor& bytes, const Stored& type, const Header& header) const {
+  at::Tensor converted(const at::Tensor& bytes, const Stored& type, const MatHeader& header) const {
     constexpr uint32_t unsigned_64 = 13;
     const at::Tensor values = bytes.view(type.bits);
     if (type.type == unsigned_64 && values.numel() > 0 && values.min().item<int64_t>() < 0) {
@@ -300,7 +300,7 @@ std::map<std::string, at::Tensor> read_mat(InputFile file, const std::vector<std
     const auto source =
         type == Type::matrix ? plain_element(file, tag.size() + length) : packed_element(file, length);
     MatrixReader reader(path, *source);
-    const Header header = reader.header();
+    const MatHeader header = reader.header();
     if (wanted(header.name) && ((header.numeric && !header.complex) || !names.empty())) {
       const std::string argument = "'" + printable(header.name) + "'";
       OPTOTORCH_CHECK(header.numeric && !header.complex, .where = path, .argument = argument,

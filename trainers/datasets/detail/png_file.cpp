@@ -7,7 +7,7 @@ namespace optotorch {
 namespace {
 
 /// What IHDR says, and how much data there is.
-struct Header {
+struct PngHeader {
   uint32_t width, height, bits, colour;
   bool interlaced;
   uint64_t packed = 0;  // bytes in IDAT chunks
@@ -19,13 +19,13 @@ struct Header {
 constexpr size_t signature = 8, first_chunk = signature + 8;
 
 /// Goes from chunk to chunk up to the last one: TorchVision's reader may not meet the end of the file.
-Header read_header(const ImageBytes& image) {
+PngHeader read_png_header(const ImageBytes& image) {
   const size_t size = image.bytes.size();
   if (size < first_chunk + 13 || image.big(signature, 4) != 13 || image.bytes.substr(12, 4) != "IHDR") {
     image.refuse("a sound PNG", "one without a size in front");
   }
-  Header header{image.big(first_chunk, 4), image.big(first_chunk + 4, 4), image.big(first_chunk + 8, 1),
-                image.big(first_chunk + 9, 1), image.big(first_chunk + 12, 1) != 0};
+  PngHeader header{image.big(first_chunk, 4), image.big(first_chunk + 4, 4), image.big(first_chunk + 8, 1),
+                   image.big(first_chunk + 9, 1), image.big(first_chunk + 12, 1) != 0};
   for (size_t position = signature;;) {
     if (size - position < 12) {
       image.refuse("a sound PNG", "one that is cut short");
@@ -43,7 +43,7 @@ Header read_header(const ImageBytes& image) {
   }
 }
 
-void check_header(const ImageBytes& image, const Header& header) {
+void check_header(const ImageBytes& image, const PngHeader& header) {
   image.check_size(header.width, header.height);
   if (header.bits == 16 && header.interlaced) {
     image.refuse("a PNG that is not both interlaced and of 16 bits, which is not supported", "such a PNG");
@@ -62,7 +62,7 @@ void check_header(const ImageBytes& image, const Header& header) {
 }
 
 /// The bytes that Pillow makes of 16 bits.
-at::Tensor in_8_bits(const at::Tensor& pixels, const Header& header) {
+at::Tensor in_8_bits(const at::Tensor& pixels, const PngHeader& header) {
   const bool clipped = !header.has_colour() && !header.has_alpha();
   return (clipped ? pixels.clamp_max(255) : pixels.div(256, "floor")).to(at::kByte);
 }
@@ -70,7 +70,7 @@ at::Tensor in_8_bits(const at::Tensor& pixels, const Header& header) {
 }  // namespace
 
 at::Tensor read_png(const ImageBytes& image) {
-  const Header header = read_header(image);
+  const PngHeader header = read_png_header(image);
   check_header(image, header);
   require_torchvision(image, "a PNG");
   at::Tensor pixels;

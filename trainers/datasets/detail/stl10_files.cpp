@@ -9,7 +9,7 @@
 namespace optotorch {
 namespace {
 
-constexpr auto remedy = "The file is damaged or belongs to another data set";
+constexpr auto damaged = "The file is damaged or belongs to another data set";
 
 at::Tensor whole_file(InputFile& file) {
   at::Tensor bytes = at::empty({static_cast<int64_t>(file.size())}, at::kByte);
@@ -25,7 +25,7 @@ at::Tensor read_stl10_images(InputFile file) {
   constexpr uint64_t image_bytes = 3 * 96 * 96;
   OPTOTORCH_CHECK(file.size() > 0 && file.size() % image_bytes == 0, .where = file.name(),
                   .argument = "length", .expected = c10::str("one or more images of ", image_bytes, " bytes"),
-                  .got = c10::str(file.size(), " bytes"), .remedy = remedy);
+                  .got = c10::str(file.size(), " bytes"), .remedy = damaged);
   at::Tensor images = whole_file(file).view({-1, 3, 96, 96});
   transpose_planes(images);
   return images;
@@ -35,13 +35,13 @@ at::Tensor read_stl10_labels(InputFile file, int64_t classes) {
   constexpr uint64_t most = 1 << 26;
   OPTOTORCH_CHECK(file.size() > 0 && file.size() <= most, .where = file.name(), .argument = "length",
                   .expected = c10::str("1 to ", most, " labels"), .got = c10::str(file.size()),
-                  .remedy = remedy);
+                  .remedy = damaged);
   const at::Tensor labels = whole_file(file).to(at::kLong);
   const auto [least, greatest] = labels.aminmax();
   const auto low = least.item<int64_t>(), high = greatest.item<int64_t>();
   OPTOTORCH_CHECK(low >= 1 && high <= classes, .where = file.name(), .argument = "labels",
                   .expected = c10::str("values from 1 to ", classes), .got = c10::str(low < 1 ? low : high),
-                  .remedy = remedy);
+                  .remedy = damaged);
   return labels - 1;
 }
 
@@ -50,24 +50,24 @@ at::Tensor read_stl10_fold(InputFile file, int64_t fold, int64_t count) {
   const std::string path = file.name();
   OPTOTORCH_CHECK(file.size() <= most, .where = path, .argument = "length",
                   .expected = c10::str("at most ", most, " bytes"), .got = c10::str(file.size()),
-                  .remedy = remedy);
+                  .remedy = damaged);
   const std::string text = file.rest();
   LineReader lines(text);
   std::string_view line;
   for (int64_t k = 0; k <= fold; ++k) {
     OPTOTORCH_CHECK(lines.next(line), .where = path, .argument = "lines",
-                    .expected = c10::str("one for fold ", fold), .got = c10::str(k), .remedy = remedy);
+                    .expected = c10::str("one for fold ", fold), .got = c10::str(k), .remedy = damaged);
   }
   std::vector<int64_t> indices;
   for (std::string_view word; next_word(line, word);) {
     const auto index = whole_number(word);
     OPTOTORCH_CHECK(
         index && *index >= 0 && *index < count, .where = path, .argument = c10::str("line ", fold + 1),
-        .expected = c10::str("numbers from 0 to ", count - 1), .got = shown(word), .remedy = remedy);
+        .expected = c10::str("numbers from 0 to ", count - 1), .got = shown(word), .remedy = damaged);
     indices.push_back(*index);
   }
   OPTOTORCH_CHECK(!indices.empty(), .where = path, .argument = c10::str("line ", fold + 1),
-                  .expected = "numbers of images", .got = "an empty line", .remedy = remedy);
+                  .expected = "numbers of images", .got = "an empty line", .remedy = damaged);
   return at::tensor(indices, at::kLong);
 }
 

@@ -11,15 +11,16 @@
 namespace optotorch {
 namespace {
 
-constexpr auto name = "sample";
+constexpr auto in_sample = "sample";
 
 void check_options(const SampleOptions& options) {
-  OPTOTORCH_CHECK(options.context() >= 1, .where = name, .argument = "context", .expected = "at least 1",
+  OPTOTORCH_CHECK(options.context() >= 1, .where = in_sample, .argument = "context", .expected = "at least 1",
                   .got = std::to_string(options.context()));
   constexpr int64_t longest = 1'000'000;
-  OPTOTORCH_CHECK(options.length() >= 1 && options.length() <= longest, .where = name, .argument = "length",
-                  .expected = c10::str("1 to ", longest), .got = std::to_string(options.length()));
-  OPTOTORCH_CHECK(std::isfinite(options.temperature()) && options.temperature() >= 0, .where = name,
+  OPTOTORCH_CHECK(options.length() >= 1 && options.length() <= longest, .where = in_sample,
+                  .argument = "length", .expected = c10::str("1 to ", longest),
+                  .got = std::to_string(options.length()));
+  OPTOTORCH_CHECK(std::isfinite(options.temperature()) && options.temperature() >= 0, .where = in_sample,
                   .argument = "temperature", .expected = "a finite number, 0 or above",
                   .got = c10::str(options.temperature()));
 }
@@ -29,13 +30,13 @@ at::Tensor next_logits(HybridImpl& model, const at::Tensor& history, int64_t voc
   const at::Tensor output = model.forward(history.unsqueeze(0));
   OPTOTORCH_CHECK(output.defined() && output.is_floating_point() &&
                       output.sizes() == at::IntArrayRef({1, history.numel(), vocabulary}),
-                  .where = name, .argument = "model",
+                  .where = in_sample, .argument = "model",
                   .expected = c10::str("one that gives real logits [1, ", history.numel(), ", ", vocabulary,
                                        "] for int64 [1, ", history.numel(), "]"),
                   .got = describe(output), .remedy = "Is it another vocabulary's model?");
   at::Tensor logits = output[0][history.numel() - 1].to(at::kCPU, at::kDouble).contiguous();
   // The largest one is NaN if any is.
-  OPTOTORCH_CHECK(std::isfinite(logits.max().item<double>()), .where = name, .argument = "model",
+  OPTOTORCH_CHECK(std::isfinite(logits.max().item<double>()), .where = in_sample, .argument = "model",
                   .expected = "logits that are finite, or -inf for some",
                   .got = "NaN, +inf, or nothing but -inf", .remedy = "Did training diverge?");
   return logits;
@@ -64,7 +65,7 @@ std::string sample(HybridImpl& model, const Characters& characters, const std::s
                    const SampleOptions& options) {
   check_options(options);
   const at::Tensor start = characters.encode(prompt, "prompt");
-  OPTOTORCH_CHECK(start.numel() > 0, .where = name, .argument = "prompt",
+  OPTOTORCH_CHECK(start.numel() > 0, .where = in_sample, .argument = "prompt",
                   .expected = "at least one character", .got = "none",
                   .remedy = "A line end is a beginning, too");
   const torch::NoGradGuard no_grad;

@@ -9,22 +9,24 @@
 namespace optotorch {
 namespace {
 
-constexpr auto name = "TextBatches";
-constexpr int64_t most = int64_t{1} << 30;
+constexpr auto in_text_batches = "TextBatches";
+constexpr int64_t most_characters = int64_t{1} << 30;
 
 void check_options(const Characters& text, const TextBatchesOptions& options) {
   OPTOTORCH_CHECK(
-      options.context() >= 1 && options.context() < text.count(), .where = name, .argument = "context",
+      options.context() >= 1 && options.context() < text.count(), .where = in_text_batches,
+      .argument = "context",
       .expected = c10::str("1 to ", text.count() - 1, ": a window needs one character more, and of ",
                            text.name(), " there are ", text.count(), " here"),
       .got = std::to_string(options.context()),
       .remedy = "Take a longer text, or hold back less or more of it");
-  OPTOTORCH_CHECK(options.batch_size() >= 1 && options.batch_size() <= most / options.context(),
-                  .where = name, .argument = "batch_size",
-                  .expected = c10::str("1 to ", most / options.context(), " windows"),
+  OPTOTORCH_CHECK(options.batch_size() >= 1 && options.batch_size() <= most_characters / options.context(),
+                  .where = in_text_batches, .argument = "batch_size",
+                  .expected = c10::str("1 to ", most_characters / options.context(), " windows"),
                   .got = std::to_string(options.batch_size()));
-  OPTOTORCH_CHECK(options.steps() >= 0 && options.steps() <= most, .where = name, .argument = "steps",
-                  .expected = c10::str("0 to ", most), .got = std::to_string(options.steps()));
+  OPTOTORCH_CHECK(options.steps() >= 0 && options.steps() <= most_characters, .where = in_text_batches,
+                  .argument = "steps", .expected = c10::str("0 to ", most_characters),
+                  .got = std::to_string(options.steps()));
 }
 
 }  // namespace
@@ -55,9 +57,9 @@ int64_t TextBatches::predictions() const {
 }
 
 Batch TextBatches::batch(int64_t epoch, int64_t k) const {
-  OPTOTORCH_CHECK(epoch >= 0, .where = name, .argument = "epoch", .expected = "at least 0",
+  OPTOTORCH_CHECK(epoch >= 0, .where = in_text_batches, .argument = "epoch", .expected = "at least 0",
                   .got = std::to_string(epoch));
-  OPTOTORCH_CHECK(k >= 0 && k < size(), .where = name, .argument = "k",
+  OPTOTORCH_CHECK(k >= 0 && k < size(), .where = in_text_batches, .argument = "k",
                   .expected = c10::str("0 to ", size() - 1), .got = std::to_string(k));
   const bool random = options_.steps() > 0;
   const int64_t first = k * options_.batch_size();  // window of the batch, or beyond the whole ones

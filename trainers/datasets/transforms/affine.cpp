@@ -11,7 +11,7 @@
 namespace optotorch::transforms {
 namespace {
 
-constexpr double most = std::numeric_limits<float>::max() / 4;
+constexpr double most_pixels_moved = std::numeric_limits<float>::max() / 4;
 
 /// One number d becomes -d to d.
 std::vector<double> angles(const char* where, const char* argument, const std::vector<double>& given) {
@@ -20,7 +20,7 @@ std::vector<double> angles(const char* where, const char* argument, const std::v
                   .argument = argument, .expected = "a number that is at least 0, or least and largest",
                   .got = text_of(given));
   const auto range = given.size() == 1 ? std::vector<double>{-given[0], given[0]} : given;
-  check_range(where, argument, range, -most, most);
+  check_range(where, argument, range, -most_pixels_moved, most_pixels_moved);
   return range;
 }
 
@@ -63,12 +63,12 @@ RandomAffine::RandomAffine(RandomAffineOptions given)
       .where = name, .argument = "translate", .expected = "two numbers from 0 to 1, or none",
       .got = text_of(translate));
   if (!options().scale().empty()) {
-    check_range(name, "scale", options().scale(), std::numeric_limits<float>::min(), most);
+    check_range(name, "scale", options().scale(), std::numeric_limits<float>::min(), most_pixels_moved);
   }
   const auto& shear = options().shear();
   if (shear.size() == 4) {
-    check_range(name, "shear", {shear[0], shear[1]}, -most, most);
-    check_range(name, "shear", {shear[2], shear[3]}, -most, most);
+    check_range(name, "shear", {shear[0], shear[1]}, -most_pixels_moved, most_pixels_moved);
+    check_range(name, "shear", {shear[2], shear[3]}, -most_pixels_moved, most_pixels_moved);
     shear_ = shear;
   } else if (!shear.empty()) {
     shear_ = angles(name, "shear", shear);

@@ -23,13 +23,13 @@ void check_warps(const char* where, const Options& options) {
   check_numbers(where, "fill", options.fill());
 }
 
-std::shared_ptr<const AugmentationSpace> space(const char* where, int64_t bins,
-                                               const StrengthRanges& ranges) {
+std::shared_ptr<const AugmentationSpace> space_of(const char* where, int64_t bins,
+                                                  const StrengthRanges& ranges) {
   check_count(where, "num_magnitude_bins", bins, 2, 10'000);
   return std::make_shared<const AugmentationSpace>(bins, ranges);
 }
 
-void check_input(const char* where, const at::Tensor& image) {
+void check_byte_image(const char* where, const at::Tensor& image) {
   check_bytes(where, image);
   check_colours(where, image);
 }
@@ -42,12 +42,12 @@ const RegisteredTransform trivial_augment_wide_type(
 }  // namespace
 
 AutoAugment::AutoAugment(AutoAugmentOptions options)
-    : OptionsTransform(std::move(options)), space_(space("AutoAugment", 10, usual_ranges)) {
+    : OptionsTransform(std::move(options)), space_(space_of("AutoAugment", 10, usual_ranges)) {
   check_warps("AutoAugment", this->options());
 }
 
 at::Tensor AutoAugment::transform(const at::Tensor& image, Draws& draws) const {
-  check_input("AutoAugment", image);
+  check_byte_image("AutoAugment", image);
   const auto fill = fill_for("AutoAugment", options().fill(), image);
   const auto& pairs = steps_of(options().policy());
   const auto& pair = pairs.at(static_cast<size_t>(draws.integer(0, static_cast<int64_t>(pairs.size()))));
@@ -75,14 +75,14 @@ at::Tensor AutoAugment::transform(const at::Tensor& image, Draws& draws) const {
 
 RandAugment::RandAugment(RandAugmentOptions options)
     : OptionsTransform(std::move(options)),
-      space_(space("RandAugment", this->options().num_magnitude_bins(), usual_ranges)) {
+      space_(space_of("RandAugment", this->options().num_magnitude_bins(), usual_ranges)) {
   check_warps("RandAugment", this->options());
   check_count("RandAugment", "num_ops", this->options().num_ops(), 0, 1000);
   check_count("RandAugment", "magnitude", this->options().magnitude(), 0, space_->bins() - 1);
 }
 
 at::Tensor RandAugment::transform(const at::Tensor& image, Draws& draws) const {
-  check_input("RandAugment", image);
+  check_byte_image("RandAugment", image);
   const auto fill = fill_for("RandAugment", options().fill(), image);
   at::Tensor result = image;
   for (int64_t i = 0; i < options().num_ops(); ++i) {
@@ -98,12 +98,12 @@ at::Tensor RandAugment::transform(const at::Tensor& image, Draws& draws) const {
 
 TrivialAugmentWide::TrivialAugmentWide(TrivialAugmentWideOptions options)
     : OptionsTransform(std::move(options)),
-      space_(space("TrivialAugmentWide", this->options().num_magnitude_bins(), wide_ranges)) {
+      space_(space_of("TrivialAugmentWide", this->options().num_magnitude_bins(), wide_ranges)) {
   check_warps("TrivialAugmentWide", this->options());
 }
 
 at::Tensor TrivialAugmentWide::transform(const at::Tensor& image, Draws& draws) const {
-  check_input("TrivialAugmentWide", image);
+  check_byte_image("TrivialAugmentWide", image);
   const auto fill = fill_for("TrivialAugmentWide", options().fill(), image);
   const auto operation = static_cast<Operation>(draws.integer(0, counted_operations));
   double strength = 0.0;

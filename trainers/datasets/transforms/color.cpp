@@ -12,11 +12,6 @@
 namespace optotorch::transforms {
 namespace {
 
-void check_input(const char* where, const at::Tensor& image) {
-  check_usual_type(where, image);
-  check_colours(where, image);
-}
-
 /// Least and largest factor; empty where they leave the image alone.
 std::vector<double> factors(const char* argument, const std::vector<double>& given, double center, double low,
                             double high) {
@@ -50,7 +45,7 @@ Grayscale::Grayscale(GrayscaleOptions options) : OptionsTransform(options) {
 }
 
 at::Tensor Grayscale::transform(const at::Tensor& image, Draws& /*draws*/) const {
-  check_input("Grayscale", image);
+  check_usual_image("Grayscale", image);
   return grey(image, options().num_output_channels());
 }
 
@@ -59,7 +54,7 @@ RandomGrayscale::RandomGrayscale(RandomGrayscaleOptions options) : OptionsTransf
 }
 
 at::Tensor RandomGrayscale::transform(const at::Tensor& image, Draws& draws) const {
-  check_input("RandomGrayscale", image);
+  check_usual_image("RandomGrayscale", image);
   return draws.below(options().p()) ? grey(image, image.size(0)) : image;
 }
 
@@ -73,7 +68,7 @@ ColorJitter::ColorJitter(ColorJitterOptions options) : OptionsTransform(std::mov
 }
 
 at::Tensor ColorJitter::transform(const at::Tensor& image, Draws& draws) const {
-  check_input("ColorJitter", image);
+  check_usual_image("ColorJitter", image);
   constexpr std::array adjust{adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue};
   const auto order = draws.permutation(4);
   std::array<double, 4> factor{};

@@ -14,8 +14,8 @@ namespace {
 /// An at::ScalarType, as the visitor wants enums: counted from 0, with words.
 enum class Dtype { uint8, int8, int16, int32, int64, float32, float64 };
 
-const std::vector<at::ScalarType> types{at::kByte, at::kChar,  at::kShort, at::kInt,
-                                        at::kLong, at::kFloat, at::kDouble};
+const std::vector<at::ScalarType> known_types{at::kByte, at::kChar,  at::kShort, at::kInt,
+                                              at::kLong, at::kFloat, at::kDouble};
 
 const std::vector<std::string>& words(Dtype) {
   static const std::vector<std::string> all{"uint8", "int8", "int16", "int32", "int64", "float32", "float64"};
@@ -30,9 +30,10 @@ const RegisteredTransform normalize_type(transform_type<Normalize>("Normalize", 
 }  // namespace
 
 void ConvertImageDtypeOptions::fields(FieldVisitor& visit) {
-  auto dtype = static_cast<Dtype>(std::find(types.begin(), types.end(), dtype_) - types.begin());
+  auto dtype =
+      static_cast<Dtype>(std::find(known_types.begin(), known_types.end(), dtype_) - known_types.begin());
   visit("dtype", dtype);
-  dtype_ = types.at(static_cast<size_t>(dtype));
+  dtype_ = known_types.at(static_cast<size_t>(dtype));
 }
 
 ConvertImageDtype::ConvertImageDtype(ConvertImageDtypeOptions options) : OptionsTransform(options) {

@@ -9,11 +9,6 @@
 namespace optotorch::transforms {
 namespace {
 
-void check_input(const char* where, const at::Tensor& image) {
-  check_usual_type(where, image);
-  check_colours(where, image);
-}
-
 void check_byte_input(const char* where, const at::Tensor& image) {
   check_bytes(where, image);
   check_colours(where, image);
@@ -38,7 +33,7 @@ RandomInvert::RandomInvert(ToneOptions options) : OptionsTransform(options) {
 }
 
 at::Tensor RandomInvert::transform(const at::Tensor& image, Draws& draws) const {
-  check_input("RandomInvert", image);
+  check_usual_image("RandomInvert", image);
   return draws.item_below(options().p()) ? invert(image) : image;
 }
 
@@ -47,7 +42,7 @@ RandomAutocontrast::RandomAutocontrast(ToneOptions options) : OptionsTransform(o
 }
 
 at::Tensor RandomAutocontrast::transform(const at::Tensor& image, Draws& draws) const {
-  check_input("RandomAutocontrast", image);
+  check_usual_image("RandomAutocontrast", image);
   return draws.item_below(options().p()) ? autocontrast(image) : image;
 }
 
@@ -78,7 +73,7 @@ RandomSolarize::RandomSolarize(RandomSolarizeOptions options) : OptionsTransform
 }
 
 at::Tensor RandomSolarize::transform(const at::Tensor& image, Draws& draws) const {
-  check_input("RandomSolarize", image);
+  check_usual_image("RandomSolarize", image);
   OPTOTORCH_CHECK(options().threshold() <= bound_of(image), .where = "RandomSolarize",
                   .argument = "threshold",
                   .expected = c10::str("at most ", bound_of(image), " for ", type_name(image.scalar_type())),

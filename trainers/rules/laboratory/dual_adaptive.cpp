@@ -8,7 +8,7 @@
 namespace optotorch {
 namespace {
 
-constexpr char rule[] = "dat";
+constexpr char in_dat[] = "dat";
 
 SimilarityOptions similarity_of(const DualAdaptiveOptions& options) {
   return SimilarityOptions()
@@ -48,26 +48,26 @@ DualAdaptive::DualAdaptive(const DualAdaptiveOptions& options)
       similarity_loss_(std::numeric_limits<double>::quiet_NaN()) {
   for (const auto& [argument, value] :
        {std::pair{"calibration_steps", calibration_steps_}, std::pair{"warm_up_steps", warm_up_steps_}}) {
-    OPTOTORCH_CHECK(value >= 0, .where = rule, .argument = argument, .expected = "at least 0",
+    OPTOTORCH_CHECK(value >= 0, .where = in_dat, .argument = argument, .expected = "at least 0",
                     .got = std::to_string(value));
   }
-  const SimilarityLearner checked(rule, similarity_);  // its options, before a network is met
+  const SimilarityLearner checked(in_dat, similarity_);  // its options, before a network is met
 }
 
 void DualAdaptive::meet(HybridImpl& model) {
-  const auto networks = laboratory_networks(rule, model);
+  const auto networks = laboratory_networks(in_dat, model);
   for (const auto& placed : networks) {
-    OPTOTORCH_CHECK(!placed.network->corrections().empty(), .where = rule, .argument = "model",
+    OPTOTORCH_CHECK(!placed.network->corrections().empty(), .where = in_dat, .argument = "model",
                     .expected = "a PhysicalNetwork with corrections", .got = "one without",
                     .remedy = "Give it corrections by set_corrections, or use PhysicsAware");
   }
-  OPTOTORCH_CHECK(learners_.empty() || learners_.size() == networks.size(), .where = rule,
+  OPTOTORCH_CHECK(learners_.empty() || learners_.size() == networks.size(), .where = in_dat,
                   .argument = "model", .expected = c10::str(learners_.size(), " PhysicalNetworks, as before"),
                   .got = std::to_string(networks.size()));
   if (learners_.empty()) {
     std::vector<std::unique_ptr<SimilarityLearner>> learners;
     for (size_t k = 0; k < networks.size(); ++k) {
-      learners.push_back(std::make_unique<SimilarityLearner>(rule, similarity_));
+      learners.push_back(std::make_unique<SimilarityLearner>(in_dat, similarity_));
       learners.back()->load_state(own_state(pending_, k));
       learners.back()->adopt(*networks[k].network);
     }
@@ -83,7 +83,7 @@ std::vector<Pass> DualAdaptive::first_pass(HybridImpl& model, const torch::Tenso
   meet(model);
   double loss = 0;
   auto passes =
-      passes_around(rule, model, input, keep_of_first_pass(),
+      passes_around(in_dat, model, input, keep_of_first_pass(),
                     [&](PhysicalNetworkImpl& network, size_t number, const torch::Tensor& x) {
                       auto pass = network.measure(x);
                       network.strength = 1;
@@ -126,7 +126,7 @@ void DualAdaptive::load_state(const std::map<std::string, torch::Tensor>& state)
   const auto steps = state.find("steps");
   OPTOTORCH_CHECK(steps != state.end() && steps->second.scalar_type() == torch::kLong &&
                       steps->second.numel() == 1 && steps->second.item<int64_t>() >= 0,
-                  .where = rule, .argument = "state", .expected = "steps, an int64",
+                  .where = in_dat, .argument = "state", .expected = "steps, an int64",
                   .got = "none, or another", .remedy = "The checkpoint was written with another rule");
   const int64_t taken = steps->second.item<int64_t>();
   if (learners_.empty()) {

@@ -9,7 +9,7 @@
 namespace optotorch {
 namespace {
 
-constexpr char where[] = "identify";
+constexpr char in_identify[] = "identify";
 
 /// Standard normal [count], a pure function of seed and stream.
 torch::Tensor normal(int64_t seed, uint64_t stream, int64_t count) {
@@ -21,13 +21,13 @@ torch::Tensor normal(int64_t seed, uint64_t stream, int64_t count) {
 std::vector<double> identify(PhysicalNetworkImpl& network, const BatchSource& light,
                              const IdentifyOptions& options) {
   const torch::NoGradGuard no_grad;
-  OPTOTORCH_CHECK(options.batches() >= 1, .where = where, .argument = "batches", .expected = "at least 1",
-                  .got = std::to_string(options.batches()));
-  OPTOTORCH_CHECK(options.jitter() >= 0 && options.jitter() <= 100, .where = where, .argument = "jitter",
-                  .expected = "0 to 100", .got = c10::str(options.jitter()));
-  OPTOTORCH_CHECK(light.size() > 0, .where = where, .argument = "light", .expected = "at least one batch",
-                  .got = "none");
-  OPTOTORCH_CHECK(!network.corrections().empty(), .where = where, .argument = "network",
+  OPTOTORCH_CHECK(options.batches() >= 1, .where = in_identify, .argument = "batches",
+                  .expected = "at least 1", .got = std::to_string(options.batches()));
+  OPTOTORCH_CHECK(options.jitter() >= 0 && options.jitter() <= 100, .where = in_identify,
+                  .argument = "jitter", .expected = "0 to 100", .got = c10::str(options.jitter()));
+  OPTOTORCH_CHECK(light.size() > 0, .where = in_identify, .argument = "light",
+                  .expected = "at least one batch", .got = "none");
+  OPTOTORCH_CHECK(!network.corrections().empty(), .where = in_identify, .argument = "network",
                   .expected = "a PhysicalNetwork with corrections", .got = "one without",
                   .remedy = "Give it corrections by set_corrections");
   auto parameters = network.parameters();
@@ -40,20 +40,20 @@ std::vector<double> identify(PhysicalNetworkImpl& network, const BatchSource& li
       parameters[i].copy_(before[i]);
     }
   });
-  SimilarityLearner learner(where, SimilarityOptions()
-                                       .similarity(options.similarity())
-                                       .compared(options.compared())
-                                       .rate(options.rate())
-                                       .steps(options.batches())
-                                       .schedule([](int64_t step, int64_t total) {
-                                         const double phase =
-                                             M_PI * static_cast<double>(step) / static_cast<double>(total);
-                                         return std::max(0.02, (1 + std::cos(phase)) / 2);
-                                       }));
+  SimilarityLearner learner(in_identify, SimilarityOptions()
+                                             .similarity(options.similarity())
+                                             .compared(options.compared())
+                                             .rate(options.rate())
+                                             .steps(options.batches())
+                                             .schedule([](int64_t step, int64_t total) {
+                                               const double phase = M_PI * static_cast<double>(step) /
+                                                                    static_cast<double>(total);
+                                               return std::max(0.02, (1 + std::cos(phase)) / 2);
+                                             }));
   network.strength = 1;
   std::vector<double> losses;
   for (int64_t k = 0; k < options.batches(); ++k) {
-    OPTOTORCH_CHECK(!options.stopped() || !options.stopped()(), .where = where, .argument = "stopped",
+    OPTOTORCH_CHECK(!options.stopped() || !options.stopped()(), .where = in_identify, .argument = "stopped",
                     .expected = c10::str(options.batches(), " batches"),
                     .got = c10::str("a request to stop before batch ", k));
     const auto x = light.batch(k / light.size(), k % light.size()).data;

@@ -55,6 +55,11 @@ void check_usual_type(const char* where, const at::Tensor& image) {
                   .remedy = "ConvertImageDtype makes another type of it");
 }
 
+void check_usual_image(const char* where, const at::Tensor& image) {
+  check_usual_type(where, image);
+  check_colours(where, image);
+}
+
 void check_bytes(const char* where, const at::Tensor& image) {
   OPTOTORCH_CHECK(image.scalar_type() == at::kByte, .where = where, .argument = "image", .expected = "uint8",
                   .got = describe(image), .remedy = "Put it before ConvertImageDtype");

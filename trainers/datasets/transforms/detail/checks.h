@@ -23,6 +23,9 @@ void check_colours(const char* where, const at::Tensor& image);
 /// uint8, float32 or float64.
 void check_usual_type(const char* where, const at::Tensor& image);
 
+/// Grey or in colours, of a usual type.
+void check_usual_image(const char* where, const at::Tensor& image);
+
 /// uint8.
 void check_bytes(const char* where, const at::Tensor& image);
 

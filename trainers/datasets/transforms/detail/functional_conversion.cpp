@@ -77,6 +77,10 @@ bool is_known_dtype(at::ScalarType type) {
          type == at::kLong || type == at::kFloat || type == at::kDouble;
 }
 
+at::ScalarType float_type(const at::Tensor& image) {
+  return image.is_floating_point() ? image.scalar_type() : at::kFloat;
+}
+
 at::Tensor convert_dtype(const at::Tensor& image, at::ScalarType type) {
   const auto own = image.scalar_type();
   if (own == type) {

@@ -1,13 +1,10 @@
 #include <ATen/ATen.h>
 #include <optotorch/trainers/datasets/transforms/detail/functional_color.h>
+#include <optotorch/trainers/datasets/transforms/detail/functional_conversion.h>
 #include <optotorch/trainers/datasets/transforms/detail/functional_filter.h>
 
 namespace optotorch::transforms {
 namespace {
-
-at::ScalarType float_type(const at::Tensor& image) {
-  return image.is_floating_point() ? image.scalar_type() : at::kFloat;
-}
 
 at::Tensor kernel_1d(int64_t size, double sigma, at::ScalarType type) {
   const double half = static_cast<double>(size - 1) * 0.5;

@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/trainers/datasets/transforms/detail/checks.h>
+#include <optotorch/trainers/datasets/transforms/detail/functional_conversion.h>
 #include <optotorch/trainers/datasets/transforms/detail/functional_geometry.h>
 #include <optotorch/trainers/datasets/transforms/detail/functional_grid.h>
 
@@ -47,10 +48,6 @@ std::array<double, 2> centre_of(const at::Tensor& image, const std::vector<doubl
   }
   return {1.0 * (center[0] - static_cast<double>(image.size(2)) * 0.5),
           1.0 * (center[1] - static_cast<double>(image.size(1)) * 0.5)};
-}
-
-at::ScalarType float_type(const at::Tensor& image) {
-  return image.is_floating_point() ? image.scalar_type() : at::kFloat;
 }
 
 at::Tensor numbers(at::ArrayRef<double> values, at::ScalarType type) {
