@@ -22,13 +22,16 @@ namespace optotorch::tools {
 namespace {
 
 namespace fs = std::filesystem;
-using json = nlohmann::ordered_json;
+using ordered_json = nlohmann::ordered_json;
 
-json to_json(const RecipeRow& row) {
-  json object{{"system", row.system},     {"published", row.published ? json(*row.published) : json(nullptr)},
-              {"measured", row.measured}, {"spread", row.spread},
-              {"seeds", row.seeds},       {"selection", row.selection},
-              {"agrees", row.agrees}};
+ordered_json to_json(const RecipeRow& row) {
+  ordered_json object{{"system", row.system},
+                      {"published", row.published ? ordered_json(*row.published) : ordered_json(nullptr)},
+                      {"measured", row.measured},
+                      {"spread", row.spread},
+                      {"seeds", row.seeds},
+                      {"selection", row.selection},
+                      {"agrees", row.agrees}};
   for (const auto& [name, value] : row.figures) {
     object[name] = value;
   }
@@ -89,15 +92,16 @@ bool reproduce(const Recipe& recipe, const RecipeOptions& options) {
   check_writable(path);
   const auto start = std::chrono::steady_clock::now();
   Page page(options.out, recipe.name + ": " + recipe.description);
-  json rows = json::array();
+  ordered_json rows = ordered_json::array();
   bool agrees = true;
   for (const auto& row : recipe.run(options, page)) {
     rows.push_back(to_json(row));
     agrees = agrees && row.agrees;
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const json made_with = versions();
-  const json result{{"recipe", recipe.name}, {"rows", rows}, {"seconds", seconds}, {"versions", made_with}};
+  const ordered_json made_with = versions();
+  const ordered_json result{
+      {"recipe", recipe.name}, {"rows", rows}, {"seconds", seconds}, {"versions", made_with}};
   write_text_atomically(path, result.dump(2) + "\n");
   page.heading("How this was made");
   page.paragraph(c10::str(

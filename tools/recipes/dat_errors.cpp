@@ -6,6 +6,7 @@
 
 #include "recipes/dat_systems.h"
 #include "reproduce/details.h"
+#include "reproduce/formatted.h"
 #include "reproduce/page.h"
 
 namespace optotorch::tools {
@@ -38,12 +39,6 @@ std::vector<ErrorSize> sizes(const std::string& dataset) {
 std::string name_of(const ErrorSize& size) {
   char text[64];
   std::snprintf(text, sizeof text, "BS %.2f, PS %.2f", size.splitter, size.phase);
-  return text;
-}
-
-std::string percent(double accuracy) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%", 100 * accuracy);
   return text;
 }
 

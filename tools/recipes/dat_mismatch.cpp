@@ -1,9 +1,8 @@
 // Errors that no correction's model holds: loss, crosstalk, phase levels, and noise of the detectors.
 
-#include <cstdio>
-
 #include "recipes/dat_systems.h"
 #include "reproduce/details.h"
+#include "reproduce/formatted.h"
 #include "reproduce/page.h"
 
 namespace optotorch::tools {
@@ -24,19 +23,13 @@ constexpr Condition conditions[] = {{.name = "as modelled"},
                                     {.name = "noise 1 %", .relative_noise = 0.01},
                                     {.name = "noise 5 %", .relative_noise = 0.05}};
 
-struct Column {
+struct MismatchColumn {
   const char *name, *method, *correction;
 };
 
-constexpr Column columns[] = {{"PAT, layer-wise", "pat", ""},
-                              {"DAT, linear", "separable", "linear"},
-                              {"DAT, white box", "separable", "white-box"}};
-
-std::string percent(double accuracy) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%", 100 * accuracy);
-  return text;
-}
+constexpr MismatchColumn mismatch_columns[] = {{"PAT, layer-wise", "pat", ""},
+                                               {"DAT, linear", "separable", "linear"},
+                                               {"DAT, white box", "separable", "white-box"}};
 
 }  // namespace
 
@@ -58,7 +51,7 @@ std::vector<RecipeRow> dat_mismatch(const RecipeOptions& options, Page& page) {
     rows.back().system = std::string(condition.name) + ": direct";
     rows.back().published = std::nullopt;
     table.push_back({condition.name, percent(rows.back().measured)});
-    for (const auto& column : columns) {
+    for (const auto& column : mismatch_columns) {
       systems.push_back(dat_system(setting, find_dat_method(column.method), column.correction));
       systems.back().title = std::string(condition.name) + ": " + column.name;
       systems.back().published = std::nullopt;
@@ -69,14 +62,14 @@ std::vector<RecipeRow> dat_mismatch(const RecipeOptions& options, Page& page) {
   const auto outcomes = train_systems(systems, options);
   print_table(outcomes);
   for (size_t i = 0; i < outcomes.size(); ++i) {
-    table[i / std::size(columns)].push_back(percent(outcomes[i].mean));
+    table[i / std::size(mismatch_columns)].push_back(percent(outcomes[i].mean));
   }
   page.paragraph(
       "MNIST, splitter and phase errors of .06 in every row; test accuracy after the last epoch. The "
       "corrections know nothing of loss, crosstalk and phase levels; noise is a part of every reading, in "
       "training and in the test.");
   std::vector<std::string> headers{"Beyond the model", "Direct"};
-  for (const auto& column : columns) {
+  for (const auto& column : mismatch_columns) {
     headers.emplace_back(column.name);
   }
   page.table(headers, table);

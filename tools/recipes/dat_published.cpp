@@ -11,14 +11,14 @@ struct Cell {
   double best = 0, last = 0;
 };
 
-struct Row {
+struct PublishedRow {
   const char* dataset;
   double splitter, phase;
   Cell cells[8];  // in the order of Published
 };
 
 // arXiv 2212.06141, published logs of the MZI network.
-constexpr Row rows[] = {
+constexpr PublishedRow published_rows[] = {
     {"mnist", 0.02, 0, {{0.963}, {0.959}, {0.965, 0.964}, {}, {}, {0.966, 0.966}, {}, {}}},
     {"mnist", 0.04, 0, {{0.937}, {0.953}, {0.963, 0.962}, {}, {}, {0.964, 0.963}, {}, {}}},
     {"mnist", 0.04, 0.04, {{0.863}, {0.926, 0.923}, {}, {0.955, 0.955}, {}, {0.96, 0.959}, {}, {}}},
@@ -158,7 +158,7 @@ std::string PublishedAccuracy::text() const {
 
 std::optional<PublishedAccuracy> published_accuracy(const std::string& dataset, double splitter, double phase,
                                                     Published column) {
-  for (const auto& row : rows) {
+  for (const auto& row : published_rows) {
     if (dataset == row.dataset && std::abs(splitter - row.splitter) < same &&
         std::abs(phase - row.phase) < same) {
       const auto& cell = row.cells[static_cast<int>(column)];
@@ -173,7 +173,7 @@ std::optional<PublishedAccuracy> published_accuracy(const std::string& dataset, 
 
 std::vector<ErrorSize> published_errors(const std::string& dataset) {
   std::vector<ErrorSize> sizes;
-  for (const auto& row : rows) {
+  for (const auto& row : published_rows) {
     if (dataset == row.dataset) {
       sizes.push_back({row.splitter, row.phase});
     }

@@ -15,13 +15,13 @@ namespace optotorch::tools {
 namespace {
 
 /// A way to train in the laboratory.
-struct Method {
+struct DpnnMethod {
   const char *name, *title, *rule, *correction;
   bool identifies;  ///< the correction is fitted once, before training
   bool monitors = true;
 };
 
-constexpr Method methods[] = {
+constexpr DpnnMethod dpnn_methods[] = {
     {"pat", "PAT, layer-wise", "pat", "none", false},
     {"pat-output", "PAT, output only", "pat-output", "none", false},
     {"at", "AT", "at", "none", false},
@@ -33,12 +33,12 @@ constexpr Method methods[] = {
     {"oracle", "oracle, errors known", "in-silico", "exact", false},
 };
 
-const Method& method_of(const std::string& name) {
-  const auto* const found = std::find_if(std::begin(methods), std::end(methods),
-                                         [&](const Method& method) { return name == method.name; });
-  if (found == std::end(methods)) {
+const DpnnMethod& method_of(const std::string& name) {
+  const auto* const found = std::find_if(std::begin(dpnn_methods), std::end(dpnn_methods),
+                                         [&](const DpnnMethod& method) { return name == method.name; });
+  if (found == std::end(dpnn_methods)) {
     std::vector<std::string> known{"direct"};
-    for (const auto& method : methods) {
+    for (const auto& method : dpnn_methods) {
       known.emplace_back(method.name);
     }
     require_word("dpnn", "--methods", name, known);
@@ -54,7 +54,7 @@ Imperfections errors_of(const std::string& name) {
                          : errors.offset_error(.5).rotation_error(.0175).distance_error(.03).aberration(.5);
 }
 
-constexpr int64_t batch_size = 20;
+constexpr int64_t dpnn_batch_size = 20;
 
 }  // namespace
 
@@ -82,7 +82,7 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
   chip.device = options.own.at("device");
   require_word("dpnn", "--device", chip.device, {"model", "fine"});
   chip.imperfections.relative_noise() = number_option("dpnn", options, "noise");
-  const auto samples = whole_number_option("dpnn", options, "samples", batch_size, 1'000'000);
+  const auto samples = whole_number_option("dpnn", options, "samples", dpnn_batch_size, 1'000'000);
   const auto calibration = whole_number_option("dpnn", options, "calibration", 1, 1'000'000);
   for (const auto& name : names) {
     if (name != "direct") {
@@ -99,7 +99,8 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
       "network ",
       network, " on ", dataset, ", trained in silico, then in a laboratory whose planes have ",
       options.own.at("errors"), " errors of place, rotation, distance, modulators and aberration together. ",
-      "Corrections are fitted to ", calibration * batch_size, " images; the planes then learn from ", samples,
+      "Corrections are fitted to ", calibration * dpnn_batch_size, " images; the planes then learn from ",
+      samples,
       ". The white box knows the kinds of the errors; the screen and "
       "the UNet know "
       "nothing."));
@@ -133,7 +134,7 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
     config.rule = method.rule;
     config.start = start.folder;
     config.samples = samples;
-    config.batch_size = batch_size;
+    config.batch_size = dpnn_batch_size;
     config.epochs = 1;
     config.learning_rate = .01;
     config.laboratory = chip;

@@ -20,13 +20,13 @@ using ops::Sampling;
 constexpr int64_t side = 64, reference_padding = 24;
 constexpr double spacing = 17e-6, wavelength = 532e-9, most_error = 5e-3;
 
-struct Method {
+struct Hop {
   const char* name;
   Propagation propagation;
   Sampling sampling;
 };
 
-constexpr Method methods[] = {
+constexpr Hop hops[] = {
     {"cropped", Propagation::angular_spectrum, Sampling::cropped},
     {"cropped, Fresnel", Propagation::fresnel, Sampling::cropped},
     {"plain", Propagation::angular_spectrum, Sampling::plain},
@@ -34,7 +34,7 @@ constexpr Method methods[] = {
     {"Rayleigh-Sommerfeld", Propagation::rayleigh_sommerfeld, Sampling::cropped},
 };
 
-at::Tensor behind(const at::Tensor& x, double distance, const Method& method, int64_t padding) {
+at::Tensor behind(const at::Tensor& x, double distance, const Hop& method, int64_t padding) {
   const HopGeometry hop{.wavelength = wavelength,
                         .distance = distance,
                         .spacing = spacing,
@@ -82,14 +82,14 @@ std::vector<RecipeRow> free_space(const RecipeOptions& options, Page& page) {
   for (const auto& [field, light] : fields()) {
     LinePlot plot{field, "distance / z_c", "relative error", {}};
     plot.log_x = plot.log_y = true;
-    for (const auto& method : methods) {
+    for (const auto& method : hops) {
       plot.series.push_back({method.name, {}, {}});
     }
     for (const double part : shown) {
-      const auto truth = behind(light, part * critical, methods[2], reference_padding);
+      const auto truth = behind(light, part * critical, hops[2], reference_padding);
       std::vector<std::string> line{c10::str(field, ", ", part, " z_c")};
-      for (size_t n = 0; n < std::size(methods); ++n) {
-        const auto& method = methods[n];
+      for (size_t n = 0; n < std::size(hops); ++n) {
+        const auto& method = hops[n];
         const auto y = behind(light, part * critical, method, 2);
         const double error = ((y - truth).norm() / truth.norm()).item<double>();
         plot.series[n].x.push_back(part);
@@ -108,7 +108,7 @@ std::vector<RecipeRow> free_space(const RecipeOptions& options, Page& page) {
       }
       std::printf("%-28s", line.front().c_str());
       for (size_t n = 1; n < line.size(); ++n) {
-        std::printf("  %s %s", methods[n - 1].name, line[n].c_str());
+        std::printf("  %s %s", hops[n - 1].name, line[n].c_str());
       }
       std::printf("\n");
       cells.push_back(line);
@@ -116,7 +116,7 @@ std::vector<RecipeRow> free_space(const RecipeOptions& options, Page& page) {
     page.plot(plot);
   }
   std::vector<std::string> headers{"Field and distance"};
-  for (const auto& method : methods) {
+  for (const auto& method : hops) {
     headers.emplace_back(method.name);
   }
   page.heading("Relative error of the field");

@@ -12,7 +12,7 @@ namespace optotorch::tools {
 namespace {
 
 /// Chosen on the last twentieth of the training text, seed 0 (docs/reproduce.md).
-const FeedbackRates rates{.bp = 4e-3, .dfa = 2e-3, .ternary = 2e-3, .optical = 2e-3, .shallow = 3e-3};
+const FeedbackRates charlm_rates{.bp = 4e-3, .dfa = 2e-3, .ternary = 2e-3, .optical = 2e-3, .shallow = 3e-3};
 constexpr double micro_rate = 2e-3;
 
 constexpr int64_t drawn = 400, drawn_if_quick = 20;  // characters
@@ -33,7 +33,7 @@ std::vector<RecipeRow> odfa_charlm(const RecipeOptions& options, Page& page) {
       "Shakespeare; bits per character, of which fewer are better. Macro: the error before the read-out "
       "reaches every block's output through one random matrix. Micro: also two places inside each block. "
       "All have seen as many characters.");
-  auto systems = feedback_columns("charlm", rates);
+  auto systems = feedback_columns("charlm", charlm_rates);
   auto micro = feedback_columns("charlm-micro", {.dfa = micro_rate, .optical = micro_rate});
   for (auto& system : micro) {
     if (system.config.rule == "dfa" || system.config.rule == "odfa") {

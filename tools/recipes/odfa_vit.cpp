@@ -6,7 +6,7 @@ namespace optotorch::tools {
 namespace {
 
 /// Chosen on 10,000 held-back images of Fashion-MNIST, seed 0 (docs/reproduce.md).
-const FeedbackRates rates{.bp = 1e-3, .dfa = 4e-3, .ternary = 4e-3, .optical = 2e-3, .shallow = 1};
+const FeedbackRates vit_rates{.bp = 1e-3, .dfa = 4e-3, .ternary = 4e-3, .optical = 2e-3, .shallow = 1};
 
 struct DataSet {
   const char *name, *title;
@@ -22,7 +22,7 @@ std::vector<RecipeRow> odfa_vit(const RecipeOptions& options, Page& page) {
       "patches share. In every column the read-out begins as that matrix's transpose.");
   std::vector<System> systems;
   for (const auto& [name, title] : data_sets) {
-    for (auto& system : feedback_columns("vit", rates)) {
+    for (auto& system : feedback_columns("vit", vit_rates)) {
       system.title = std::string(title) + ", " + system.title;
       system.config.dataset = name;
       systems.push_back(system);

@@ -4,11 +4,11 @@
 namespace optotorch::tools {
 namespace {
 
-struct Row {
+struct OpticalRow {
   const char *title, *network, *rule, *note;
 };
 
-constexpr Row rows[] = {
+constexpr OpticalRow optical_rows[] = {
     {"BP", "optical-cnn", "bp", "transports all weights"},
     {"DFA", "optical-cnn", "dfa", "transports nothing"},
     {"TPFP multi-point", "optical-cnn-average", "tpfp-multi-point",
@@ -19,7 +19,7 @@ constexpr Row rows[] = {
 
 std::vector<RecipeRow> train(const char* dataset, const RecipeOptions& options, Page& page) {
   std::vector<System> systems;
-  for (const auto& [title, network, rule, note] : rows) {
+  for (const auto& [title, network, rule, note] : optical_rows) {
     RunConfig config;
     config.dataset = dataset;
     config.network = network;

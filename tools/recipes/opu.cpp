@@ -6,19 +6,13 @@
 #include <optotorch/modules/projectors/ternary_frames.h>
 
 #include <cmath>
-#include <cstdio>
 
 #include "recipes/recipes.h"
+#include "reproduce/formatted.h"
 #include "reproduce/page.h"
 
 namespace optotorch::tools {
 namespace {
-
-std::string text(const char* format, double value) {
-  char line[64];
-  std::snprintf(line, sizeof line, format, value);
-  return line;
-}
 
 /// Mean cosine of the samples' signals, and the noise over the signal that a noisy model would need.
 struct Quality {
@@ -48,7 +42,7 @@ std::vector<RecipeRow> opu(const RecipeOptions& options, Page& page) {
                    {{"8 bits", {}, {}}, {"continuous", {}, {}}},
                    true};
   for (const double photons : {3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0, 100000.0}) {
-    std::vector<std::string> line{text("%.0f", photons)};
+    std::vector<std::string> line{formatted("%.0f", photons)};
     for (size_t i = 0; i < 2; ++i) {
       const int64_t bits = i == 0 ? 8 : 0;
       const auto camera = OpuOptions(plan).model(OpuModel::camera).photons(photons).bits(bits);
@@ -57,12 +51,13 @@ std::vector<RecipeRow> opu(const RecipeOptions& options, Page& page) {
       const auto noisy =
           quality_of(Opu(OpuOptions(plan).model(OpuModel::noisy).sigma(sigma)).project(q), ideal);
       RecipeRow row{
-          .system = c10::str(text("%.0f", photons), " photons, ", bits == 0 ? "continuous" : "8 bits"),
+          .system = c10::str(formatted("%.0f", photons), " photons, ", bits == 0 ? "continuous" : "8 bits"),
           .measured = cosine,
           .selection = "cosine"};
       row.figures = {{"sigma", sigma}, {"cosine_of_noisy_model", noisy.cosine}};
       results.push_back(row);
-      line.insert(line.end(), {text("%.4f", cosine), text("%.3f", sigma), text("%.4f", noisy.cosine)});
+      line.insert(line.end(),
+                  {formatted("%.4f", cosine), formatted("%.3f", sigma), formatted("%.4f", noisy.cosine)});
       cosines.series[i].x.push_back(photons);
       cosines.series[i].y.push_back(cosine);
     }

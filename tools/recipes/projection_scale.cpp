@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <functional>
 
 #include "recipes/recipes.h"
+#include "reproduce/formatted.h"
 #include "reproduce/memory_meter.h"
 #include "reproduce/page.h"
 
@@ -26,12 +26,6 @@ double seconds_of(const std::function<void()>& run) {
   const auto begin = std::chrono::steady_clock::now();
   run();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-std::string text(const char* format, double value) {
-  char line[64];
-  std::snprintf(line, sizeof line, format, value);
-  return line;
 }
 
 RecipeRow timed(const std::string& system, double seconds, double entries) {
@@ -49,10 +43,10 @@ std::vector<RecipeRow> projection_scale(const RecipeOptions& options, Page& page
   std::vector<RecipeRow> rows;
   std::vector<std::vector<std::string>> table;
   const auto add = [&](const std::string& system, double seconds, double entries) {
-    tell(options, c10::str(system, ": ", text("%.3g s", seconds)));
+    tell(options, c10::str(system, ": ", formatted("%.3g s", seconds)));
     rows.push_back(timed(system, seconds, entries));
-    table.push_back(
-        {system, text("%.0f", entries), text("%.3f s", seconds), text("%.3g", entries / seconds)});
+    table.push_back({system, formatted("%.0f", entries), formatted("%.3f s", seconds),
+                     formatted("%.3g", entries / seconds)});
   };
   LinePlot plot{"products of one ternary sample", "rows and columns", "s", {{"signs", {}, {}}}, true, true};
   for (const int64_t size :
@@ -89,7 +83,7 @@ std::vector<RecipeRow> projection_scale(const RecipeOptions& options, Page& page
                           "computed again by one thread and must have the same bits. Largest "
                           "resident memory of the "
                           "process: ",
-                          text("%.0f MiB.", static_cast<double>(peak_resident_bytes()) / (1 << 20))));
+                          formatted("%.0f MiB.", static_cast<double>(peak_resident_bytes()) / (1 << 20))));
   page.table({"Product", "Entries", "Time", "Entries a second"}, table);
   page.plot(plot);
   return rows;

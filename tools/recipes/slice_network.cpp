@@ -7,9 +7,9 @@ namespace optotorch::tools {
 namespace {
 
 // Midpoint of 83.4-84.0 %, the accuracies in the authors' notebook.
-constexpr double published = 0.837;
+constexpr double published_slices = 0.837;
 
-struct Row {
+struct SliceRow {
   const char *title, *model, *rule, *note;
   int64_t seeds = std::numeric_limits<int64_t>::max();  ///< at most
 };
@@ -24,7 +24,7 @@ constexpr const char* single_difference =
     "two passes, F = W^H A^T: transports the read-out's weights, and the meshes' through a twin";
 constexpr const char* quadrature = "an extension: a third pass; transports the same as difference";
 
-constexpr Row rows[] = {
+constexpr SliceRow slice_rows[] = {
     {"electronic, published shape, BP", "slices-electronic", "bp", exact},
     {"electronic, published shape, TPFP", "slices-electronic", "tpfp", "random F: transports nothing"},
     {"electronic, published shape, TPFP multi-point", "slices-electronic", "tpfp-multi-point",
@@ -52,7 +52,7 @@ constexpr Row rows[] = {
 
 std::vector<RecipeRow> slice_network(const RecipeOptions& options, Page& page) {
   std::vector<System> systems;
-  for (const auto& [title, model, rule, note, seeds] : rows) {
+  for (const auto& [title, model, rule, note, seeds] : slice_rows) {
     RunConfig config;
     config.dataset = "fashion-mnist";
     config.network = model;
@@ -61,7 +61,7 @@ std::vector<RecipeRow> slice_network(const RecipeOptions& options, Page& page) {
     auto& system = systems.back();
     system.note = note;
     if (config.network == "slices-electronic" && config.rule == "bp") {
-      system.published = published;
+      system.published = published_slices;
     }
     system.details = config.network == "slices-patches" && config.rule == "quadrature";
     system.measure_alignment = config.network == "slices-columns" && config.rule != "bp";

@@ -25,6 +25,7 @@
 #endif
 
 #include "recipes/recipes.h"
+#include "reproduce/formatted.h"
 #include "reproduce/memory_meter.h"
 #include "reproduce/page.h"
 #include "reproduce/process.h"
@@ -37,16 +38,16 @@ constexpr int64_t warm_up_samples = 8;
 constexpr int least_mapped = 64 << 10;
 constexpr double mebibyte = 1 << 20;
 
-enum class Trainer { autograd, dfa, tpfp_kept, tpfp };
+enum class TrainerKind { autograd, dfa, tpfp_kept, tpfp };
 
-struct System {
-  Trainer trainer;
+struct MeasuredSystem {
+  TrainerKind trainer;
   const char* title;
 };
-constexpr System systems[] = {{Trainer::autograd, "BP by autograd"},
-                              {Trainer::dfa, "DFA"},
-                              {Trainer::tpfp_kept, "TPFP, first pass kept"},
-                              {Trainer::tpfp, "TPFP, first pass repeated"}};
+constexpr MeasuredSystem systems[] = {{TrainerKind::autograd, "BP by autograd"},
+                                      {TrainerKind::dfa, "DFA"},
+                                      {TrainerKind::tpfp_kept, "TPFP, first pass kept"},
+                                      {TrainerKind::tpfp, "TPFP, first pass repeated"}};
 
 /// depth x (Linear, Tanh) and a read-out, as the rules want it or as LibTorch has it.
 template <typename Network>
@@ -64,11 +65,11 @@ Network make_network(int64_t depth) {
   return network;
 }
 
-std::unique_ptr<Rule> make_rule(Trainer trainer) {
-  if (trainer == Trainer::dfa) {
+std::unique_ptr<Rule> make_rule(TrainerKind trainer) {
+  if (trainer == TrainerKind::dfa) {
     return std::make_unique<DirectFeedback>();
   }
-  return std::make_unique<TwoPassForward>(TwoPassForwardOptions().recompute(trainer == Trainer::tpfp));
+  return std::make_unique<TwoPassForward>(TwoPassForwardOptions().recompute(trainer == TrainerKind::tpfp));
 }
 
 struct Samples {
@@ -78,8 +79,8 @@ struct Samples {
 };
 
 /// One step: forward and gradients, without an optimiser.
-std::function<void(const Samples&)> make_step(Trainer trainer, int64_t depth) {
-  if (trainer == Trainer::autograd) {
+std::function<void(const Samples&)> make_step(TrainerKind trainer, int64_t depth) {
+  if (trainer == TrainerKind::autograd) {
     return [network = make_network<torch::nn::Sequential>(depth)](const Samples& samples) mutable {
       torch::nn::CrossEntropyLoss()(network->forward(samples.x), samples.target).backward();
     };
@@ -111,7 +112,7 @@ void return_freed_memory() {
 
 /// Peaks of one step, of tensors and of the process, beyond what is there before it: weights, gradients,
 /// feedback matrices and the batch. In a process of its own, since a heap that has once grown stays.
-std::pair<double, double> measure_once(Trainer trainer, int64_t depth, int64_t batch, bool mapped) {
+std::pair<double, double> measure_once(TrainerKind trainer, int64_t depth, int64_t batch, bool mapped) {
   const auto text = run_in_child([=] {
     count_tensor_bytes();
     if (mapped) {
@@ -133,7 +134,7 @@ std::pair<double, double> measure_once(Trainer trainer, int64_t depth, int64_t b
   return peaks;
 }
 
-Need measure(Trainer trainer, int64_t depth, int64_t batch) {
+Need measure(TrainerKind trainer, int64_t depth, int64_t batch) {
   const auto [tensors, resident] = measure_once(trainer, depth, batch, /*mapped=*/true);
   return {tensors, resident, measure_once(trainer, depth, batch, /*mapped=*/false).second};
 }
@@ -143,7 +144,7 @@ void check_gradients(int64_t depth, int64_t batch) {
   const auto text = run_in_child([=] {
     at::set_num_threads(1);
     std::vector<std::vector<at::Tensor>> gradients;
-    for (const auto trainer : {Trainer::tpfp_kept, Trainer::tpfp}) {
+    for (const auto trainer : {TrainerKind::tpfp_kept, TrainerKind::tpfp}) {
       auto network = make_network<Hybrid>(depth);
       torch::manual_seed(1);
       const Samples samples(batch);
@@ -165,7 +166,7 @@ void check_gradients(int64_t depth, int64_t batch) {
 }
 
 struct Curve {
-  System system;
+  MeasuredSystem system;
   std::vector<std::vector<Need>> needs;  ///< by depth and repetition
 };
 
@@ -180,12 +181,6 @@ RecipeRow row(std::string system, const std::vector<Need>& needs, double Need::*
   return {std::move(system),           {},
           sum / count / mebibyte,      (most - least) / mebibyte,
           static_cast<int64_t>(count), "peak of one step"};
-}
-
-std::string number(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
 }
 
 struct Kind {
@@ -229,7 +224,7 @@ void show(const std::vector<Curve>& curves, const std::vector<int64_t>& depths, 
         const double value = row("", curve.needs[i], kind.value).measured;
         line.x.push_back(static_cast<double>(depths[i]));
         line.y.push_back(value);
-        cells[i].push_back(number("%.2f", value));
+        cells[i].push_back(formatted("%.2f", value));
       }
       plot.series.push_back(std::move(line));
     }
@@ -265,7 +260,7 @@ std::vector<RecipeRow> tpfp_memory(const RecipeOptions& options, Page& page) {
       for (const auto& kind : kinds) {
         rows.push_back(
             row(c10::str(system.title, ", depth ", depth, ", ", kind.name, ", MiB"), needs, kind.value));
-        line += number(" %.2f ", rows.back().measured) + kind.name;
+        line += formatted(" %.2f ", rows.back().measured) + kind.name;
       }
       tell(options, line);
       curves.back().needs.push_back(std::move(needs));
@@ -300,7 +295,7 @@ std::vector<RecipeRow> tpfp_memory(const RecipeOptions& options, Page& page) {
   std::vector<std::vector<std::string>> cells;
   for (const auto& line : summary) {
     std::printf("%-70s %10.2f\n", line.system.c_str(), line.measured);
-    cells.push_back({line.system, number("%.2f", line.measured)});
+    cells.push_back({line.system, formatted("%.2f", line.measured)});
   }
   std::fflush(stdout);
   page.table({"System", "Growth, %"}, cells);

@@ -24,6 +24,7 @@
 #include <thread>
 
 #include "recipes/recipes.h"
+#include "reproduce/formatted.h"
 #include "reproduce/page.h"
 
 namespace optotorch::tools {
@@ -107,7 +108,7 @@ struct TruthTable {
 
 constexpr size_t mesh_at = 1, detector_at = 2;
 
-Hybrid make_network(int64_t seed) {
+Hybrid make_xor_network(int64_t seed) {
   torch::manual_seed(seed);
   torch::nn::Linear read_out(torch::nn::LinearOptions(ports, 1).bias(false));
   const at::NoGradGuard no_grad;
@@ -165,7 +166,8 @@ void train(Trial& trial, const Variant& variant, int64_t seed, int64_t epochs) {
 std::vector<Trial> train_all(const Variant& variant, int64_t seeds, int64_t epochs, int64_t threads) {
   std::vector<Trial> trials(static_cast<size_t>(seeds));
   for (size_t seed = 0; seed < trials.size(); ++seed) {
-    trials[seed].network = make_network(static_cast<int64_t>(seed));  // LibTorch's generator is everybody's
+    trials[seed].network =
+        make_xor_network(static_cast<int64_t>(seed));  // LibTorch's generator is everybody's
   }
   std::atomic<size_t> next = 0;
   std::vector<std::exception_ptr> failures(static_cast<size_t>(threads));
@@ -204,10 +206,8 @@ double median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-std::string number(const char* format, double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return std::isfinite(value) ? text : "-";
+std::string formatted_or_dash(const char* format, double value) {
+  return std::isfinite(value) ? formatted(format, value) : "-";
 }
 
 /// Forward passes of one step, with four inputs as one batch.
@@ -243,11 +243,11 @@ struct Result {
     }
     const bool trained = variant.teacher != Teacher::none;
     return {variant.title,
-            number("%.0f %%", 100 * row().measured),
-            number("%.4f", median(errors)),
-            number("%.3f", *std::min_element(margins.begin(), margins.end())),
+            formatted_or_dash("%.0f %%", 100 * row().measured),
+            formatted_or_dash("%.4f", median(errors)),
+            formatted_or_dash("%.3f", *std::min_element(margins.begin(), margins.end())),
             trained ? std::to_string(forward_passes(variant)) : "-",
-            trained ? number("%.0f", median(passes)) : "-"};
+            trained ? formatted_or_dash("%.0f", median(passes)) : "-"};
   }
 };
 
@@ -310,9 +310,11 @@ void show_network(const Result& result, Page& page) {
   std::vector<std::vector<std::string>> rows;
   for (int64_t i = 0; i < inputs; ++i) {
     const auto at = [i](const at::Tensor& t, int64_t port) { return t[i][port].item<double>(); };
-    rows.push_back({number("%.0f", table.a[i].item<double>()), number("%.0f", table.b[i].item<double>()),
-                    number("%.3f", at(light, 0)), number("%.3f", at(light, 1)), number("%.3f", at(y, 0)),
-                    at(y, 0) > 0 ? "1" : "0", at(table.target, 0) > 0 ? "1" : "0"});
+    rows.push_back({formatted_or_dash("%.0f", table.a[i].item<double>()),
+                    formatted_or_dash("%.0f", table.b[i].item<double>()),
+                    formatted_or_dash("%.3f", at(light, 0)), formatted_or_dash("%.3f", at(light, 1)),
+                    formatted_or_dash("%.3f", at(y, 0)), at(y, 0) > 0 ? "1" : "0",
+                    at(table.target, 0) > 0 ? "1" : "0"});
   }
   page.heading("One gate: " + result.variant.title + ", seed 0");
   page.table({"a", "b", "|z0|^2", "|z1|^2", "y", "the gate", "a XOR b"}, rows);

@@ -73,7 +73,7 @@ void add_table(const std::vector<Outcome>& outcomes, Page& page) {
   }
 }
 
-double percent(const std::optional<double>& accuracy, double unit) {
+double in_percent(const std::optional<double>& accuracy, double unit) {
   return accuracy ? unit * *accuracy : std::nan("");
 }
 
@@ -90,7 +90,7 @@ void add_curves(const std::vector<Outcome>& outcomes, const std::string& model, 
     }
     const auto& title = outcome.system.title;
     test.series.push_back(curve_of(
-        outcome, title, [unit](const EpochReport& epoch) { return percent(epoch.test_accuracy, unit); }));
+        outcome, title, [unit](const EpochReport& epoch) { return in_percent(epoch.test_accuracy, unit); }));
     loss.series.push_back(
         curve_of(outcome, title, [](const EpochReport& epoch) { return epoch.train_loss; }));
   }

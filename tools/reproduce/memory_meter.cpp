@@ -12,12 +12,12 @@
 namespace optotorch::tools {
 namespace {
 
-std::atomic<int64_t> live = 0, peak = 0;
+std::atomic<int64_t> live_bytes = 0, peak_bytes = 0;
 
 void took(int64_t bytes) {
-  const int64_t now = live += bytes;
-  int64_t most = peak;
-  while (most < now && !peak.compare_exchange_weak(most, now)) {
+  const int64_t now = live_bytes += bytes;
+  int64_t most = peak_bytes;
+  while (most < now && !peak_bytes.compare_exchange_weak(most, now)) {
   }
 }
 
@@ -45,7 +45,7 @@ class CountingAllocator : public c10::Allocator {
   };
   static void free(void* context) {
     const std::unique_ptr<Block> block(static_cast<Block*>(context));
-    live -= block->bytes;
+    live_bytes -= block->bytes;
   }
 
   c10::Allocator& allocator_;
@@ -76,13 +76,13 @@ void count_tensor_bytes() {
 }
 
 int64_t tensor_bytes() {
-  return live;
+  return live_bytes;
 }
 int64_t peak_tensor_bytes() {
-  return peak;
+  return peak_bytes;
 }
 void reset_peak_tensor_bytes() {
-  peak = live.load();
+  peak_bytes = live_bytes.load();
 }
 
 int64_t resident_bytes() {

@@ -19,7 +19,7 @@
 namespace optotorch::tools {
 namespace {
 
-constexpr auto tick = std::chrono::milliseconds(100);
+constexpr auto process_tick = std::chrono::milliseconds(100);
 
 /// In the child, between fork and exec: only what is safe there.
 [[noreturn]] void become(char** arguments, const char* folder, int output, pid_t parent) {
@@ -155,7 +155,7 @@ bool run_jobs(const std::vector<Job>& jobs, int threads, JobWatcher& watcher) {
     }
     watcher.tick();
     if (!running.empty()) {
-      std::this_thread::sleep_for(tick);
+      std::this_thread::sleep_for(process_tick);
     }
   }
   return !InterruptGuard::requested();

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto lock_name = "/.lock";
-constexpr auto tick = std::chrono::milliseconds(50);
+constexpr auto lock_tick = std::chrono::milliseconds(50);
 
 [[noreturn]] void reject_folder(const std::string& folder, int error) {
   reject({.where = "optotorch",
@@ -54,7 +54,7 @@ FolderLock::FolderLock(std::string folder, const std::string& other, double pati
       OPTOTORCH_CHECK(std::chrono::steady_clock::now() < end, .where = "optotorch", .argument = "--out",
                       .expected = "a folder in which nothing is at work",
                       .got = folder_ + ", in which " + other + " is running", .remedy = "Wait for its end");
-      std::this_thread::sleep_for(tick);
+      std::this_thread::sleep_for(lock_tick);
     }
   } catch (...) {
     remove_made();

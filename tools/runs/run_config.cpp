@@ -26,7 +26,7 @@ namespace optotorch::tools {
 namespace {
 
 namespace fs = std::filesystem;
-using json = nlohmann::ordered_json;
+using ordered_json = nlohmann::ordered_json;
 
 std::string config_path(const std::string& folder) {
   return folder + "/config.json";
@@ -42,8 +42,8 @@ bool exists(const std::string& path) {
 }
 
 /// Settings if nothing is said.
-std::map<std::string, json> defaults() {
-  std::map<std::string, json> usual;
+std::map<std::string, ordered_json> defaults() {
+  std::map<std::string, ordered_json> usual;
   const RunConfig plain;
   each_setting(plain, [&](const Setting& setting, const auto& value) { usual[setting.name] = value; });
   return usual;
@@ -65,7 +65,7 @@ const char* laboratory_option(const Laboratory& laboratory) {
   const auto usual = defaults();
   const char* first = nullptr;
   each_laboratory_setting(laboratory, [&](const Setting& setting, const auto& value) {
-    if (first == nullptr && usual.at(setting.name) != json(value)) {
+    if (first == nullptr && usual.at(setting.name) != ordered_json(value)) {
       first = setting.option;
     }
   });
@@ -90,12 +90,12 @@ Laboratory complete(Laboratory said, const Training& training, const NamedRule& 
   usual.compared_ports = std::max<int64_t>(usual.compared_ports, 0);
   usual.compared = usual.compared.empty() ? "intensities" : usual.compared;
   usual.fusion = usual.fusion.empty() ? "propagate" : usual.fusion;
-  std::map<std::string, json> others;
+  std::map<std::string, ordered_json> others;
   each_laboratory_setting(usual,
                           [&](const Setting& setting, const auto& value) { others[setting.name] = value; });
   const auto nothing_said = defaults();
   each_laboratory_setting(said, [&](const Setting& setting, auto& value) {
-    if (!given.contains(setting.option) && nothing_said.at(setting.name) == json(value)) {
+    if (!given.contains(setting.option) && nothing_said.at(setting.name) == ordered_json(value)) {
       others.at(setting.name).get_to(value);
     }
   });
@@ -183,8 +183,8 @@ RunConfig with_absolute_paths(RunConfig config, const Training& training) {
 void require_unicode(const RunConfig& config) {
   each_setting(config, [](const Setting& setting, const auto& value) {
     try {
-      json(value).dump();
-    } catch (const json::exception&) {
+      ordered_json(value).dump();
+    } catch (const ordered_json::exception&) {
       reject({.where = "optotorch",
               .argument = setting.option != nullptr ? setting.option : setting.name,
               .expected = "a text in UTF-8, which config.json can hold",
@@ -194,8 +194,8 @@ void require_unicode(const RunConfig& config) {
   });
 }
 
-json settings(const RunConfig& config) {
-  json result;
+ordered_json settings(const RunConfig& config) {
+  ordered_json result;
   each_setting(config, [&](const Setting& setting, const auto& value) { result[setting.name] = value; });
   return result;
 }
@@ -255,7 +255,7 @@ void use_settings(const RunConfig& config) {
 
 void save_run(const Run& run, const std::string& folder) {
   write_text_atomically(network_path(folder), run.network.text);
-  json object = settings(run.config);
+  ordered_json object = settings(run.config);
   object["versions"] = versions();
   write_text_atomically(config_path(folder), object.dump(2) + "\n");
 }
@@ -319,21 +319,22 @@ Run continued(RunConfig said, const std::set<std::string>& given, const std::str
   auto& config = run.config;
   require_unicode(said);
   said = with_absolute_paths(std::move(said), run.training());
-  const json before = settings(config);
+  const ordered_json before = settings(config);
   // Where it is measured, and how patiently, decides nothing; whether it is measured does.
   static const std::set<std::string> may_change{"epochs",  "data_root", "retries",
                                                 "workers", "reconnect", "instrument"};
   const bool is_remote = !config.laboratory.instrument.empty() && !said.laboratory.instrument.empty();
-  json changed;
+  ordered_json changed;
   each_setting(said, [&](const Setting& setting, const auto& value) {
     const std::string name = setting.name;
     if (setting.option == nullptr || !given.contains(setting.option)) {
       return;
     }
     const bool may = may_change.contains(name) && (name != "instrument" || is_remote);
-    OPTOTORCH_CHECK(may || before.at(name) == json(value), .where = "optotorch", .argument = setting.option,
+    OPTOTORCH_CHECK(may || before.at(name) == ordered_json(value), .where = "optotorch",
+                    .argument = setting.option,
                     .expected = before.at(name).dump() + ", the " + name + " in " + config_path(folder),
-                    .got = json(value).dump(), .remedy = "Leave it out, or begin another run");
+                    .got = ordered_json(value).dump(), .remedy = "Leave it out, or begin another run");
     changed[name] = value;
   });
   OPTOTORCH_CHECK(!given.contains("--epochs") || said.epochs >= config.epochs, .where = "optotorch",
@@ -352,7 +353,7 @@ std::vector<std::string> train_arguments(const RunConfig& config) {
   std::vector<std::string> arguments{"train"};
   auto usual = defaults();
   each_setting(config, [&](const Setting& setting, const auto& value) {
-    if (setting.option == nullptr || usual[setting.name] == json(value)) {
+    if (setting.option == nullptr || usual[setting.name] == ordered_json(value)) {
       return;
     }
     using Value = std::decay_t<decltype(value)>;
@@ -364,7 +365,7 @@ std::vector<std::string> train_arguments(const RunConfig& config) {
       arguments.insert(arguments.end(), {setting.option, value});
     } else {
       // The shortest digits that mean this very number.
-      arguments.insert(arguments.end(), {setting.option, json(value).dump()});
+      arguments.insert(arguments.end(), {setting.option, ordered_json(value).dump()});
     }
   });
   return arguments;
@@ -375,7 +376,7 @@ bool is_same(const RunConfig& a, const RunConfig& b) {
 }
 
 void require_same_run(const RunConfig& config, const std::string& folder) {
-  const json before = settings(load_config(folder)), now = settings(config);
+  const ordered_json before = settings(load_config(folder)), now = settings(config);
   for (const auto& [name, value] : now.items()) {
     OPTOTORCH_CHECK(before.at(name) == value || name == "data_root", .where = "optotorch", .argument = name,
                     .expected = before.at(name).dump() + ", as the run in " + folder + " began with",
