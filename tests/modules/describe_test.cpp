@@ -51,7 +51,7 @@ TEST_P(DescribeTest, WhatIsBuiltIsWhatWasDescribed) {
 
 INSTANTIATE_TEST_SUITE_P(All, DescribeTest, ::testing::ValuesIn(testing::layer_cases()), testing::row_name);
 
-std::string network(const std::string& layers) {
+std::string network_text(const std::string& layers) {
   return R"({"format": "optotorch-network-1", "layers": )" + layers + "}";
 }
 
@@ -75,7 +75,7 @@ TEST(DescribeTest, NestsAndKeepsNames) {
 }
 
 TEST(DescribeTest, OptionsThatAreLeftOutHaveTheirDefaults) {
-  auto net = build(network(R"([{"type": "Modulator", "ports": 8}, {"type": "MziMesh", "ports": 8},
+  auto net = build(network_text(R"([{"type": "Modulator", "ports": 8}, {"type": "MziMesh", "ports": 8},
                                      {"type": "Photodetector", "detection": "amplitude"},
                                      {"type": "Linear", "in_features": 8, "out_features": 3, "initial": "zero"}])"));
   EXPECT_EQ(dynamic_cast<MziMeshImpl&>(net->layer(1)).layout().columns, 8);
@@ -86,8 +86,8 @@ TEST(DescribeTest, OptionsThatAreLeftOutHaveTheirDefaults) {
 TEST(DescribeTest, WordsForInitialValues) {
   torch::manual_seed(3);
   const auto weight = [](const std::string& word) {
-    auto net = build(network(R"([{"type": "Linear", "in_features": 300, "out_features": 200, "initial": ")" +
-                             word + "\"}]"));
+    auto net = build(network_text(
+        R"([{"type": "Linear", "in_features": 300, "out_features": 200, "initial": ")" + word + "\"}]"));
     EXPECT_EQ(net->named_parameters()["0.bias"].abs().max().item<double>(), 0);
     return net->named_parameters()["0.weight"].detach();
   };
@@ -99,8 +99,8 @@ TEST(DescribeTest, WordsForInitialValues) {
 TEST(DescribeTest, WholeNumbersMayBeProductsOfNames) {
   const Sizes sizes{{"channels", 3}, {"height", 30}, {"width", 9}};
   const auto inputs = [&](const std::string& text) {
-    const auto net =
-        build(network(R"([{"type": "Linear", "in_features": ")" + text + R"(", "out_features": 1}])"), sizes);
+    const auto net = build(
+        network_text(R"([{"type": "Linear", "in_features": ")" + text + R"(", "out_features": 1}])"), sizes);
     return net->parameters().front().size(1);
   };
   EXPECT_EQ(inputs("channels"), 3);
@@ -115,7 +115,7 @@ TEST(DescribeTest, WholeNumbersMayBeProductsOfNames) {
 }
 
 TEST(DescribeTest, WrongDescriptionsNameThePlace) {
-  const auto of = [](const std::string& layers) { return build(network(layers)); };
+  const auto of = [](const std::string& layers) { return build(network_text(layers)); };
   EXPECT_SAYS(of(R"([{"type": "MziMehs", "ports": 4}])"),
               "layers[0].type: expected a type that is registered, got 'MziMehs'. Did you mean 'MziMesh'?");
   EXPECT_SAYS(of(R"([{"type": "MziMesh", "port": 4}])"), "layers[0]: expected 'ports', which has no default");
@@ -150,16 +150,16 @@ TEST(DescribeTest, WrongDescriptionsNameThePlace) {
 }
 
 /// A layer of a user's own.
-struct OffsetOptions {
+struct OffsetByOptions {
   TORCH_ARG(double, by) = 1;
 
  public:
   void fields(FieldVisitor& visit) { visit("by", by_); }
 };
-class OffsetImpl : public CloneableLayer<OffsetImpl, ResponseLayer> {
+class OffsetByImpl : public CloneableLayer<OffsetByImpl, ResponseLayer> {
  public:
-  explicit OffsetImpl(OffsetOptions options_) : CloneableLayer("Offset"), options(options_) {}
-  OffsetOptions options;
+  explicit OffsetByImpl(OffsetByOptions options_) : CloneableLayer("Offset"), options(options_) {}
+  OffsetByOptions options;
 
  protected:
   void check_input(const torch::Tensor& x) const override {}
@@ -170,13 +170,13 @@ class OffsetImpl : public CloneableLayer<OffsetImpl, ResponseLayer> {
 };
 
 TEST(DescribeTest, ALayerOfOnesOwnIsALine) {
-  register_part(part_type<OffsetImpl>("Offset", OffsetOptions()));
-  auto net = build(network(R"([{"type": "Offset", "by": 2.5}])"));
+  register_part(part_type<OffsetByImpl>("Offset", OffsetByOptions()));
+  auto net = build(network_text(R"([{"type": "Offset", "by": 2.5}])"));
   EXPECT_EQ(net->forward(torch::zeros({1, 1})).item<double>(), 2.5);
   EXPECT_EQ(describe(*build(describe(*net))), describe(*net));
-  EXPECT_SAYS(register_part(part_type<OffsetImpl>("Offset", OffsetOptions())), "'Offset'");
-  EXPECT_SAYS(register_part(part_type<OffsetImpl>("Other", OffsetOptions())), "that of 'Offset'");
-  EXPECT_SAYS(register_part(part_type<OffsetImpl>("Hybrid", OffsetOptions())), "'Hybrid'");
+  EXPECT_SAYS(register_part(part_type<OffsetByImpl>("Offset", OffsetByOptions())), "'Offset'");
+  EXPECT_SAYS(register_part(part_type<OffsetByImpl>("Other", OffsetByOptions())), "that of 'Offset'");
+  EXPECT_SAYS(register_part(part_type<OffsetByImpl>("Hybrid", OffsetByOptions())), "'Hybrid'");
 }
 
 }  // namespace

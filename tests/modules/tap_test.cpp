@@ -5,6 +5,7 @@
 #include <optotorch/modules/tap.h>
 #include <support/differences.h>
 #include <support/errors.h>
+#include <support/parameters.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/modules/container/functional.h>
 #include <torch/nn/modules/linear.h>
@@ -17,6 +18,7 @@ namespace optotorch {
 namespace {
 
 using testing::expect_close;
+using testing::take_all_gradients;
 using Mode = TapScope::Mode;
 
 /// tanh(c(tap(tanh(b(tap(tanh(a(x)))))))): three parts, the last behind all taps.
@@ -36,16 +38,6 @@ TORCH_MODULE(ThreeParts);
 template <typename Function>
 torch::nn::AnyModule module_of(Function function) {
   return torch::nn::AnyModule(torch::nn::Functional(function));
-}
-
-std::map<std::string, torch::Tensor> take_gradients(torch::nn::Module& module) {
-  std::map<std::string, torch::Tensor> gradients;
-  for (auto& item : module.named_parameters()) {
-    const auto grad = item.value().grad();
-    gradients[item.key()] = grad.defined() ? grad : torch::zeros_like(item.value()).detach();
-    item.value().mutable_grad() = torch::Tensor();
-  }
-  return gradients;
 }
 
 bool has_gradient(const torch::nn::Linear& linear) {
@@ -206,7 +198,7 @@ TEST_F(TapTest, UnderBackPropagationTapsAreNothing) {
 TEST_F(TapTest, TrueSignalsGiveTheTrueGradient) {
   const auto w = torch::randn({6, 2}, torch::kFloat64);
   layer().pullback(propagate(Keep::context), w);
-  const auto expected = take_gradients(*parts);
+  const auto expected = take_all_gradients(*parts);
 
   const auto h = parts->a(x).tanh().detach().requires_grad_();
   const auto g = parts->b(h).tanh();
@@ -214,7 +206,7 @@ TEST_F(TapTest, TrueSignalsGiveTheTrueGradient) {
   const auto pass = propagate();
   layer().tap_update(pass, at_taps);
   layer().pullback(pass, w);
-  for (const auto& [name, gradient] : take_gradients(*parts)) {
+  for (const auto& [name, gradient] : take_all_gradients(*parts)) {
     expect_close(gradient, expected.at(name), 1e-13, name);
   }
 }
@@ -232,7 +224,7 @@ TEST_F(TapTest, ASignalTeachesItsOwnPartOnly) {
     EXPECT_EQ(has_gradient(parts->a), taught == 0);
     EXPECT_EQ(has_gradient(parts->b), taught == 1);
     EXPECT_EQ(has_gradient(parts->c), taught == 2);
-    take_gradients(*parts);
+    take_all_gradients(*parts);
   }
 }
 
@@ -244,10 +236,10 @@ TEST_F(TapTest, GradientsAccumulateAndThePassStays) {
     before.push_back(signal.clone());
   }
   layer().tap_update(pass, signals);
-  const auto once = take_gradients(*parts);
+  const auto once = take_all_gradients(*parts);
   layer().tap_update(pass, signals);
   layer().tap_update(pass, signals);
-  for (const auto& [name, gradient] : take_gradients(*parts)) {
+  for (const auto& [name, gradient] : take_all_gradients(*parts)) {
     expect_close(gradient, 2 * once.at(name), 1e-15, name);
     EXPECT_FALSE(gradient.requires_grad());
   }
@@ -348,7 +340,7 @@ TEST_F(TapTest, FrozenPartsStayAsTheyAre) {
   EXPECT_FALSE(parts->a->weight.grad().defined());
   EXPECT_TRUE(has_gradient(parts->b));
   EXPECT_TRUE(has_gradient(parts->c));
-  take_gradients(*parts);
+  take_all_gradients(*parts);
 
   for (auto& parameter : parts->parameters()) {
     parameter.set_requires_grad(false);

@@ -17,7 +17,7 @@ namespace {
 
 using optotorch::testing::expect_close;
 
-struct Case {
+struct StackCase {
   int64_t meshes, ports, columns, batch;
   MeshGrid grid = MeshGrid::rectangular;
   PhiArm phi_arm = PhiArm::output;
@@ -26,51 +26,48 @@ struct Case {
   MeshLayout layout() const { return {grid, ports, columns, phi_arm}; }
 };
 
-void PrintTo(const Case& c, std::ostream* out) {
+void PrintTo(const StackCase& c, std::ostream* out) {
   *out << c.meshes << " meshes, batch " << c.batch << ", " << name(c.layout()) << (c.screen ? ", screen" : "")
        << (c.errors ? ", errors" : "") << (c.loss ? ", loss" : "");
 }
 
-const auto triangle = MeshGrid::triangular;
-const auto brick = MeshGrid::rectangular;
-
 // Batches of 300 and more go through the matrix.
-const std::vector<Case> cases = {
+const std::vector<StackCase> stack_cases = {
     {1, 4, 4, 5},
     {2, 2, 1, 33},
     {3, 5, 5, 0},
-    {3, 5, 7, 40, triangle, PhiArm::input},
-    {3, 5, 7, 40, triangle, PhiArm::output, true, true, true},
-    {5, 9, 12, 70, brick, PhiArm::input, false, false, true},
-    {7, 16, 16, 32, brick, PhiArm::output, false},
-    {3, 6, 6, 300, brick, PhiArm::output, true},
-    {2, 7, 5, 333, brick, PhiArm::input, true, true, true},
+    {3, 5, 7, 40, MeshGrid::triangular, PhiArm::input},
+    {3, 5, 7, 40, MeshGrid::triangular, PhiArm::output, true, true, true},
+    {5, 9, 12, 70, MeshGrid::rectangular, PhiArm::input, false, false, true},
+    {7, 16, 16, 32, MeshGrid::rectangular, PhiArm::output, false},
+    {3, 6, 6, 300, MeshGrid::rectangular, PhiArm::output, true},
+    {2, 7, 5, 333, MeshGrid::rectangular, PhiArm::input, true, true, true},
     {56, 28, 28, 20},
 };
 
-struct Problem {
+struct StackProblem {
   at::Tensor input, dL_doutput;
   MeshTensors mesh;
 };
 
-Problem problem(const Case& c, at::ScalarType real) {
+StackProblem stack_problem(const StackCase& c, at::ScalarType real) {
   at::manual_seed(17 + c.ports);
   const auto complex = c10::toComplexType(real);
   const int64_t mzis = c.layout().mzis();
   const auto draw = [&](at::IntArrayRef shape, double low, double high) {
     return at::rand(shape, real) * (high - low) + low;
   };
-  Problem p{at::randn({c.batch, c.meshes, c.ports}, complex),
-            at::randn({c.batch, c.meshes, c.ports}, complex),
-            {draw({c.meshes, mzis}, -9, 9), draw({c.meshes, mzis}, -9, 9)}};
+  StackProblem p{at::randn({c.batch, c.meshes, c.ports}, complex),
+                 at::randn({c.batch, c.meshes, c.ports}, complex),
+                 {draw({c.meshes, mzis}, -9, 9), draw({c.meshes, mzis}, -9, 9)}};
   if (c.screen) p.mesh.screen = draw({c.meshes, c.ports}, -9, 9);
   if (c.errors) p.mesh.splitter_error = draw({c.meshes, mzis, 2}, -0.6, 0.6);
   if (c.loss) p.mesh.transmission = draw({c.meshes, mzis, 2}, 0.7, 1);
   return p;
 }
 
-const std::vector<std::string> names = {"output", "input",          "theta",       "phi",
-                                        "screen", "splitter_error", "transmission"};
+const std::vector<std::string> stack_names = {"output", "input",          "theta",       "phi",
+                                              "screen", "splitter_error", "transmission"};
 
 /// Output and gradients, in the order of `names`.
 std::vector<at::Tensor> results(const at::Tensor& dL_dy, const at::Tensor& x, const MeshTensors& mesh,
@@ -97,12 +94,12 @@ class Threads {
   int before_;
 };
 
-class MziMeshStackTest : public ::testing::TestWithParam<Case> {};
+class MziMeshStackTest : public ::testing::TestWithParam<StackCase> {};
 
 TEST_P(MziMeshStackTest, IsEveryMeshByItselfWithAnyNumberOfThreads) {
   const auto& c = GetParam();
   for (const auto real : {at::kFloat, at::kDouble}) {
-    const auto p = problem(c, real);
+    const auto p = stack_problem(c, real);
     std::vector<std::vector<at::Tensor>> alone;
     for (int64_t m = 0; m < c.meshes; ++m) {
       const Threads one(1);
@@ -115,12 +112,12 @@ TEST_P(MziMeshStackTest, IsEveryMeshByItselfWithAnyNumberOfThreads) {
       EXPECT_EQ(stack[0].sizes(), p.input.sizes());
       EXPECT_EQ(stack[1].sizes(), p.input.sizes());
       EXPECT_EQ(stack[2].sizes(), p.mesh.theta.sizes());
-      for (size_t i = 0; i < names.size(); ++i) {
+      for (size_t i = 0; i < stack_names.size(); ++i) {
         for (int64_t m = 0; m < c.meshes && stack[i].dim() > 1; ++m) {
           EXPECT_TRUE(stack[i].select(i < 2 ? 1 : 0, m).equal(alone[static_cast<size_t>(m)][i]))
-              << names[i] << ", mesh " << m << ", " << count << " threads";
+              << stack_names[i] << ", mesh " << m << ", " << count << " threads";
         }
-        EXPECT_EQ(stack[i].dim() > 1, alone[0][i].numel() > 0 || (i < 2 && c.batch == 0)) << names[i];
+        EXPECT_EQ(stack[i].dim() > 1, alone[0][i].numel() > 0 || (i < 2 && c.batch == 0)) << stack_names[i];
       }
     }
   }
@@ -128,7 +125,7 @@ TEST_P(MziMeshStackTest, IsEveryMeshByItselfWithAnyNumberOfThreads) {
 
 TEST_P(MziMeshStackTest, AgreesWithTheReference) {
   const auto& c = GetParam();
-  const auto p = problem(c, at::kDouble);
+  const auto p = stack_problem(c, at::kDouble);
   std::vector<at::Tensor> leaves;
   const auto leaf = [&](const at::Tensor& t) {
     leaves.push_back(t.detach().clone().requires_grad_(true));
@@ -154,13 +151,13 @@ TEST_P(MziMeshStackTest, AgreesWithTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, MziMeshStackTest, ::testing::ValuesIn(cases));
+INSTANTIATE_TEST_SUITE_P(Table, MziMeshStackTest, ::testing::ValuesIn(stack_cases));
 
-const Case plain_case{3, 5, 5, 40};
+const StackCase plain_stack{3, 5, 5, 40};
 
 TEST(MziMeshStackOperatorTest, TakesViewsAsTheyAre) {
-  const auto p = problem(plain_case, at::kDouble);
-  const auto layout = plain_case.layout();
+  const auto p = stack_problem(plain_stack, at::kDouble);
+  const auto layout = plain_stack.layout();
   const auto expected = results(p.dL_doutput, p.input, p.mesh, layout);
   const auto meshes_first = [](const at::Tensor& t) {
     return t.transpose(0, 1).contiguous().transpose(0, 1);
@@ -169,8 +166,8 @@ TEST(MziMeshStackOperatorTest, TakesViewsAsTheyAre) {
   mesh.theta = mesh.theta.t().contiguous().t();
   mesh.screen = at::stack({*mesh.screen, *mesh.screen}, 2).select(2, 1);
   const auto got = results(p.dL_doutput.conj().resolve_conj().conj(), meshes_first(p.input), mesh, layout);
-  for (size_t i = 0; i < names.size(); ++i) {
-    EXPECT_TRUE(got[i].equal(expected[i])) << names[i];
+  for (size_t i = 0; i < stack_names.size(); ++i) {
+    EXPECT_TRUE(got[i].equal(expected[i])) << stack_names[i];
   }
   // One mesh for all, expanded.
   mesh.theta = p.mesh.theta.narrow(0, 0, 1).expand_as(p.mesh.theta);
@@ -180,13 +177,13 @@ TEST(MziMeshStackOperatorTest, TakesViewsAsTheyAre) {
 }
 
 TEST(MziMeshStackOperatorTest, RejectsWrongArguments) {
-  auto c = plain_case;
+  auto c = plain_stack;
   c.errors = c.loss = true;
-  const auto p = problem(c, at::kDouble);
+  const auto p = stack_problem(c, at::kDouble);
   const auto layout = c.layout();
   const auto y = mzi_mesh(p.input, p.mesh, layout);
   const auto refuses = [&](const std::vector<std::string>& parts,
-                           const std::function<void(Problem&)>& change) {
+                           const std::function<void(StackProblem&)>& change) {
     for (const auto device : {at::kCPU, at::kMeta}) {
       auto wrong = p;
       change(wrong);
@@ -202,25 +199,25 @@ TEST(MziMeshStackOperatorTest, RejectsWrongArguments) {
     }
   };
   refuses({"mzi_mesh: theta: expected float64 [3, 10], got float64 [10]", "holds 3 meshes"},
-          [](Problem& w) { w.mesh.theta = w.mesh.theta[0]; });
+          [](StackProblem& w) { w.mesh.theta = w.mesh.theta[0]; });
   refuses({"mzi_mesh: phi: expected float64 [3, 10], got float64 [2, 10]"},
-          [](Problem& w) { w.mesh.phi = w.mesh.phi.narrow(0, 0, 2); });
+          [](StackProblem& w) { w.mesh.phi = w.mesh.phi.narrow(0, 0, 2); });
   refuses({"mzi_mesh: screen: expected float64 [3, 5], got float64 [5, 3]"},
-          [](Problem& w) { w.mesh.screen = w.mesh.screen->t(); });
+          [](StackProblem& w) { w.mesh.screen = w.mesh.screen->t(); });
   refuses({"mzi_mesh: splitter_error: expected float64 [3, 10, 2], got float64 [3, 20]"},
-          [](Problem& w) { w.mesh.splitter_error = w.mesh.splitter_error->flatten(1); });
+          [](StackProblem& w) { w.mesh.splitter_error = w.mesh.splitter_error->flatten(1); });
   refuses({"mzi_mesh: transmission: expected float64 [3, 10, 2], got float32 [3, 10, 2]"},
-          [](Problem& w) { w.mesh.transmission = w.mesh.transmission->to(at::kFloat); });
+          [](StackProblem& w) { w.mesh.transmission = w.mesh.transmission->to(at::kFloat); });
   refuses({"mzi_mesh: theta: expected float64 [10], got float64 [3, 10]"},
-          [](Problem& w) { w.input = w.input.select(1, 0); });
+          [](StackProblem& w) { w.input = w.input.select(1, 0); });
   refuses(
       {"mzi_mesh: input: expected [batch, ports], or [batch, meshes, ports]", "got complex128 [40, 1, 3, 5]"},
-      [](Problem& w) { w.input = w.input.unsqueeze(1); });
+      [](StackProblem& w) { w.input = w.input.unsqueeze(1); });
   refuses({"mzi_mesh: input", "got complex128 [40, 0, 5]"},
-          [](Problem& w) { w.input = w.input.narrow(1, 0, 0); });
+          [](StackProblem& w) { w.input = w.input.narrow(1, 0, 0); });
   for (const bool ideal : {false, true}) {
     for (const int64_t m : {0, 2}) {
-      refuses({"mzi_mesh: phi", "finite"}, [&](Problem& w) {
+      refuses({"mzi_mesh: phi", "finite"}, [&](StackProblem& w) {
         if (ideal) {
           w.mesh.splitter_error.reset();
           w.mesh.transmission.reset();

@@ -153,7 +153,7 @@ std::pair<at::Tensor, std::vector<at::Tensor>> reference(const Problem& p, const
   return {y.detach(), all};
 }
 
-class MziMeshTest : public testing::TestWithParam<Case> {};
+class MziMeshTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(MziMeshTest, AgreesWithTheReferenceInDouble) {
   const auto& c = GetParam();
@@ -227,7 +227,7 @@ TEST_P(MziMeshTest, LosslessMeshesAreUnitary) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Table, MziMeshTest, testing::ValuesIn(cases));
+INSTANTIATE_TEST_SUITE_P(Table, MziMeshTest, ::testing::ValuesIn(cases));
 
 // One mesh for the tests below.
 const Case plain_case{8, 8, 40, brick, out, cross, wire, true};

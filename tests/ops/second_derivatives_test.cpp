@@ -24,13 +24,13 @@ namespace {
 using Tensors = std::vector<at::Tensor>;
 
 /// An operator with all but its tensors bound, and tensors to call it with.
-struct Case {
+struct DerivativeCase {
   std::string name;
   std::function<at::Tensor(const Tensors&)> call;
   Tensors tensors;
 };
 
-std::vector<Case> cases() {
+std::vector<DerivativeCase> derivative_cases() {
   at::manual_seed(12);
   const auto field = [](at::IntArrayRef shape) { return at::randn(shape, at::kComplexDouble); };
   const auto uniform = [](double low, double high, at::IntArrayRef shape) {
@@ -77,7 +77,7 @@ std::vector<Case> cases() {
 }
 
 TEST(SecondDerivativesTest, AreThoseOfTheGradient) {
-  for (const auto& one : cases()) {
+  for (const auto& one : derivative_cases()) {
     Tensors leaves;
     for (const auto& tensor : one.tensors) {
       leaves.push_back(tensor.clone().requires_grad_());

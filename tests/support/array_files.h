@@ -15,10 +15,6 @@
 
 namespace optotorch::testing {
 
-inline Bytes bytes_of(const std::string& text) {
-  return {text.begin(), text.end()};
-}
-
 inline std::string little_endian(uint64_t number, size_t width) {
   std::string bytes;
   for (size_t i = 0; i < width; ++i) {

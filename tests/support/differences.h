@@ -36,6 +36,11 @@ inline at::Tensor central_differences(const Functional& loss, const at::Tensor& 
                         : gradient.view(x.sizes());
 }
 
+/// Cosine of the angle between two vectors.
+inline double correlation(const at::Tensor& a, const at::Tensor& b) {
+  return (at::dot(a, b) / (a.norm() * b.norm())).item<double>();
+}
+
 /// Largest difference of an element, relative to the largest element of `b` (at least 1e-12).
 inline double relative_distance(const at::Tensor& a, const at::Tensor& b) {
   if (a.numel() == 0) {

@@ -40,6 +40,17 @@ inline Parameters take_gradients(const Parameters& parameters) {
   return result;
 }
 
+/// The same, with zeros of what has none.
+inline Parameters take_all_gradients(const torch::nn::Module& module) {
+  Parameters result;
+  for (const auto& [name, parameter] : parameters_of(module)) {
+    const auto gradient = parameter.grad();
+    result[name] = gradient.defined() ? gradient : at::zeros_like(parameter).detach();
+    parameter.mutable_grad() = torch::Tensor();
+  }
+  return result;
+}
+
 inline void expect_equal(const Parameters& a, const Parameters& b, const std::string& what = "") {
   ASSERT_EQ(a.size(), b.size()) << what;
   for (const auto& [name, tensor] : a) {

@@ -7,11 +7,16 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace optotorch::testing {
 
 using Bytes = std::vector<uint8_t>;
+
+inline Bytes bytes_of(std::string_view text) {
+  return {text.begin(), text.end()};
+}
 
 /// A folder of the running test, removed when the test is over.
 class TemporaryFolder {

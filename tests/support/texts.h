@@ -13,10 +13,6 @@
 
 namespace optotorch::testing {
 
-inline Bytes bytes_of(std::string_view text) {
-  return {text.begin(), text.end()};
-}
-
 /// The characters by their code points.
 inline std::string utf8(std::u32string_view code_points) {
   std::string text;

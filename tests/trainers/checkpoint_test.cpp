@@ -63,7 +63,7 @@ void step(Hybrid& model, torch::optim::Optimizer& optimizer, Rule& rule, int64_t
   });
 }
 
-class CheckpointTest : public testing::Test {
+class CheckpointTest : public ::testing::Test {
  protected:
   void SetUp() override {
     folder_ = std::filesystem::temp_directory_path() / ("optotorch_checkpoint_" + std::to_string(::getpid()));
@@ -75,7 +75,8 @@ class CheckpointTest : public testing::Test {
   std::filesystem::path folder_;
 };
 
-class CheckpointOfOptimizerTest : public CheckpointTest, public testing::WithParamInterface<OptimizerCase> {};
+class CheckpointOfOptimizerTest : public CheckpointTest,
+                                  public ::testing::WithParamInterface<OptimizerCase> {};
 
 TEST_P(CheckpointOfOptimizerTest, ContinuesToTheSameBits) {
   torch::manual_seed(1);
@@ -106,7 +107,7 @@ TEST_P(CheckpointOfOptimizerTest, ContinuesToTheSameBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CheckpointOfOptimizerTest, testing::ValuesIn(optimizer_cases()),
+INSTANTIATE_TEST_SUITE_P(All, CheckpointOfOptimizerTest, ::testing::ValuesIn(optimizer_cases()),
                          [](const auto& info) { return info.param.name; });
 
 TEST_F(CheckpointTest, RestoresLibTorchsRandomState) {

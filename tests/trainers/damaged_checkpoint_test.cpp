@@ -25,9 +25,9 @@ using json = nlohmann::json;
 
 /// A training by TwoPassForward, whose state has tensors.
 template <typename Optimizer>
-struct Training {
+struct DamagedTraining {
   template <typename Options>
-  Training(uint64_t seed, const Options& options)
+  DamagedTraining(uint64_t seed, const Options& options)
       : model((torch::manual_seed(seed),
                Hybrid(MziMesh(4), Photodetector(), torch::nn::Linear(4, 4), torch::nn::Linear(4, 4)))),
         optimizer(model->parameters(), options) {}
@@ -81,7 +81,7 @@ class DamagedCheckpointTest : public ::testing::Test {
   /// A changed file, checksum and all, is an error that names it and says `says`, and changes nothing.
   template <typename Optimizer, typename Options>
   void expect_refused(Options options, const std::string& says, const Change& change) {
-    Training<Optimizer> written(1, options), read(2, options);
+    DamagedTraining<Optimizer> written(1, options), read(2, options);
     written.step();
     written.step();
     read.step();
@@ -218,7 +218,7 @@ TEST_F(DamagedCheckpointTest, OfAdagradIsRefused) {
 // A buffer of LBFGS of which older files hold the whole, and others any part.
 TEST_F(DamagedCheckpointTest, ABufferOfLbfgsIsNotRead) {
   const auto options = torch::optim::LBFGSOptions(0.1).history_size(6).max_iter(4);
-  Training<torch::optim::LBFGS> whole(1, options), read(2, options);
+  DamagedTraining<torch::optim::LBFGS> whole(1, options), read(2, options);
   whole.step();
   save_checkpoint(path(), *whole.model, whole.optimizer, whole.rule, {});
   auto file = load_safetensors(path());
@@ -238,7 +238,7 @@ TEST_F(DamagedCheckpointTest, ABufferOfLbfgsIsNotRead) {
 
 TEST_F(DamagedCheckpointTest, AFlippedBitIsRefusedOrChangesNothing) {
   const torch::optim::AdamOptions options(0.1);
-  Training<torch::optim::Adam> written(1, options), read(2, options);
+  DamagedTraining<torch::optim::Adam> written(1, options), read(2, options);
   written.step();
   save_checkpoint(path(), *written.model, written.optimizer, written.rule, {});
   std::string bytes;

@@ -21,10 +21,8 @@
 #include <set>
 #include <stdexcept>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
-
-using namespace testing::laboratories;
 
 class Batches : public BatchSource {
  public:
@@ -65,8 +63,8 @@ class Failing : public Base {
 };
 
 /// A network with all that a step changes: noise, dropout, and a rule that learns.
-struct Training {
-  explicit Training(std::shared_ptr<Rule> rule_, const std::string& optimizer_ = "adam")
+struct FailingTraining {
+  explicit FailingTraining(std::shared_ptr<Rule> rule_, const std::string& optimizer_ = "adam")
       : rule(std::move(rule_)) {
     torch::manual_seed(3);
     auto network = network_of(simulated());
@@ -109,18 +107,18 @@ class FailedRunTest : public OneThreadTest {
 TEST_F(FailedRunTest, TheLastWholeStepIsKept) {
   for (const std::string optimizer : {"adam", "lbfgs"}) {
     const auto rule = std::make_shared<Failing<DualAdaptive>>(-1);
-    Training whole(rule, optimizer);
+    FailingTraining whole(rule, optimizer);
     whole.fit(Batches(), folder("whole " + optimizer));
     const bool adam = optimizer == "adam";
     // LBFGS asks several times a step; what fails in the first leaves nothing.
     for (const int64_t step : adam ? std::vector<int64_t>{1, 2, 3, 5}
                                    : std::vector<int64_t>{1, rule->asked / 2, rule->asked - 1}) {
       const auto name = c10::str(optimizer, step);
-      Training stopped(std::make_shared<Failing<DualAdaptive>>(step), optimizer);
+      FailingTraining stopped(std::make_shared<Failing<DualAdaptive>>(step), optimizer);
       EXPECT_THROW(stopped.fit(Batches(), folder(name)), std::runtime_error) << name;
       const bool kept = std::filesystem::exists(folder(name));
       EXPECT_EQ(kept, adam || step > 1) << name;
-      Training resumed(std::make_shared<DualAdaptive>(), optimizer);
+      FailingTraining resumed(std::make_shared<DualAdaptive>(), optimizer);
       const auto result = resumed.fit(Batches(), folder(name));
       EXPECT_EQ(result.resumed, kept) << name;
       expect_equal(parameters_by_name(*resumed.net), parameters_by_name(*whole.net), name);
@@ -130,10 +128,10 @@ TEST_F(FailedRunTest, TheLastWholeStepIsKept) {
 }
 
 TEST_F(FailedRunTest, ABatchThatFailsLosesNothing) {
-  Training whole(std::make_shared<DualAdaptive>());
+  FailingTraining whole(std::make_shared<DualAdaptive>());
   whole.fit(Batches(), folder("whole"));
   for (const int64_t step : {1, 2, 3, 5}) {
-    Training stopped(std::make_shared<DualAdaptive>()), resumed(std::make_shared<DualAdaptive>());
+    FailingTraining stopped(std::make_shared<DualAdaptive>()), resumed(std::make_shared<DualAdaptive>());
     EXPECT_THROW(stopped.fit(Batches(step), folder(c10::str(step))), std::runtime_error);
     EXPECT_TRUE(resumed.fit(Batches(), folder(c10::str(step))).resumed);
     expect_equal(parameters_by_name(*resumed.net), parameters_by_name(*whole.net), c10::str(step));
@@ -141,7 +139,7 @@ TEST_F(FailedRunTest, ABatchThatFailsLosesNothing) {
 }
 
 TEST_F(FailedRunTest, BeforeTheFirstStepNothingIsWritten) {
-  Training stopped(std::make_shared<Failing<DualAdaptive>>(0)), none(std::make_shared<DualAdaptive>());
+  FailingTraining stopped(std::make_shared<Failing<DualAdaptive>>(0)), none(std::make_shared<DualAdaptive>());
   EXPECT_THROW(stopped.fit(Batches(), folder("new")), std::runtime_error);
   EXPECT_THROW(none.fit(Batches(0), folder("new")), std::runtime_error);
   EXPECT_FALSE(std::filesystem::exists(folder("new")));
@@ -160,7 +158,7 @@ TEST_F(FailedRunTest, WeightsThatAreNotFiniteAreNotKept) {
       }
     }
   };
-  Training spoilt(std::make_shared<Spoils>());
+  FailingTraining spoilt(std::make_shared<Spoils>());
   EXPECT_THROW(spoilt.fit(Batches(), folder("spoilt")), c10::ValueError);
   const auto file = load_safetensors(folder("spoilt") + "/checkpoint.safetensors");
   EXPECT_EQ(nlohmann::json::parse(file.metadata.at("progress/trainer")).at("epoch"), 1);
@@ -169,17 +167,17 @@ TEST_F(FailedRunTest, WeightsThatAreNotFiniteAreNotKept) {
 
 TEST_F(FailedRunTest, MoreEpochsExtendARun) {
   for (const int64_t first : {1, 2}) {
-    const auto constant = [&](Training& training, int64_t epochs, const std::string& name) {
+    const auto constant = [&](FailingTraining& training, int64_t epochs, const std::string& name) {
       return Trainer(training.net, training.rule, training.optimizer, cross_entropy,
                      TrainerOptions().epochs(epochs).folder(folder(name)).resume(true).progress(false))
           .fit(Batches());
     };
     const auto name = c10::str("extended", first);
-    Training whole(std::make_shared<DualAdaptive>());
+    FailingTraining whole(std::make_shared<DualAdaptive>());
     constant(whole, 3, name + "whole");
-    Training shorter(std::make_shared<DualAdaptive>());
+    FailingTraining shorter(std::make_shared<DualAdaptive>());
     constant(shorter, first, name);
-    Training extended(std::make_shared<DualAdaptive>()), fewer(std::make_shared<DualAdaptive>());
+    FailingTraining extended(std::make_shared<DualAdaptive>()), fewer(std::make_shared<DualAdaptive>());
     EXPECT_EQ(constant(extended, 3, name).epochs.size(), 3U);
     expect_equal(parameters_by_name(*extended.net), parameters_by_name(*whole.net), name);
     EXPECT_SAYS(constant(fewer, 1, name), "expected a run of 1 epochs of 3 batches, got epoch 3, batch 0");
@@ -187,12 +185,12 @@ TEST_F(FailedRunTest, MoreEpochsExtendARun) {
 }
 
 TEST_F(FailedRunTest, APositionThatIsNoneIsRefused) {
-  Training written(std::make_shared<DualAdaptive>());
+  FailingTraining written(std::make_shared<DualAdaptive>());
   written.fit(Batches(), folder("run"));
   const auto path = folder("run") + "/checkpoint.safetensors";
   const auto file = load_safetensors(path);
   const auto state = nlohmann::json::parse(file.metadata.at("progress/trainer"));
-  Training read(std::make_shared<DualAdaptive>());
+  FailingTraining read(std::make_shared<DualAdaptive>());
   const auto before = parameters_by_name(*read.net);
   for (const auto& [key, value] :
        std::vector<std::pair<std::string, std::string>>{{"epochs", "[]"},
@@ -262,4 +260,4 @@ TEST_F(FailedRunTest, LbfgsSeesOneFunctionAStep) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

@@ -38,7 +38,7 @@ class ForeignCheckpointTest : public ::testing::Test {
   testing::TemporaryFolder folder_;
 };
 
-PhysicalNetworkOptions physical() {
+PhysicalNetworkOptions physical_options() {
   return PhysicalNetworkOptions(4).meshes(2);
 }
 
@@ -72,9 +72,10 @@ TEST_F(ForeignCheckpointTest, AnOptionThatLeavesShapesAloneIsSeen) {
       {Hybrid(ImageSlices(slices())), Hybrid(ImageSlices(slices().normalized(false)))},
       {Hybrid(torch::nn::Linear(3, 3), torch::nn::Dropout(0.1)),
        Hybrid(torch::nn::Linear(3, 3), torch::nn::Dropout(0.2))},
-      {in_laboratory(physical()), in_laboratory(physical().fusion(Fusion::in_place))},
-      {in_laboratory(physical()), in_laboratory(physical().internal_states(false))},
-      {in_laboratory(physical()), in_laboratory(physical().activation(ElectroOpticActivation().ptr()))},
+      {in_laboratory(physical_options()), in_laboratory(physical_options().fusion(Fusion::in_place))},
+      {in_laboratory(physical_options()), in_laboratory(physical_options().internal_states(false))},
+      {in_laboratory(physical_options()),
+       in_laboratory(physical_options().activation(ElectroOpticActivation().ptr()))},
       {Hybrid(MziMesh(4)), Hybrid(MziMesh(4), Photodetector())}};
   for (auto [model, other] : pairs) {
     model->push_back(torch::nn::Linear(2, 2));  // a network of nothing else has no weights to load

@@ -7,18 +7,16 @@
 #include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
 #include <optotorch/trainers/rules/laboratory/in_silico.h>
 #include <optotorch/trainers/rules/laboratory/physics_aware.h>
-#include <support/stages.h>
 #include <support/errors.h>
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>
+#include <support/stages.h>
 #include <support/temporary_folder.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adam.h>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
-
-using namespace testing::laboratories;
 
 class FrozenTest : public OneThreadTest {};
 
@@ -94,4 +92,4 @@ TEST_F(FrozenTest, CheckpointsKeepIt) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

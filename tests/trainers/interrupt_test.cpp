@@ -34,7 +34,7 @@ TEST(InterruptTest, ASecondInterruptEndsTheProcess) {
           std::raise(signal);
           std::raise(signal);
         },
-        testing::KilledBySignal(signal), "");
+        ::testing::KilledBySignal(signal), "");
   }
 }
 

@@ -15,9 +15,9 @@ namespace optotorch {
 namespace {
 
 /// Says where a batch comes from, and remembers what was asked of it.
-class Numbers : public BatchSource {
+class NumberedBatches : public BatchSource {
  public:
-  explicit Numbers(int64_t size) : size_(size) {}
+  explicit NumberedBatches(int64_t size) : size_(size) {}
   int64_t size() const override { return size_; }
   Batch batch(int64_t epoch, int64_t index) const override {
     if (slow) {
@@ -51,7 +51,7 @@ void expect_batch(const BatchSource& source, int64_t epoch, int64_t index) {
 
 TEST(PrefetchedBatches, AreThoseOfTheSourceForAnyNumberOfWorkers) {
   for (const int64_t workers : {1, 2, 7}) {
-    const auto numbers = std::make_shared<Numbers>(13);
+    const auto numbers = std::make_shared<NumberedBatches>(13);
     const PrefetchedBatches batches(numbers, PrefetchedBatchesOptions(workers).ahead(5));
     EXPECT_EQ(batches.size(), 13);
     for (int64_t epoch = 0; epoch < 3; ++epoch) {
@@ -63,7 +63,7 @@ TEST(PrefetchedBatches, AreThoseOfTheSourceForAnyNumberOfWorkers) {
 }
 
 TEST(PrefetchedBatches, GoOnFromAnyPlace) {
-  const PrefetchedBatches batches(std::make_shared<Numbers>(5), PrefetchedBatchesOptions(2).ahead(3));
+  const PrefetchedBatches batches(std::make_shared<NumberedBatches>(5), PrefetchedBatchesOptions(2).ahead(3));
   for (const auto& [epoch, k] : std::vector<std::pair<int64_t, int64_t>>{
            {0, 3}, {0, 4}, {1, 0}, {0, 0}, {7, 2}, {7, 2}, {7, 3}, {2, 4}, {3, 0}}) {
     expect_batch(batches, epoch, k);
@@ -71,7 +71,7 @@ TEST(PrefetchedBatches, GoOnFromAnyPlace) {
 }
 
 TEST(PrefetchedBatches, StayWithinTheBound) {
-  const auto numbers = std::make_shared<Numbers>(100);
+  const auto numbers = std::make_shared<NumberedBatches>(100);
   {
     const PrefetchedBatches batches(numbers, PrefetchedBatchesOptions(3).ahead(4));
     expect_batch(batches, 0, 98);
@@ -84,7 +84,7 @@ TEST(PrefetchedBatches, StayWithinTheBound) {
 }
 
 TEST(PrefetchedBatches, PrepareEveryBatchOnce) {
-  const auto numbers = std::make_shared<Numbers>(40);
+  const auto numbers = std::make_shared<NumberedBatches>(40);
   {
     const PrefetchedBatches batches(numbers, PrefetchedBatchesOptions(2).ahead(4));
     for (int64_t k = 0; k < 40; ++k) {
@@ -96,7 +96,7 @@ TEST(PrefetchedBatches, PrepareEveryBatchOnce) {
 }
 
 TEST(PrefetchedBatches, ErrorsComeWhereTheirBatchIsAsked) {
-  const auto numbers = std::make_shared<Numbers>(10);
+  const auto numbers = std::make_shared<NumberedBatches>(10);
   numbers->broken = 3;
   const PrefetchedBatches batches(numbers, 2);
   for (int64_t k = 0; k < 10; ++k) {
@@ -111,7 +111,7 @@ TEST(PrefetchedBatches, ErrorsComeWhereTheirBatchIsAsked) {
 
 /// One asks for what the other's question makes unwanted.
 TEST(PrefetchedBatches, ServeSeveralThreads) {
-  const auto numbers = std::make_shared<Numbers>(50);
+  const auto numbers = std::make_shared<NumberedBatches>(50);
   numbers->slow = true;
   const PrefetchedBatches batches(numbers, PrefetchedBatchesOptions(1).ahead(2));
   std::vector<std::thread> threads;
@@ -131,7 +131,7 @@ TEST(PrefetchedBatches, ServeSeveralThreads) {
 }
 
 TEST(PrefetchedBatches, RefuseWrongOptions) {
-  const auto numbers = std::make_shared<Numbers>(5);
+  const auto numbers = std::make_shared<NumberedBatches>(5);
   EXPECT_SAYS(PrefetchedBatches(nullptr, 1), "a BatchSource, got nullptr");
   EXPECT_SAYS(PrefetchedBatches(numbers, 0), "workers: expected 1 to 1024, got 0");
   EXPECT_SAYS(PrefetchedBatches(numbers, PrefetchedBatchesOptions(1).ahead(-1)), "ahead: expected 1 to 2^20");

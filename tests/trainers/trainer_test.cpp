@@ -14,10 +14,8 @@
 #include <limits>
 #include <stdexcept>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
-
-using namespace testing::laboratories;
 
 /// Batches of unequal size; fails once at the batch `failing`, as a kill would.
 class SomeBatches : public BatchSource {
@@ -173,4 +171,4 @@ TEST_F(TrainerTest, AlignmentWithATruthChangesNothing) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

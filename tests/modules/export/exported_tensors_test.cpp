@@ -24,7 +24,7 @@ namespace optotorch {
 namespace {
 
 /// Every kind of optics, with constants of a module in between.
-Hybrid network(Detection detection) {
+Hybrid named_network(Detection detection) {
   torch::manual_seed(3);
   const int64_t readings = detection == Detection::balanced ? 4 : detection == Detection::coherent ? 16 : 8;
   const auto factor = torch::polar(torch::ones({16}), torch::rand({16}));
@@ -58,7 +58,7 @@ class ExportedTensorsTest : public ::testing::TestWithParam<Detection> {
 };
 
 TEST_P(ExportedTensorsTest, GradientsAreDerivativesAtEveryCall) {
-  auto net = network(GetParam());
+  auto net = named_network(GetParam());
   net->to(torch::kDouble);
   auto module = reloaded(net);
   const auto x = torch::rand({3, 1, 12, 12}, torch::kDouble), direction = torch::randn_like(x);
@@ -74,7 +74,7 @@ TEST_P(ExportedTensorsTest, GradientsAreDerivativesAtEveryCall) {
 }
 
 TEST_P(ExportedTensorsTest, ABlackImageHasAFiniteGradient) {
-  auto net = network(GetParam());
+  auto net = named_network(GetParam());
   auto module = reloaded(net);
   for (int call = 0; call < 3; ++call) {
     const auto leaf = torch::zeros({2, 1, 12, 12}).requires_grad_();
@@ -88,7 +88,7 @@ INSTANTIATE_TEST_SUITE_P(Detections, ExportedTensorsTest,
                                            Detection::coherent));
 
 TEST_F(ExportedTensorsTest, AreBuffersThatWantNoGradients) {
-  auto net = network(Detection::intensity);
+  auto net = named_network(Detection::intensity);
   const auto module = reloaded(net);
   EXPECT_EQ(module.parameters().size(), 0U);
   for (const auto& buffer : module.named_buffers()) {
@@ -98,7 +98,7 @@ TEST_F(ExportedTensorsTest, AreBuffersThatWantNoGradients) {
 }
 
 TEST_F(ExportedTensorsTest, AreParametersIfTrainable) {
-  auto net = network(Detection::intensity);
+  auto net = named_network(Detection::intensity);
   auto module = reloaded(net, /*trainable=*/true);
   std::map<std::string, torch::Tensor> parameters;
   for (const auto& parameter : module.named_parameters()) {
@@ -130,7 +130,7 @@ TEST_F(ExportedTensorsTest, AreParametersIfTrainable) {
 }
 
 TEST_F(ExportedTensorsTest, FollowAConversionToDouble) {
-  auto net = network(Detection::amplitude);
+  auto net = named_network(Detection::amplitude);
   auto module = reloaded(net);
   module.to(torch::kDouble);
   net->to(torch::kDouble);
@@ -141,7 +141,7 @@ TEST_F(ExportedTensorsTest, FollowAConversionToDouble) {
 }
 
 TEST_F(ExportedTensorsTest, AreTheSameUnderInferenceMode) {
-  auto net = network(Detection::intensity);
+  auto net = named_network(Detection::intensity);
   export_torchscript(net, torch::ones({2, 1, 12, 12}), path_);
   const auto without = content(path_);
   {

@@ -34,7 +34,7 @@ Hybrid network(Detection detection) {
       torch::nn::Flatten(), Photodetector(), torch::nn::Linear(6, 3));
 }
 
-class TorchscriptTest : public testing::TestWithParam<Detection> {
+class TorchscriptTest : public ::testing::TestWithParam<Detection> {
  protected:
   std::string path_ =
       std::filesystem::temp_directory_path() / ("optotorch_" + std::to_string(::getpid()) + ".pt");
@@ -64,8 +64,8 @@ TEST_P(TorchscriptTest, ReloadsToTheSameOutputsAtAnyBatchSize) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Detections, TorchscriptTest,
-                         testing::Values(Detection::intensity, Detection::amplitude, Detection::balanced,
-                                         Detection::coherent));
+                         ::testing::Values(Detection::intensity, Detection::amplitude, Detection::balanced,
+                                           Detection::coherent));
 
 TEST_F(TorchscriptTest, RefusesAnExampleThatDoesNotFitAndWritesNothing) {
   auto model = network(Detection::intensity);

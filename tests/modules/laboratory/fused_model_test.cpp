@@ -15,10 +15,9 @@
 #include <string>
 #include <vector>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
 
-using namespace testing::laboratories;
 using testing::corrected;
 using testing::CorrectionCase;
 using testing::expect_close;
@@ -203,4 +202,4 @@ TEST_F(FusedModelTest, SignalsGoThroughTheModelAlone) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

@@ -22,7 +22,7 @@ namespace {
 
 const std::string shared = OPTOTORCH_SOURCE_DIR "/../shared";
 const std::string goldens = shared + "/goldens/dat_mpnn";
-constexpr int64_t ports = 64;
+constexpr int64_t golden_ports = 64;
 constexpr size_t meshes = 3;
 
 struct Golden {
@@ -35,7 +35,7 @@ void PrintTo(const Golden& golden, std::ostream* stream) {
   *stream << golden.weights << " " << golden.splitters << " " << golden.phases;
 }
 
-const std::vector<Golden>& rows() {
+const std::vector<Golden>& golden_rows() {
   static const std::vector<Golden> all = {
       {"mnist_ideal", "", "", 9677},
       {"mnist_ideal", "bs0.1", "", 7279},
@@ -53,7 +53,7 @@ const std::vector<Golden>& rows() {
 }
 
 MziMesh read_mesh(size_t number, const Golden& golden) {
-  MziMesh mesh(MziMeshOptions(ports)
+  MziMesh mesh(MziMeshOptions(golden_ports)
                    .grid(MeshGrid::rectangular)
                    .columns(64)
                    .phi_arm(PhiArm::output)
@@ -151,11 +151,13 @@ TEST_P(MpnnGoldensTest, AccuracyToTheDigit) {
               static_cast<double>(GetParam().correct), 2);
 }
 
-INSTANTIATE_TEST_SUITE_P(Published, MpnnGoldensTest, ::testing::ValuesIn(rows()), [](const auto& info) {
-  std::string name = info.param.weights + "_" + info.param.splitters + "_" + info.param.phases;
-  std::erase(name, '.');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Published, MpnnGoldensTest, ::testing::ValuesIn(golden_rows()),
+                         [](const auto& info) {
+                           std::string name =
+                               info.param.weights + "_" + info.param.splitters + "_" + info.param.phases;
+                           std::erase(name, '.');
+                           return name;
+                         });
 
 // The pass that a rule takes (training mode, through the mesh and not through its matrix) agrees.
 TEST_P(MpnnGoldensTest, TrainingPassAgrees) {

@@ -17,10 +17,9 @@
 #include <utility>
 #include <vector>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
 
-using namespace testing::laboratories;
 using testing::corrected;
 using testing::expect_close;
 using testing::learners;
@@ -202,4 +201,4 @@ TEST_F(PhysicalNetworkModelTest, SignalsNeedCorrections) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

@@ -15,7 +15,7 @@ namespace {
 using testing::expect_close;
 
 const MeshLayout six_ports = universal(MeshGrid::rectangular, 6);
-const Imperfections errors = Imperfections().splitter_error(0.1).phase_error(0.2).loss_db(0.3);
+const Imperfections system_errors = Imperfections().splitter_error(0.1).phase_error(0.2).loss_db(0.3);
 
 MeshPhases random_phases(at::ScalarType type = at::kDouble) {
   return {at::rand({15}, type) * pi, at::rand({15}, type) * 6, at::rand({6}, type) * 6};
@@ -34,7 +34,7 @@ class SimulatedSystemTest : public ::testing::Test {
 };
 
 TEST_F(SimulatedSystemTest, MeasuresTheMeshWithTheChipsErrors) {
-  const Chip chip(six_ports, errors, 5);
+  const Chip chip(six_ports, system_errors, 5);
   const auto known = chip.tensors();
   SimulatedSystem system(chip);
   system.set_phases({phases});
@@ -87,7 +87,7 @@ TEST_F(SimulatedSystemTest, ErrorsAndSeedsMatter) {
 }
 
 TEST_F(SimulatedSystemTest, ABatchInPartsIsReadLikeTheWhole) {
-  const Chip chip(six_ports, Imperfections(errors).relative_noise(0.05).additive_noise(0.01), 5);
+  const Chip chip(six_ports, Imperfections(system_errors).relative_noise(0.05).additive_noise(0.01), 5);
   SimulatedSystem whole(chip), parts(chip);
   whole.set_phases({phases});
   parts.set_phases({phases});
@@ -104,8 +104,8 @@ TEST_F(SimulatedSystemTest, ABatchInPartsIsReadLikeTheWhole) {
 }
 
 TEST_F(SimulatedSystemTest, BothPrecisionsMeetTheSameChip) {
-  SimulatedSystem system(Chip(six_ports, Imperfections(errors).additive_noise(0.01), 5));
-  SimulatedSystem single(Chip(six_ports, Imperfections(errors).additive_noise(0.01), 5));
+  SimulatedSystem system(Chip(six_ports, Imperfections(system_errors).additive_noise(0.01), 5));
+  SimulatedSystem single(Chip(six_ports, Imperfections(system_errors).additive_noise(0.01), 5));
   const auto coarse = random_phases(at::kFloat);
   system.set_phases({coarse});
   single.set_phases({coarse});
@@ -120,14 +120,14 @@ TEST_F(SimulatedSystemTest, BothPrecisionsMeetTheSameChip) {
 }
 
 TEST_F(SimulatedSystemTest, LazilyConjugatedAndStridedFieldsAreReadRight) {
-  SimulatedSystem system(Chip(six_ports, errors, 5));
+  SimulatedSystem system(Chip(six_ports, system_errors, 5));
   system.set_phases({phases});
   EXPECT_TRUE(output(system, x.conj()).equal(output(system, x.conj().resolve_conj())));
   EXPECT_TRUE(output(system, x.t().contiguous().t()).equal(output(system, x)));
 }
 
 TEST_F(SimulatedSystemTest, CountsSamplesAndCommands) {
-  SimulatedSystem system(Chip(six_ports, errors, 5));
+  SimulatedSystem system(Chip(six_ports, system_errors, 5));
   EXPECT_EQ(system.measurements(), 0);
   system.set_phases({phases});
   system.set_phases({phases});
@@ -150,7 +150,7 @@ TEST_F(SimulatedSystemTest, CountsSamplesAndCommands) {
 }
 
 TEST_F(SimulatedSystemTest, BadInputIsRejectedAndChangesNothing) {
-  SimulatedSystem system(Chip(six_ports, errors, 5));
+  SimulatedSystem system(Chip(six_ports, system_errors, 5));
   expect_complaint({"PhysicalSystem", "commands", "set_commands"}, [&] { output(system, x); });
   system.set_phases({phases});
   const auto before = output(system, x);
@@ -192,8 +192,8 @@ TEST_F(SimulatedSystemTest, BadInputIsRejectedAndChangesNothing) {
 // Light goes through all chips and the optics between them; monitors take nothing of it.
 TEST_F(SimulatedSystemTest, SeveralChipsStandInARow) {
   const auto between = std::make_shared<ElectroOpticActivationImpl>();
-  const std::vector<Chip> chips = {Chip(six_ports, errors, 5), Chip(six_ports, errors, 6),
-                                   Chip(six_ports, errors, 7)};
+  const std::vector<Chip> chips = {Chip(six_ports, system_errors, 5), Chip(six_ports, system_errors, 6),
+                                   Chip(six_ports, system_errors, 7)};
   const std::vector<MeshPhases> all = {phases, random_phases(), random_phases()};
   for (const bool optics : {true, false}) {
     std::vector<at::Tensor> expected;
@@ -232,8 +232,8 @@ TEST_F(SimulatedSystemTest, SeveralChipsStandInARow) {
   }
   expect_complaint({"PhysicalSystem", "stages"}, [] { SimulatedSystem none(std::vector<Chip>{}); });
   expect_complaint({"PhysicalSystem", "stage 1", "[6]"}, [] {
-    SimulatedSystem uneven(
-        std::vector<Chip>{Chip(six_ports, errors, 5), Chip(universal(MeshGrid::rectangular, 5), errors, 5)});
+    SimulatedSystem uneven(std::vector<Chip>{Chip(six_ports, system_errors, 5),
+                                             Chip(universal(MeshGrid::rectangular, 5), system_errors, 5)});
   });
 }
 

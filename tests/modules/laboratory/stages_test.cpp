@@ -30,26 +30,26 @@ namespace {
 
 using testing::central_differences;
 
-const Imperfections errors = Imperfections()
-                                 .splitter_error(0.1)
-                                 .phase_error(0.2)
-                                 .resonance_error(0.2)
-                                 .loss_db(0.1)
-                                 .aberration(0.2)
-                                 .offset_error(0.3)
-                                 .rotation_error(0.05)
-                                 .tilt_error(1e-3)
-                                 .distance_error(0.05)
-                                 .gain_error(0.1)
-                                 .curve_error(0.1)
-                                 .amplitude_coupling(0.2);
+const Imperfections stage_errors = Imperfections()
+                                       .splitter_error(0.1)
+                                       .phase_error(0.2)
+                                       .resonance_error(0.2)
+                                       .loss_db(0.1)
+                                       .aberration(0.2)
+                                       .offset_error(0.3)
+                                       .rotation_error(0.05)
+                                       .tilt_error(1e-3)
+                                       .distance_error(0.05)
+                                       .gain_error(0.1)
+                                       .curve_error(0.1)
+                                       .amplitude_coupling(0.2);
 
-struct Case {
+struct StageCase {
   std::string name;
   std::function<std::shared_ptr<Stage>()> make;
 };
 
-std::vector<Case> cases() {
+std::vector<StageCase> stage_cases() {
   return {{"MziMesh", [] { return MziMesh(6).ptr(); }},
           {"MziMeshWithoutScreen", [] { return MziMesh(MziMeshOptions(5).screen(false)).ptr(); }},
           {"PhaseScreen", [] { return PhaseScreen(6).ptr(); }},
@@ -84,7 +84,7 @@ std::vector<Case> cases() {
           {"WeightBankWithoutBias", [] { return WeightBank(WeightBankOptions(3, 5).bias(false)).ptr(); }}};
 }
 
-class StagesTest : public ::testing::TestWithParam<Case> {
+class StagesTest : public ::testing::TestWithParam<StageCase> {
  protected:
   StagesTest() {
     torch::manual_seed(5);
@@ -189,8 +189,8 @@ TEST_P(StagesTest, CorrectionsPullBackWhatTheyPredict) {
 }
 
 TEST_P(StagesTest, WhatIsBuiltHasTheErrorsOfItsSeed) {
-  const auto one = built(*stage, errors, 3), same = built(*stage, errors, 3),
-             other = built(*stage, errors, 4), perfect = built(*stage, Imperfections(), 3);
+  const auto one = built(*stage, stage_errors, 3), same = built(*stage, stage_errors, 3),
+             other = built(*stage, stage_errors, 4), perfect = built(*stage, Imperfections(), 3);
   std::vector<torch::Tensor> delivered;
   for (const auto& hardware : {one, same, other, perfect}) {
     EXPECT_EQ(hardware->design(), stage->design());
@@ -208,7 +208,7 @@ TEST_P(StagesTest, WhatIsBuiltHasTheErrorsOfItsSeed) {
 }
 
 TEST_P(StagesTest, ANetworkWithTheTruthIsTheHardware) {
-  const auto without_loss = Imperfections(errors).loss_db(0);
+  const auto without_loss = Imperfections(stage_errors).loss_db(0);
   auto hardware = built(*stage, without_loss, 3);
   const auto system = std::make_shared<SimulatedSystem>(std::vector<std::shared_ptr<BuiltStage>>{hardware});
   PhysicalNetwork network(system, std::vector<std::shared_ptr<Stage>>{stage},
@@ -241,7 +241,7 @@ TEST_P(StagesTest, FarAwayItIsTheSame) {
   {
     const auto make = [&] {
       return SimulatedSystem(std::vector<std::shared_ptr<BuiltStage>>{
-          built(*stage, Imperfections(errors).relative_noise(0.1), 3)});
+          built(*stage, Imperfections(stage_errors).relative_noise(0.1), 3)});
     };
     auto lent = make();
     auto here = make();
@@ -257,7 +257,7 @@ TEST_P(StagesTest, FarAwayItIsTheSame) {
 }
 
 TEST_P(StagesTest, WrongCommandsChangeNothing) {
-  SimulatedSystem system(std::vector<std::shared_ptr<BuiltStage>>{built(*stage, errors, 3)});
+  SimulatedSystem system(std::vector<std::shared_ptr<BuiltStage>>{built(*stage, stage_errors, 3)});
   auto commands = stage->commands();
   const auto name = commands.begin()->first;
   for (const auto& bad :
@@ -275,7 +275,7 @@ TEST_P(StagesTest, WrongCommandsChangeNothing) {
   EXPECT_EQ(system.commands(), 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, StagesTest, ::testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(All, StagesTest, ::testing::ValuesIn(stage_cases()),
                          [](const auto& info) { return info.param.name; });
 
 TEST(StagesChainTest, DifferentStagesStandInARow) {
@@ -288,7 +288,7 @@ TEST(StagesChainTest, DifferentStagesStandInARow) {
   std::vector<std::shared_ptr<BuiltStage>> hardware;
   for (const auto& stage : row) {
     stage->to(torch::kFloat64);
-    hardware.push_back(built(*stage, errors, static_cast<int64_t>(hardware.size())));
+    hardware.push_back(built(*stage, stage_errors, static_cast<int64_t>(hardware.size())));
   }
   const auto system =
       std::make_shared<SimulatedSystem>(hardware, SimulatedSystemOptions().between(between).monitors(true));

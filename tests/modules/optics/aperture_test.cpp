@@ -6,19 +6,18 @@
 #include <optotorch/modules/optics/aperture.h>
 #include <support/differences.h>
 #include <support/errors.h>
+#include <support/non_finite.h>
 #include <support/temporary_folder.h>
 #include <torch/csrc/jit/serialization/import.h>
 
-#include <limits>
 #include <numbers>
 
 namespace optotorch {
 namespace {
 
 using testing::expect_close;
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using testing::infinity;
+using testing::nan;
 
 ApertureOptions rectangle(std::vector<int64_t> window, std::vector<double> size) {
   return ApertureOptions(std::move(window), std::move(size)).shape(ApertureShape::rectangle).spacing(1e-5);

@@ -13,6 +13,7 @@
 #include <optotorch/modules/optics/weight_bank.h>
 #include <support/differences.h>
 #include <support/errors.h>
+#include <support/parameters.h>
 #include <support/temporary_folder.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -90,15 +91,6 @@ torch::Tensor together(std::vector<torch::Tensor> parts) {
   return at::cat(parts, 1);
 }
 
-std::map<std::string, torch::Tensor> take_gradients(torch::nn::Module& module) {
-  std::map<std::string, torch::Tensor> gradients;
-  for (auto& item : module.named_parameters()) {
-    gradients[item.key()] = item.value().grad();
-    item.value().mutable_grad() = torch::Tensor();
-  }
-  return gradients;
-}
-
 class BlockDiagonalTest : public ::testing::TestWithParam<bool> {
  protected:
   BlockDiagonal layer = GetParam() ? optical() : electronic_blocks();
@@ -129,7 +121,7 @@ TEST_P(BlockDiagonalTest, EveryHookIsThatOfTheBlocks) {
   const auto parts = dealt(x, input_shapes(layer));
   for (const Hook hook : {&Layer::pullback, &Layer::tpfp_update, &Layer::dfa_update, &Layer::dat_update}) {
     const auto back = (layer.get()->*hook)(pass, signal, /*to_input=*/true);
-    const auto gradients = take_gradients(*layer);
+    const auto gradients = testing::take_gradients(testing::parameters_of(*layer));
     std::vector<torch::Tensor> backs;
     int64_t begin = 0;
     for (size_t i = 0; i < parts.size(); ++i) {
@@ -142,12 +134,12 @@ TEST_P(BlockDiagonalTest, EveryHookIsThatOfTheBlocks) {
     }
     EXPECT_EQ(begin, signal.size(1));
     EXPECT_TRUE(back.equal(together(backs)));
-    for (const auto& [name, expected] : take_gradients(*layer)) {
+    for (const auto& [name, expected] : testing::take_gradients(testing::parameters_of(*layer))) {
       ASSERT_TRUE(expected.defined() && gradients.at(name).defined()) << name;
       EXPECT_TRUE(gradients.at(name).equal(expected)) << name;
     }
     EXPECT_FALSE((layer.get()->*hook)(pass, signal, /*to_input=*/false).defined());
-    for (const auto& [name, gradient] : take_gradients(*layer)) {
+    for (const auto& [name, gradient] : testing::take_gradients(testing::parameters_of(*layer))) {
       EXPECT_TRUE(gradient.equal(gradients.at(name))) << name;
     }
   }

@@ -18,7 +18,7 @@ namespace {
 
 using testing::expect_close;
 
-Correlator4f make(const Correlator4fOptions& options) {
+Correlator4f make_correlator(const Correlator4fOptions& options) {
   torch::manual_seed(8);
   Correlator4f layer(options);
   layer->to(torch::kDouble);
@@ -47,7 +47,8 @@ torch::Tensor kernel_of(const torch::Tensor& transfer) {
 TEST(Correlator4fTest, ConvolvesAsWrittenOut) {
   for (const int64_t padding : {1, 2}) {
     const int64_t rows = 3, columns = 4, high = rows * padding, wide = columns * padding;
-    auto layer = make(Correlator4fOptions({rows, columns}).padding(padding).modulation(Modulation::both));
+    auto layer =
+        make_correlator(Correlator4fOptions({rows, columns}).padding(padding).modulation(Modulation::both));
     const auto phase = layer->phase.detach(), a = 1 / (1 + (-layer->amplitude.detach()).exp());
     ASSERT_EQ(phase.sizes(), at::IntArrayRef({high, wide}));
     const auto kernel = kernel_of(a * at::complex(phase.cos(), phase.sin()));
@@ -69,7 +70,7 @@ TEST(Correlator4fTest, ConvolvesAsWrittenOut) {
 
 TEST(Correlator4fTest, ALinearPhaseShiftsTheField) {
   for (const int64_t padding : {1, 2}) {
-    auto layer = make(Correlator4fOptions({4, 6}).padding(padding));
+    auto layer = make_correlator(Correlator4fOptions({4, 6}).padding(padding));
     const auto f = torch::arange(4 * padding, torch::kDouble) * (2 * std::numbers::pi / (4. * padding));
     layer->phase.detach().copy_((-f).unsqueeze(1).expand_as(layer->phase));
     const auto x = random_field({1, 1, 4, 6});
@@ -101,7 +102,7 @@ TEST(Correlator4fTest, Starts) {
 TEST(Correlator4fTest, PullbackIsTheDerivative) {
   for (const int64_t padding : {1, 2}) {
     for (const auto modulation : {Modulation::phase, Modulation::amplitude, Modulation::both}) {
-      auto layer = make(Correlator4fOptions({3, 2}).padding(padding).modulation(modulation));
+      auto layer = make_correlator(Correlator4fOptions({3, 2}).padding(padding).modulation(modulation));
       const auto x = random_field({2, 2, 3, 2}), w = torch::randn_like(x);
       const auto loss = [&] { return at::real(w.conj() * layer->propagate(x).output).sum().item<double>(); };
       const auto dL_dx = layer->pullback(layer->propagate(x), w);
@@ -115,7 +116,7 @@ TEST(Correlator4fTest, PullbackIsTheDerivative) {
 }
 
 TEST(Correlator4fTest, AnEmptyBatchTeachesNothing) {
-  auto layer = make(Correlator4fOptions({3, 2}).modulation(Modulation::both));
+  auto layer = make_correlator(Correlator4fOptions({3, 2}).modulation(Modulation::both));
   const auto pass = layer->propagate(random_field({0, 2, 3, 2}));
   EXPECT_EQ(layer->pullback(pass, pass.output).sizes(), at::IntArrayRef({0, 2, 3, 2}));
   for (const auto& parameter : layer->parameters()) {
@@ -128,7 +129,8 @@ TEST(Correlator4fTest, ExportsAsItIs) {
   const std::string path = folder.path() + "/correlator.pt";
   for (const int64_t padding : {1, 2}) {
     Hybrid net;
-    net->push_back(make(Correlator4fOptions({3, 4}).padding(padding).modulation(Modulation::both)));
+    net->push_back(
+        make_correlator(Correlator4fOptions({3, 4}).padding(padding).modulation(Modulation::both)));
     const auto x = random_field({3, 2, 3, 4});
     net->train();
     const auto expected = net->forward(x);
@@ -150,7 +152,7 @@ TEST(Correlator4fTest, WrongInput) {
   }
   EXPECT_SAYS(Correlator4f(Correlator4fOptions(std::vector<int64_t>{3})), "Correlator4f: window");
   EXPECT_SAYS(Correlator4f(Correlator4fOptions({3, 0})), "Correlator4f: window");
-  auto layer = make(Correlator4fOptions({3, 4}));
+  auto layer = make_correlator(Correlator4fOptions({3, 4}));
   const auto x = random_field({2, 1, 3, 4});
   EXPECT_SAYS(layer->propagate(x.narrow(3, 0, 3)), "Correlator4f: input: expected a complex field");
   EXPECT_SAYS(layer->propagate(random_field({2, 1, 6, 8})), "Correlator4f: input");

@@ -13,9 +13,8 @@
 namespace optotorch {
 namespace {
 
+using std::numbers::pi;
 using testing::expect_close;
-
-constexpr double pi = std::numbers::pi;
 
 HopOptions near() {
   return HopOptions().distance(3e-3).propagation(Propagation::fresnel);

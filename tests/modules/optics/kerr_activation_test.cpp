@@ -16,7 +16,7 @@ namespace {
 
 using testing::expect_close;
 
-torch::Tensor random_field(at::IntArrayRef sizes) {
+torch::Tensor kerr_field(at::IntArrayRef sizes) {
   torch::manual_seed(6);
   return torch::randn(sizes, torch::kComplexDouble);
 }
@@ -24,7 +24,7 @@ torch::Tensor random_field(at::IntArrayRef sizes) {
 TEST(KerrActivationTest, IsItsFormula) {
   for (const double gamma : {.7, -2., 0.}) {
     KerrActivation kerr(KerrActivationOptions().gamma(gamma));
-    for (const auto& x : {random_field({3, 5}), random_field({2, 1, 3, 4}), random_field({4})}) {
+    for (const auto& x : {kerr_field({3, 5}), kerr_field({2, 1, 3, 4}), kerr_field({4})}) {
       const auto y = kerr->propagate(x).output;
       ASSERT_EQ(y.sizes(), x.sizes());
       const auto from = x.flatten(), to = y.flatten();
@@ -39,7 +39,7 @@ TEST(KerrActivationTest, IsItsFormula) {
 }
 
 TEST(KerrActivationTest, KeepsThePowerOfEveryElement) {
-  const auto x = random_field({3, 2, 4, 4}) * 5;
+  const auto x = kerr_field({3, 2, 4, 4}) * 5;
   const auto y = KerrActivation(KerrActivationOptions().gamma(3))->propagate(x).output;
   expect_close(y.abs(), x.abs(), 1e-14);
   EXPECT_GT((y - x).abs().max().item<double>(), 1);
@@ -48,7 +48,7 @@ TEST(KerrActivationTest, KeepsThePowerOfEveryElement) {
 TEST(KerrActivationTest, PullbackIsTheDerivative) {
   for (const double gamma : {.7, -2., 0.}) {
     KerrActivation kerr(KerrActivationOptions().gamma(gamma));
-    const auto x = random_field({2, 1, 3, 2}), w = torch::randn_like(x);
+    const auto x = kerr_field({2, 1, 3, 2}), w = torch::randn_like(x);
     const auto loss = [&] { return at::real(w.conj() * kerr->propagate(x).output).sum().item<double>(); };
     expect_close(kerr->pullback(kerr->propagate(x), w), testing::central_differences(loss, x), 1e-9);
     EXPECT_FALSE(kerr->pullback(kerr->propagate(x), w, /*to_input=*/false).defined());
@@ -63,7 +63,7 @@ TEST(KerrActivationTest, ExportsAsItIs) {
   const std::string path = folder.path() + "/kerr.pt";
   Hybrid net;
   net->push_back(KerrActivation(KerrActivationOptions().gamma(.7)));
-  const auto x = random_field({3, 2, 3, 4});
+  const auto x = kerr_field({3, 2, 3, 4});
   net->train();
   const auto expected = net->forward(x);
   net->eval();

@@ -7,12 +7,12 @@
 #include <optotorch/modules/optics/lens.h>
 #include <support/differences.h>
 #include <support/errors.h>
+#include <support/non_finite.h>
 #include <support/temporary_folder.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <cmath>
 #include <complex>
-#include <limits>
 #include <numbers>
 
 namespace optotorch {
@@ -20,9 +20,8 @@ namespace {
 
 using std::numbers::pi;
 using testing::expect_close;
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using testing::infinity;
+using testing::nan;
 
 /// exp(-i pi r^2 / (lambda f)) number by number: [rows, columns].
 torch::Tensor written_out(int64_t rows, int64_t columns, double focal_length, double wavelength,
@@ -47,13 +46,13 @@ torch::Tensor gaussian(int64_t size, double spacing, double w, double down = 0, 
   return at::complex(field, torch::zeros_like(field));
 }
 
-torch::Tensor random_field(at::IntArrayRef sizes, torch::ScalarType type = torch::kComplexDouble) {
+torch::Tensor lens_field(at::IntArrayRef sizes, torch::ScalarType type = torch::kComplexDouble) {
   torch::manual_seed(4);
   return torch::randn(sizes, type);
 }
 
 TEST(LensTest, IsItsFormula) {
-  const auto x = random_field({2, 3, 4, 7});
+  const auto x = lens_field({2, 3, 4, 7});
   Lens lens(LensOptions({4, 7}, 2e-3).spacing(8e-6));
   expect_close(lens->propagate(x).output, x * written_out(4, 7, 2e-3, 532e-9, 8e-6), 1e-14);
   Lens aside(LensOptions({4, 7}, -1e-3).spacing(8e-6).center({1e-5, -3e-5}));
@@ -62,7 +61,7 @@ TEST(LensTest, IsItsFormula) {
 
 TEST(LensTest, EveryWavelengthHasItsPlane) {
   Lens lens(LensOptions({4, 7}, 2e-3).spacing(8e-6).wavelengths({450e-9, 700e-9}));
-  const auto x = random_field({3, 2, 4, 7});
+  const auto x = lens_field({3, 2, 4, 7});
   const auto y = lens->propagate(x).output;
   expect_close(y.select(1, 0), x.select(1, 0) * written_out(4, 7, 2e-3, 450e-9, 8e-6), 1e-14);
   expect_close(y.select(1, 1), x.select(1, 1) * written_out(4, 7, 2e-3, 700e-9, 8e-6), 1e-14);
@@ -100,7 +99,7 @@ TEST(LensTest, FocusesWhereItStands) {
 }
 
 TEST(LensTest, TheOppositeLensUndoesIt) {
-  const auto x = random_field({2, 1, 5, 6}, torch::kComplexFloat);
+  const auto x = lens_field({2, 1, 5, 6}, torch::kComplexFloat);
   Lens lens(LensOptions({5, 6}, 1e-4)), opposite(LensOptions({5, 6}, -1e-4));
   expect_close(opposite->propagate(lens->propagate(x).output).output, x, 1e-6);
   EXPECT_EQ(lens->footprint(), (Footprint{{"lenses", 1}}));
@@ -109,7 +108,7 @@ TEST(LensTest, TheOppositeLensUndoesIt) {
 
 TEST(LensTest, PullbackIsTheDerivative) {
   Lens lens(LensOptions({3, 4}, 1e-3).wavelengths({532e-9, 633e-9}).center({1e-5, 0}));
-  const auto x = random_field({2, 2, 3, 4}), w = torch::randn_like(x);
+  const auto x = lens_field({2, 2, 3, 4}), w = torch::randn_like(x);
   const auto loss = [&] { return at::real(w.conj() * lens->propagate(x).output).sum().item<double>(); };
   expect_close(lens->pullback(lens->propagate(x), w), testing::central_differences(loss, x), 1e-9);
   EXPECT_FALSE(lens->pullback(lens->propagate(x), w, /*to_input=*/false).defined());
@@ -132,7 +131,7 @@ TEST(LensTest, TrainsOfLensesKeepTheirDigitsInEvalModeAndInTheFile) {
              FreeSpace(FreeSpaceOptions({5, 6}).hop(hop).output({4, 3})));
   for (const auto type : {torch::kComplexDouble, torch::kComplexFloat}) {
     const double tolerance = type == torch::kComplexDouble ? 1e-14 : 2e-6;
-    const auto x = random_field({3, 2, 5, 6}, type);
+    const auto x = lens_field({3, 2, 5, 6}, type);
     net->train();
     const auto expected = net->forward(x);
     net->eval();
@@ -148,7 +147,7 @@ TEST(LensTest, TrainsOfLensesKeepTheirDigitsInEvalModeAndInTheFile) {
   }
   // A file that was written in single precision has all digits for a field that has them.
   auto file = torch::jit::load(path);
-  const auto x = random_field({3, 2, 5, 6});
+  const auto x = lens_field({3, 2, 5, 6});
   net->train();
   expect_close(file.forward({x}).toTensor(), net->forward(x), 1e-14);
 }
@@ -168,7 +167,7 @@ TEST(LensTest, WrongInput) {
   EXPECT_SAYS(Lens(LensOptions({3}, 1)), "Lens: window: expected rows and columns");
   EXPECT_SAYS(Lens(LensOptions({3, 0}, 1)), "Lens: window");
   Lens lens(LensOptions({3, 4}, 1));
-  const auto x = random_field({2, 1, 3, 4});
+  const auto x = lens_field({2, 1, 3, 4});
   EXPECT_SAYS(lens->propagate(x.narrow(3, 0, 3)), "a complex field [batch, planes, 3, 4]");
   EXPECT_SAYS(lens->propagate(x.transpose(2, 3)), "Lens: input");
   EXPECT_SAYS(lens->propagate(x[0]), "Lens: input");

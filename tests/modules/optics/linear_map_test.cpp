@@ -14,7 +14,7 @@ namespace {
 
 using testing::expect_close;
 
-LinearMap make(int64_t in, int64_t out, Maps maps, bool bias = true) {
+LinearMap make_map(int64_t in, int64_t out, Maps maps, bool bias = true) {
   LinearMap map(LinearMapOptions(in, out).maps(maps).bias(bias));
   map->to(torch::kFloat64);
   return map;
@@ -43,7 +43,7 @@ std::pair<torch::Tensor, torch::Tensor> matrix_of(const LinearMap& map) {
 
 TEST_P(LinearMapTest, MultipliesTheLastDimension) {
   for (const auto& [in, out] : {std::pair<int64_t, int64_t>{5, 3}, {3, 5}, {4, 4}, {1, 2}, {2, 1}}) {
-    auto map = make(in, out, GetParam());
+    auto map = make_map(in, out, GetParam());
     const auto [w, b] = matrix_of(map);
     ASSERT_EQ(w.sizes(), (at::IntArrayRef{out, in}));
     for (const auto& leading : std::vector<std::vector<int64_t>>{{6}, {1, 1}, {2, 3}, {2, 1, 3, 2}}) {
@@ -67,7 +67,7 @@ TEST_P(LinearMapTest, MultipliesTheLastDimension) {
 }
 
 TEST_P(LinearMapTest, GradientsAreDerivatives) {
-  auto map = make(4, 3, GetParam());
+  auto map = make_map(4, 3, GetParam());
   const auto x = torch::randn({2, 3, 4}, torch::kFloat64), w = torch::randn({2, 3, 3}, torch::kFloat64);
   const auto leaf = x.clone().requires_grad_();
   (map->forward(leaf) * w).sum().backward();
@@ -83,7 +83,7 @@ TEST_P(LinearMapTest, GradientsAreDerivatives) {
 }
 
 TEST_P(LinearMapTest, CopiesAreTheirOwn) {
-  auto map = make(3, 4, GetParam());
+  auto map = make_map(3, 4, GetParam());
   map->eval();
   const auto copy = std::dynamic_pointer_cast<LinearMapImpl>(map->clone());
   ASSERT_NE(copy, nullptr);
@@ -99,27 +99,27 @@ TEST_P(LinearMapTest, CopiesAreTheirOwn) {
 }
 
 TEST_P(LinearMapTest, WithoutOffset) {
-  auto with = make(3, 2, GetParam()), without = make(3, 2, GetParam(), /*bias=*/false);
+  auto with = make_map(3, 2, GetParam()), without = make_map(3, 2, GetParam(), /*bias=*/false);
   EXPECT_EQ(without->parameters().size() + 1, with->parameters().size());
   EXPECT_FALSE(without->forward(torch::zeros({4, 3}, torch::kFloat64)).any().item<bool>());
   EXPECT_TRUE(with->forward(torch::zeros({4, 3}, torch::kFloat64)).all().item<bool>());
 }
 
 TEST_P(LinearMapTest, SaysWhatIsWrong) {
-  auto map = make(3, 2, GetParam());
+  auto map = make_map(3, 2, GetParam());
   EXPECT_SAYS(map->forward(torch::Tensor()), "undefined");
   EXPECT_SAYS(map->forward(torch::randn({3}, torch::kFloat64)), "[..., 3], got float64 [3]");
   EXPECT_SAYS(map->forward(torch::randn({3, 2}, torch::kFloat64)), "got float64 [3, 2]");
   EXPECT_SAYS(map->forward(torch::ones({2, 3}, torch::kInt64)), "real values");
   EXPECT_SAYS(map->forward(torch::randn({2, 3}, torch::kComplexDouble)), "Photodetector");
   EXPECT_SAYS(map->forward(torch::randn({2, 3}, torch::kFloat32)), "float64");
-  EXPECT_SAYS(make(0, 2, GetParam()), "1 to 2^24, got 0, 2");
-  EXPECT_SAYS(make(2, -1, GetParam()), "1 to 2^24, got 2, -1");
+  EXPECT_SAYS(make_map(0, 2, GetParam()), "1 to 2^24, got 0, 2");
+  EXPECT_SAYS(make_map(2, -1, GetParam()), "1 to 2^24, got 2, -1");
 }
 
 TEST_P(LinearMapTest, PrintsItself) {
   std::ostringstream stream;
-  make(3, 2, GetParam(), false)->pretty_print(stream);
+  make_map(3, 2, GetParam(), false)->pretty_print(stream);
   EXPECT_EQ(stream.str(), "optotorch::LinearMap(in_features=3, out_features=2, maps=" +
                               to_string(GetParam()) + ", bias=false)");
 }
@@ -129,11 +129,11 @@ INSTANTIATE_TEST_SUITE_P(All, LinearMapTest,
                          [](const auto& info) { return to_string(info.param); });
 
 TEST(LinearMapTest, NamesOfParameters) {
-  EXPECT_EQ(make(2, 2, Maps::electronic)->named_parameters().keys(),
+  EXPECT_EQ(make_map(2, 2, Maps::electronic)->named_parameters().keys(),
             (std::vector<std::string>{"linear.weight", "linear.bias"}));
-  EXPECT_EQ(make(2, 2, Maps::weight_bank)->named_parameters().keys(),
+  EXPECT_EQ(make_map(2, 2, Maps::weight_bank)->named_parameters().keys(),
             (std::vector<std::string>{"optics.layer.detuning", "optics.layer.bias"}));
-  const auto names = make(2, 2, Maps::mzi_linear)->named_parameters().keys();
+  const auto names = make_map(2, 2, Maps::mzi_linear)->named_parameters().keys();
   EXPECT_EQ(names.front(), "bias");
   EXPECT_NE(std::find(names.begin(), names.end(), "optics.layer.sigma"), names.end());
 }

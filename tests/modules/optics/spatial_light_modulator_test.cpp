@@ -10,11 +10,10 @@
 namespace optotorch {
 namespace {
 
+using std::numbers::pi;
 using testing::expect_close;
 using Slm = SpatialLightModulator;
 using Options = SpatialLightModulatorOptions;
-
-constexpr double pi = std::numbers::pi;
 
 torch::Tensor real_field(const torch::Tensor& x) {
   return at::complex(x, torch::zeros_like(x));

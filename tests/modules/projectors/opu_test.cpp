@@ -15,14 +15,14 @@ namespace {
 
 using testing::expect_close;
 
-constexpr int64_t rows = 2000, columns = 60;
+constexpr int64_t opu_rows = 2000, opu_columns = 60;
 
-at::Tensor ternary(int64_t batch) {
-  return at::randint(-1, 2, {batch, columns}, at::kChar);
+at::Tensor opu_input(int64_t batch) {
+  return at::randint(-1, 2, {batch, opu_columns}, at::kChar);
 }
 
 OpuOptions options(OpuModel model) {
-  return OpuOptions(rows, columns).seed(5).model(model);
+  return OpuOptions(opu_rows, opu_columns).seed(5).model(model);
 }
 
 double cosine(const at::Tensor& a, const at::Tensor& b) {
@@ -31,16 +31,16 @@ double cosine(const at::Tensor& a, const at::Tensor& b) {
 
 TEST(OpuTest, IdealIsTheRealPartOfTheField) {
   at::manual_seed(1);
-  const auto q = ternary(3);
+  const auto q = opu_input(3);
   const auto expected =
-      at::real(ops::random_projection_reference(q, rows, 5, ops::Entries::complex_normal, 0)) *
+      at::real(ops::random_projection_reference(q, opu_rows, 5, ops::Entries::complex_normal, 0)) *
       std::numbers::sqrt2;
   expect_close(Opu(options(OpuModel::ideal)).project(q), expected.contiguous(), 2e-6);
 }
 
 TEST(OpuTest, NoiseIsAsLoudAsItSays) {
   at::manual_seed(2);
-  const auto q = ternary(8);
+  const auto q = opu_input(8);
   const auto ideal = Opu(options(OpuModel::ideal)).project(q);
   for (const double sigma : {0.1, 0.5}) {
     const auto noise = Opu(options(OpuModel::noisy).sigma(sigma)).project(q) - ideal;
@@ -53,7 +53,7 @@ TEST(OpuTest, NoiseIsAsLoudAsItSays) {
 
 TEST(OpuTest, HolographyFindsTheField) {
   at::manual_seed(3);
-  const auto q = ternary(4);
+  const auto q = opu_input(4);
   const auto ideal = Opu(options(OpuModel::ideal)).project(q);
   auto bright = options(OpuModel::camera).photons(1e8).bits(16).saturation(30);
   EXPECT_GT(cosine(Opu(bright).project(q), ideal), 0.9999);
@@ -73,7 +73,7 @@ TEST(OpuTest, HolographyFindsTheField) {
 // |E - R|^2 to |E + R|^2 have the variance of photon counts, kappa I.
 TEST(OpuTest, ShotNoiseIsThatOfPhotons) {
   at::manual_seed(4);
-  auto q = at::zeros({1, columns}, at::kChar);
+  auto q = at::zeros({1, opu_columns}, at::kChar);
   q.narrow(1, 0, 20).fill_(1);
   const double photons = 200;
   const auto chosen = options(OpuModel::camera).photons(photons).bits(0).saturation(1000);
@@ -98,14 +98,14 @@ TEST(OpuTest, SpeckleIntensitiesAreExponential) {
 
 TEST(OpuTest, ADarkModulatorIsDark) {
   for (const auto model : {OpuModel::ideal, OpuModel::noisy, OpuModel::camera}) {
-    const auto s = Opu(options(model)).project(at::zeros({2, columns}, at::kChar));
+    const auto s = Opu(options(model)).project(at::zeros({2, opu_columns}, at::kChar));
     EXPECT_EQ(s.abs().max().item<double>(), 0);
   }
 }
 
 TEST(OpuTest, NoiseContinuesFromItsState) {
   at::manual_seed(5);
-  const auto q = ternary(3);
+  const auto q = opu_input(3);
   const int threads = at::get_num_threads();
   for (const auto model : {OpuModel::noisy, OpuModel::camera}) {
     Opu one(options(model)), other(options(model));
@@ -131,9 +131,9 @@ TEST(OpuTest, NoiseContinuesFromItsState) {
 
 // Samples beyond the first 256 have noise that no neighbouring seed has.
 TEST(OpuTest, SeedsShareNoNoise) {
-  const auto q = at::ones({600, columns}, at::kChar);
+  const auto q = at::ones({600, opu_columns}, at::kChar);
   const auto noise_of = [&q](int64_t seed) {
-    const auto of = OpuOptions(rows, columns).seed(seed);
+    const auto of = OpuOptions(opu_rows, opu_columns).seed(seed);
     return Opu(OpuOptions(of).sigma(1)).project(q) - Opu(OpuOptions(of).model(OpuModel::ideal)).project(q);
   };
   std::vector<at::Tensor> blocks;
@@ -154,15 +154,16 @@ TEST(OpuTest, SeedsShareNoNoise) {
 TEST(OpuTest, RejectsWrongInput) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   Opu opu(options(OpuModel::noisy));
-  EXPECT_THROW(opu.project(at::randn({2, columns})), c10::ValueError);
+  EXPECT_THROW(opu.project(at::randn({2, opu_columns})), c10::ValueError);
   for (const auto model : {OpuModel::ideal, OpuModel::noisy, OpuModel::camera}) {
     Opu of_model(options(model));
-    EXPECT_THROW(of_model.project(at::full({2, columns}, 2, at::kChar)), c10::ValueError);
+    EXPECT_THROW(of_model.project(at::full({2, opu_columns}, 2, at::kChar)), c10::ValueError);
     EXPECT_EQ(of_model.state().at("exposures").item<int64_t>(), 0) << "what is rejected was not shown";
   }
-  for (const auto& wrong : {at::ones({2, columns - 1}, at::kChar), at::zeros({2, columns}, at::kChar),
-                            at::full({2, columns}, -1, at::kChar), at::full({2, columns}, 2, at::kChar),
-                            at::ones({2, columns}), at::Tensor()}) {
+  for (const auto& wrong :
+       {at::ones({2, opu_columns - 1}, at::kChar), at::zeros({2, opu_columns}, at::kChar),
+        at::full({2, opu_columns}, -1, at::kChar), at::full({2, opu_columns}, 2, at::kChar),
+        at::ones({2, opu_columns}), at::Tensor()}) {
     EXPECT_SAYS(opu.speckle(wrong), "Opu: binary");
   }
   for (const auto& wrong :

@@ -11,7 +11,7 @@ namespace {
 
 using testing::expect_close;
 
-PatchEmbedding make(int64_t channels, int64_t side, int64_t patch, int64_t width) {
+PatchEmbedding make_patch_embedding(int64_t channels, int64_t side, int64_t patch, int64_t width) {
   PatchEmbedding embedding(PatchEmbeddingOptions(channels, side, patch, width));
   embedding->to(torch::kFloat64);
   return embedding;
@@ -21,7 +21,7 @@ TEST(PatchEmbeddingTest, IsAConvolutionThatStridesByPatches) {
   torch::manual_seed(1);
   for (const auto& [channels, side, patch, width] :
        {std::array<int64_t, 4>{1, 6, 2, 5}, {3, 6, 3, 4}, {2, 4, 4, 3}, {2, 3, 1, 2}, {1, 1, 1, 1}}) {
-    auto embedding = make(channels, side, patch, width);
+    auto embedding = make_patch_embedding(channels, side, patch, width);
     const auto x = torch::randn({3, channels, side, side}, torch::kFloat64);
     const auto kernel = embedding->project->weight.view({width, channels, patch, patch});
     const auto expected = at::conv2d(x, kernel, embedding->project->bias, patch).flatten(2).transpose(1, 2) +
@@ -96,18 +96,18 @@ TEST(PatchEmbeddingTest, CopiesAreTheirOwn) {
 }
 
 TEST(PatchEmbeddingTest, SaysWhatIsWrong) {
-  EXPECT_SAYS(make(1, 28, 5, 4), "a patch that divides it, got 28, 5");
-  EXPECT_SAYS(make(1, 28, 0, 4), "got 28, 0");
-  EXPECT_SAYS(make(1, 28, -7, 4), "got 28, -7");
-  EXPECT_SAYS(make(1, 4, 8, 4), "got 4, 8");
-  EXPECT_SAYS(make(1, 0, 1, 4), "got 0, 1");
-  EXPECT_SAYS(make(1, 8192, 4096, 1), "got 8192");
-  EXPECT_SAYS(make(0, 4, 2, 4), "1 to 2^24, got 0, 4");
-  EXPECT_SAYS(make(1, 4, 2, 0), "1 to 2^24, got 1, 0");
+  EXPECT_SAYS(make_patch_embedding(1, 28, 5, 4), "a patch that divides it, got 28, 5");
+  EXPECT_SAYS(make_patch_embedding(1, 28, 0, 4), "got 28, 0");
+  EXPECT_SAYS(make_patch_embedding(1, 28, -7, 4), "got 28, -7");
+  EXPECT_SAYS(make_patch_embedding(1, 4, 8, 4), "got 4, 8");
+  EXPECT_SAYS(make_patch_embedding(1, 0, 1, 4), "got 0, 1");
+  EXPECT_SAYS(make_patch_embedding(1, 8192, 4096, 1), "got 8192");
+  EXPECT_SAYS(make_patch_embedding(0, 4, 2, 4), "1 to 2^24, got 0, 4");
+  EXPECT_SAYS(make_patch_embedding(1, 4, 2, 0), "1 to 2^24, got 1, 0");
   EXPECT_SAYS(PatchEmbedding(PatchEmbeddingOptions(1, 4, 2, 3).overlap(-1)), "0 to 1, got -1");
   EXPECT_SAYS(PatchEmbedding(PatchEmbeddingOptions(1, 4, 2, 3).overlap(2)), "0 to 1, got 2");
   EXPECT_SAYS(PatchEmbedding(PatchEmbeddingOptions(1, 4, 2, 3).hidden(-1)), "0 for none, got -1");
-  auto embedding = make(3, 4, 2, 5);
+  auto embedding = make_patch_embedding(3, 4, 2, 5);
   const auto real = torch::dtype(torch::kFloat64);
   EXPECT_SAYS(embedding->forward(torch::Tensor()), "undefined");
   EXPECT_SAYS(embedding->forward(torch::rand({2, 1, 4, 4}, real)),
@@ -122,7 +122,7 @@ TEST(PatchEmbeddingTest, SaysWhatIsWrong) {
 
 TEST(PatchEmbeddingTest, PrintsItself) {
   std::ostringstream stream;
-  make(3, 4, 2, 5)->pretty_print(stream);
+  make_patch_embedding(3, 4, 2, 5)->pretty_print(stream);
   EXPECT_EQ(stream.str(),
             "optotorch::PatchEmbedding(channels=3, side=4, patch=2, width=5, overlap=0, hidden=0)");
 }

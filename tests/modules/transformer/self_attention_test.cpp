@@ -47,7 +47,8 @@ torch::Tensor slow_attention(SelfAttentionImpl& attention, const torch::Tensor& 
   return attention.output(z);
 }
 
-SelfAttention make(int64_t width, int64_t heads, bool causal = false, Maps maps = Maps::electronic) {
+SelfAttention make_attention(int64_t width, int64_t heads, bool causal = false,
+                             Maps maps = Maps::electronic) {
   SelfAttention attention(SelfAttentionOptions(width, heads).causal(causal).maps(maps));
   attention->to(torch::kFloat64);
   return attention;
@@ -59,7 +60,7 @@ TEST(SelfAttentionTest, IsItsDefinition) {
     for (const bool causal : {false, true}) {
       for (const auto& [width, heads, tokens] :
            {std::array<int64_t, 3>{6, 1, 4}, {6, 2, 5}, {6, 6, 3}, {4, 2, 1}, {1, 1, 2}, {8, 2, 40}}) {
-        auto attention = make(width, heads, causal, maps);
+        auto attention = make_attention(width, heads, causal, maps);
         const auto x = 3 * torch::randn({2, tokens, width}, torch::kFloat64);
         for (const bool training : {true, false}) {
           attention->train(training);
@@ -74,7 +75,7 @@ TEST(SelfAttentionTest, IsItsDefinition) {
 
 // A softmax over keys takes no notice of what all of them have in common: an offset would never learn.
 TEST(SelfAttentionTest, TheKeyHasNoOffset) {
-  EXPECT_EQ(make(4, 2)->named_parameters().keys(),
+  EXPECT_EQ(make_attention(4, 2)->named_parameters().keys(),
             (std::vector<std::string>{"query.linear.weight", "query.linear.bias", "key.linear.weight",
                                       "value.linear.weight", "value.linear.bias", "output.linear.weight",
                                       "output.linear.bias"}));
@@ -84,7 +85,7 @@ TEST(SelfAttentionTest, LaterTokensAreNotSeen) {
   torch::manual_seed(5);
   const auto x = torch::randn({2, 9, 8}, torch::kFloat64);
   for (const bool causal : {true, false}) {
-    auto attention = make(8, 2, causal);
+    auto attention = make_attention(8, 2, causal);
     const auto y = attention->forward(x);
     for (int64_t changed = 0; changed < 9; ++changed) {
       auto other = x.clone();
@@ -100,7 +101,7 @@ TEST(SelfAttentionTest, LaterTokensAreNotSeen) {
 // Without positions, a set: permuted tokens give permuted outputs.
 TEST(SelfAttentionTest, TokensHaveNoOrder) {
   torch::manual_seed(6);
-  auto attention = make(6, 3);
+  auto attention = make_attention(6, 3);
   const auto x = torch::randn({2, 5, 6}, torch::kFloat64);
   const auto order = torch::tensor({3, 0, 4, 1, 2});
   expect_close(attention->forward(x.index_select(1, order)).detach(),
@@ -110,7 +111,7 @@ TEST(SelfAttentionTest, TokensHaveNoOrder) {
 TEST(SelfAttentionTest, LargeScoresStayFinite) {
   torch::manual_seed(7);
   for (const auto type : {torch::kFloat32, torch::kFloat64}) {
-    auto attention = make(4, 2, /*causal=*/true);
+    auto attention = make_attention(4, 2, /*causal=*/true);
     attention->to(type);
     const auto x = (1e4 * torch::randn({2, 3, 4}, type)).requires_grad_();
     const auto y = attention->forward(x);
@@ -123,7 +124,7 @@ TEST(SelfAttentionTest, LargeScoresStayFinite) {
 TEST(SelfAttentionTest, CopiesAreTheirOwn) {
   torch::manual_seed(8);
   for (const auto maps : {Maps::electronic, Maps::weight_bank, Maps::mzi_linear}) {
-    auto attention = make(4, 2, true, maps);
+    auto attention = make_attention(4, 2, true, maps);
     const auto copy = std::dynamic_pointer_cast<SelfAttentionImpl>(attention->clone());
     ASSERT_NE(copy, nullptr);
     const torch::NoGradGuard no_grad;
@@ -138,11 +139,11 @@ TEST(SelfAttentionTest, CopiesAreTheirOwn) {
 }
 
 TEST(SelfAttentionTest, SaysWhatIsWrong) {
-  EXPECT_SAYS(make(6, 4), "heads that divide the width, got 6, 4");
-  EXPECT_SAYS(make(6, 0), "got 6, 0");
-  EXPECT_SAYS(make(0, 1), "got 0, 1");
-  EXPECT_SAYS(make(6, -2), "got 6, -2");
-  auto attention = make(6, 2);
+  EXPECT_SAYS(make_attention(6, 4), "heads that divide the width, got 6, 4");
+  EXPECT_SAYS(make_attention(6, 0), "got 6, 0");
+  EXPECT_SAYS(make_attention(0, 1), "got 0, 1");
+  EXPECT_SAYS(make_attention(6, -2), "got 6, -2");
+  auto attention = make_attention(6, 2);
   const auto real = torch::dtype(torch::kFloat64);
   EXPECT_SAYS(attention->forward(torch::Tensor()), "undefined");
   EXPECT_SAYS(attention->forward(torch::randn({2, 6}, real)),
@@ -157,7 +158,7 @@ TEST(SelfAttentionTest, SaysWhatIsWrong) {
 
 TEST(SelfAttentionTest, PrintsItself) {
   std::ostringstream stream;
-  make(6, 2, true, Maps::weight_bank)->pretty_print(stream);
+  make_attention(6, 2, true, Maps::weight_bank)->pretty_print(stream);
   EXPECT_EQ(stream.str(), "optotorch::SelfAttention(width=6, heads=2, causal=true, maps=weight_bank)");
 }
 

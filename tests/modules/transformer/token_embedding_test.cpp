@@ -12,7 +12,7 @@ namespace {
 
 using testing::expect_close;
 
-TokenEmbedding make(int64_t vocabulary, int64_t context, int64_t width) {
+TokenEmbedding make_token_embedding(int64_t vocabulary, int64_t context, int64_t width) {
   TokenEmbedding embedding(vocabulary, context, width);
   embedding->to(torch::kFloat64);
   return embedding;
@@ -20,7 +20,7 @@ TokenEmbedding make(int64_t vocabulary, int64_t context, int64_t width) {
 
 TEST(TokenEmbeddingTest, LooksUpTokensAndPlaces) {
   torch::manual_seed(1);
-  auto embedding = make(7, 6, 3);
+  auto embedding = make_token_embedding(7, 6, 3);
   for (const int64_t tokens : {1, 4, 6}) {
     const auto x = torch::randint(7, {5, tokens}, torch::kInt64);
     const auto y = embedding->forward(x).detach();
@@ -37,7 +37,7 @@ TEST(TokenEmbeddingTest, LooksUpTokensAndPlaces) {
 
 TEST(TokenEmbeddingTest, GradientsAreDerivatives) {
   torch::manual_seed(2);
-  auto embedding = make(4, 5, 2);
+  auto embedding = make_token_embedding(4, 5, 2);
   const auto x = torch::tensor({{0, 2, 2}, {3, 0, 2}}), w = torch::randn({2, 3, 2}, torch::kFloat64);
   (embedding->forward(x) * w).sum().backward();
   const auto loss = [&] {
@@ -52,7 +52,7 @@ TEST(TokenEmbeddingTest, GradientsAreDerivatives) {
 
 TEST(TokenEmbeddingTest, CopiesAreTheirOwn) {
   torch::manual_seed(3);
-  auto embedding = make(4, 3, 2);
+  auto embedding = make_token_embedding(4, 3, 2);
   const auto copy = std::dynamic_pointer_cast<TokenEmbeddingImpl>(embedding->clone());
   ASSERT_NE(copy, nullptr);
   const torch::NoGradGuard no_grad;
@@ -66,10 +66,10 @@ TEST(TokenEmbeddingTest, CopiesAreTheirOwn) {
 }
 
 TEST(TokenEmbeddingTest, SaysWhatIsWrong) {
-  EXPECT_SAYS(make(0, 3, 2), "1 to 2^24, got 0, 3, 2");
-  EXPECT_SAYS(make(4, 0, 2), "got 4, 0, 2");
-  EXPECT_SAYS(make(4, 3, -2), "got 4, 3, -2");
-  auto embedding = make(4, 3, 2);
+  EXPECT_SAYS(make_token_embedding(0, 3, 2), "1 to 2^24, got 0, 3, 2");
+  EXPECT_SAYS(make_token_embedding(4, 0, 2), "got 4, 0, 2");
+  EXPECT_SAYS(make_token_embedding(4, 3, -2), "got 4, 3, -2");
+  auto embedding = make_token_embedding(4, 3, 2);
   EXPECT_SAYS(embedding->forward(torch::tensor({{0, 4}})),
               "TokenEmbedding: input: expected tokens from 0 to 3, got 4");
   EXPECT_SAYS(embedding->forward(torch::tensor({{0, -1}, {9, 0}})), "got -1");
@@ -87,7 +87,7 @@ TEST(TokenEmbeddingTest, SaysWhatIsWrong) {
 
 TEST(TokenEmbeddingTest, PrintsItself) {
   std::ostringstream stream;
-  make(4, 3, 2)->pretty_print(stream);
+  make_token_embedding(4, 3, 2)->pretty_print(stream);
   EXPECT_EQ(stream.str(), "optotorch::TokenEmbedding(vocabulary=4, context=3, width=2)");
 }
 

@@ -7,6 +7,7 @@
 #include <optotorch/modules/transformer/transformer_block.h>
 #include <support/differences.h>
 #include <support/errors.h>
+#include <support/parameters.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/nn/modules/linear.h>
 
@@ -17,10 +18,11 @@ namespace optotorch {
 namespace {
 
 using testing::expect_close;
+using testing::take_all_gradients;
 
 constexpr auto all_maps = {Maps::electronic, Maps::weight_bank, Maps::mzi_linear};
 
-TransformerBlock make(const TransformerBlockOptions& options) {
+TransformerBlock make_block(const TransformerBlockOptions& options) {
   TransformerBlock block(options);
   block->to(torch::kFloat64);
   const torch::NoGradGuard no_grad;
@@ -83,16 +85,6 @@ torch::Tensor slow_block(const TransformerBlock& block, const torch::Tensor& x) 
   return slow_norm(block->norm2, h + slow_map(block->down, slow_gelu(slow_map(block->up, h))));
 }
 
-std::map<std::string, torch::Tensor> take_gradients(torch::nn::Module& module) {
-  std::map<std::string, torch::Tensor> gradients;
-  for (auto& item : module.named_parameters()) {
-    const auto grad = item.value().grad();
-    gradients[item.key()] = grad.defined() ? grad : at::zeros_like(item.value()).detach();
-    item.value().mutable_grad() = torch::Tensor();
-  }
-  return gradients;
-}
-
 TEST(TransformerBlockTest, IsItsDefinition) {
   torch::manual_seed(1);
   for (const auto maps : all_maps) {
@@ -100,8 +92,8 @@ TEST(TransformerBlockTest, IsItsDefinition) {
       for (const bool causal : {false, true}) {
         for (const auto& [width, heads, hidden, tokens] :
              {std::array<int64_t, 4>{6, 2, 5, 4}, {4, 4, 9, 1}, {6, 1, 0, 20}}) {
-          auto block =
-              make(TransformerBlockOptions(width, heads).hidden(hidden).norm(norm).causal(causal).maps(maps));
+          auto block = make_block(
+              TransformerBlockOptions(width, heads).hidden(hidden).norm(norm).causal(causal).maps(maps));
           const auto x = 2 * torch::randn({3, tokens, width}, torch::kFloat64);
           const torch::NoGradGuard no_grad;
           for (const bool training : {true, false}) {
@@ -120,14 +112,14 @@ TEST(TransformerBlockTest, HasTheGradientsOfItsDefinition) {
   torch::manual_seed(2);
   for (const auto norm : {Norm::post, Norm::pre}) {
     for (const bool causal : {false, true}) {
-      auto block = make(TransformerBlockOptions(6, 3).norm(norm).causal(causal));
+      auto block = make_block(TransformerBlockOptions(6, 3).norm(norm).causal(causal));
       const auto x = torch::randn({2, 5, 6}, torch::kFloat64), w = torch::randn_like(x);
       const auto leaf = x.clone().requires_grad_(), slow_leaf = x.clone().requires_grad_();
       (slow_block(block, slow_leaf) * w).sum().backward();
-      const auto expected = take_gradients(*block);
+      const auto expected = take_all_gradients(*block);
       (block->forward(leaf) * w).sum().backward();
       expect_close(leaf.grad(), slow_leaf.grad(), 1e-11, "input");
-      for (const auto& [name, gradient] : take_gradients(*block)) {
+      for (const auto& [name, gradient] : take_all_gradients(*block)) {
         expect_close(gradient, expected.at(name), 1e-11, name);
       }
     }
@@ -143,7 +135,7 @@ TEST(TransformerBlockTest, LaterTokensAreNotSeen) {
   torch::manual_seed(3);
   const auto x = torch::randn({2, 7, 4}, torch::kFloat64);
   for (const auto norm : {Norm::post, Norm::pre}) {
-    auto block = make(TransformerBlockOptions(4, 2).causal(true).norm(norm));
+    auto block = make_block(TransformerBlockOptions(4, 2).causal(true).norm(norm));
     const auto y = block->forward(x);
     for (int64_t changed = 0; changed < 7; ++changed) {
       auto other = x.clone();
@@ -164,7 +156,7 @@ TEST(TransformerBlockTest, LaterTokensAreNotSeen) {
 TEST(TransformerBlockTest, CopiesAreTheirOwn) {
   torch::manual_seed(4);
   for (const auto maps : all_maps) {
-    auto block = make(TransformerBlockOptions(4, 2).hidden(3).maps(maps));
+    auto block = make_block(TransformerBlockOptions(4, 2).hidden(3).maps(maps));
     block->norm2->eval();
     const auto copy = std::dynamic_pointer_cast<TransformerBlockImpl>(block->clone());
     ASSERT_NE(copy, nullptr);
@@ -194,7 +186,7 @@ TEST(TransformerBlockTest, SaysWhatIsWrong) {
             std::string::npos);
   EXPECT_NE(error(TransformerBlockOptions(4, 2).norm(Norm::pre).taps(Taps::micro)).find("Take Norm::post"),
             std::string::npos);
-  auto block = make(TransformerBlockOptions(6, 2));
+  auto block = make_block(TransformerBlockOptions(6, 2));
   const auto real = torch::dtype(torch::kFloat64);
   for (const auto& wrong :
        {torch::Tensor(), torch::randn({2, 6}, real), torch::randn({2, 3, 5}, real),
@@ -231,7 +223,7 @@ TEST(TransformerBlockTest, PrintsItself) {
 /// A block, and behind its last tap a linear map that learns from the signal at the output.
 struct WithReadOutImpl : torch::nn::Module {
   explicit WithReadOutImpl(const TransformerBlockOptions& options)
-      : block(register_module("block", make(options))),
+      : block(register_module("block", make_block(options))),
         read_out(register_module("read_out", torch::nn::Linear(options.width(), 3))) {}
   torch::Tensor forward(const torch::Tensor& x) { return read_out(block(x)); }
   TransformerBlock block;
@@ -295,7 +287,7 @@ TEST_P(TransformerBlockTapsTest, NothingLeaksPastATap) {
   }
   net->tap_update(0, pass, zeros);
   EXPECT_FALSE(layer.pullback(pass, at::zeros_like(w)).any().item<bool>());
-  for (const auto& [name, gradient] : take_gradients(*module)) {
+  for (const auto& [name, gradient] : take_all_gradients(*module)) {
     EXPECT_FALSE(gradient.any().item<bool>()) << name;
   }
   // One signal at a time, the true loss behind it or not: only its own part learns, by no residual path
@@ -308,7 +300,7 @@ TEST_P(TransformerBlockTapsTest, NothingLeaksPastATap) {
     net->tap_update(0, pass, signals);
     const auto dL_dx = layer.pullback(pass, taught == 3 ? w : at::zeros_like(w));
     EXPECT_FALSE(dL_dx.any().item<bool>());
-    for (const auto& [name, gradient] : take_gradients(*module)) {
+    for (const auto& [name, gradient] : take_all_gradients(*module)) {
       EXPECT_EQ(gradient.any().item<bool>(), part_of(name) == taught) << name << ", " << taught;
     }
   }
@@ -324,7 +316,7 @@ TEST_P(TransformerBlockTapsTest, TheErrorAtTheOutputTeachesTheLastPartOnly) {
   const auto gradients = [&](const torch::Tensor& dL_dy) {
     net->tap_update(0, pass, signals);
     layer.pullback(pass, dL_dy);
-    return take_gradients(*module);
+    return take_all_gradients(*module);
   };
   const auto one = gradients(w), other = gradients(1e6 * torch::randn_like(w));
   for (const auto& [name, gradient] : one) {
@@ -336,23 +328,23 @@ TEST_P(TransformerBlockTapsTest, TheErrorAtTheOutputTeachesTheLastPartOnly) {
 TEST_P(TransformerBlockTapsTest, TrueSignalsAddUpToTheTrueGradient) {
   auto& layer = net->layer(0);
   layer.pullback(net->propagate(x).front(), w);
-  const auto expected = take_gradients(*module);
+  const auto expected = take_all_gradients(*module);
 
   const auto h = block->norm1(x + block->attention(x));
   const auto a = at::gelu(block->up(h));
   const auto y = block->norm2(h + block->down(a));
   const auto signals = torch::autograd::grad({(read_out(y) * w).sum()}, {h, a, y});
-  take_gradients(*module);  // optical layers have learnt on the way
+  take_all_gradients(*module);  // optical layers have learnt on the way
   const auto pass = parts();
   net->tap_update(0, pass, signals);
   layer.pullback(pass, w);
-  for (const auto& [name, gradient] : take_gradients(*module)) {
+  for (const auto& [name, gradient] : take_all_gradients(*module)) {
     expect_close(gradient, expected.at(name), 1e-12, name);
   }
 }
 
 TEST_P(TransformerBlockTapsTest, AreNothingWithoutARule) {
-  auto plain = make(TransformerBlockOptions(block->options).taps(Taps::none));
+  auto plain = make_block(TransformerBlockOptions(block->options).taps(Taps::none));
   const torch::NoGradGuard no_grad;
   for (auto& item : plain->named_parameters()) {
     item.value().copy_(block->named_parameters()[item.key()]);

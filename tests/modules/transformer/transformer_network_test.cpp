@@ -40,7 +40,7 @@ TransformerBlockOptions small() {
   return TransformerBlockOptions(4, 2).hidden(6);
 }
 
-std::vector<NetworkCase> cases() {
+std::vector<NetworkCase> network_cases() {
   return {{"Images", false, small()},
           {"ImagesPreNorm", false, small().norm(Norm::pre)},
           {"ImagesWeightBank", false, small().maps(Maps::weight_bank)},
@@ -226,7 +226,7 @@ TEST_P(TransformerNetworkTest, IsExportedForAnyBatchAndLength) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, TransformerNetworkTest, ::testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(All, TransformerNetworkTest, ::testing::ValuesIn(network_cases()),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

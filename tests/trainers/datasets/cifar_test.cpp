@@ -19,21 +19,23 @@ using testing::noise;
 using testing::PickleWriter;
 using testing::TemporaryFolder;
 
-constexpr int64_t image_bytes = 3 * 32 * 32;
+constexpr int64_t cifar_image_bytes = 3 * 32 * 32;
 
-std::string pixels(size_t count, uint8_t key) {
+std::string cifar_pixels(size_t count, uint8_t key) {
   std::string text;
-  for (const uint8_t byte : noise(count * image_bytes)) {
+  for (const uint8_t byte : noise(count * cifar_image_bytes)) {
     text += static_cast<char>(byte ^ key);
   }
   return text;
 }
 
-std::string batch(const std::vector<int64_t>& labels, uint8_t key, const std::string& label_key = "labels") {
+std::string cifar_batch(const std::vector<int64_t>& labels, uint8_t key,
+                        const std::string& label_key = "labels") {
   PickleWriter writer;
   return writer.start() + writer.text("batch_label") + writer.text("testing batch 1 of 1") +
          writer.text(label_key) + writer.numbers(labels) + writer.text("data") +
-         writer.array({static_cast<int64_t>(labels.size()), image_bytes}, pixels(labels.size(), key)) +
+         writer.array({static_cast<int64_t>(labels.size()), cifar_image_bytes},
+                      cifar_pixels(labels.size(), key)) +
          PickleWriter::stop();
 }
 
@@ -54,7 +56,7 @@ std::string own_meta() {
 }
 
 at::Tensor images_of(size_t count, uint8_t key) {
-  const auto bytes = pixels(count, key);
+  const auto bytes = cifar_pixels(count, key);
   return at::tensor(std::vector<uint8_t>(bytes.begin(), bytes.end()), at::kByte)
       .view({static_cast<int64_t>(count), 3, 32, 32});
 }
@@ -63,10 +65,10 @@ const std::string folder_10 = "cifar-10-batches-py/";
 
 void write_cifar10(const TemporaryFolder& folder) {
   folder.write(folder_10 + "batches.meta", bytes_of(own_meta()));
-  folder.write(folder_10 + "test_batch", bytes_of(batch({9, 0}, 9)));
+  folder.write(folder_10 + "test_batch", bytes_of(cifar_batch({9, 0}, 9)));
   for (int64_t k = 1; k <= 5; ++k) {
     folder.write(folder_10 + "data_batch_" + std::to_string(k),
-                 bytes_of(batch({k, k + 1}, static_cast<uint8_t>(k))));
+                 bytes_of(cifar_batch({k, k + 1}, static_cast<uint8_t>(k))));
   }
 }
 
@@ -96,7 +98,7 @@ TEST(CifarTest, ReadsCifar10) {
 
 TEST(CifarTest, ReadsTheBinaryVersion) {
   const TemporaryFolder folder;
-  const auto record = [](const std::string& labels, uint8_t key) { return labels + pixels(1, key); };
+  const auto record = [](const std::string& labels, uint8_t key) { return labels + cifar_pixels(1, key); };
   folder.write("cifar-10-batches-bin/batches.meta.txt", bytes_of("airplane\nautomobile\nbird\n\n"));
   folder.write("cifar-10-batches-bin/test_batch.bin", bytes_of(record("\2", 1) + record("\1", 2)));
   const CIFAR10 test(folder.path(), CIFAR10::Mode::test);
@@ -131,7 +133,8 @@ TEST(CifarTest, ReadsCifar100) {
                names.text("coarse_label_names") + names.texts({"fruit", "thing"}) + PickleWriter::stop()));
   PickleWriter writer;
   folder.write("cifar-100-python/test",
-               bytes_of(writer.start() + writer.text("data") + writer.array({2, image_bytes}, pixels(2, 4)) +
+               bytes_of(writer.start() + writer.text("data") +
+                        writer.array({2, cifar_image_bytes}, cifar_pixels(2, 4)) +
                         writer.text("coarse_labels") + writer.numbers({0, 1}) + writer.text("fine_labels") +
                         writer.numbers({1, 2}) + PickleWriter::stop()));
   const CIFAR100 fine(folder.path(), CIFAR100::Mode::test);
@@ -167,16 +170,16 @@ TEST(CifarTest, RejectsWhatDoesNotFit) {
     folder.write(folder_10 + "test_batch", bytes_of(contents));
     return CIFAR10(folder.path(), CIFAR10::Mode::test);
   };
-  EXPECT_NO_THROW(with(batch({0}, 0)));
-  EXPECT_SAYS(with(batch({10}, 0)), "from 0 to 9, got 10");
-  EXPECT_SAYS(with(batch({0, -1}, 0)), "from 0 to 9, got -1");
-  EXPECT_SAYS(with(batch({0, -1}, 0)), "test_batch");
-  EXPECT_SAYS(with(batch({0}, 0, "fine_labels")), "'labels'");
+  EXPECT_NO_THROW(with(cifar_batch({0}, 0)));
+  EXPECT_SAYS(with(cifar_batch({10}, 0)), "from 0 to 9, got 10");
+  EXPECT_SAYS(with(cifar_batch({0, -1}, 0)), "from 0 to 9, got -1");
+  EXPECT_SAYS(with(cifar_batch({0, -1}, 0)), "test_batch");
+  EXPECT_SAYS(with(cifar_batch({0}, 0, "fine_labels")), "'labels'");
   const auto shaped = [&](const std::vector<int64_t>& sizes, size_t count,
                           const std::vector<int64_t>& labels) {
     PickleWriter writer;
     return writer.start() + writer.text("labels") + writer.numbers(labels) + writer.text("data") +
-           writer.array(sizes, pixels(count, 0)) + PickleWriter::stop();
+           writer.array(sizes, cifar_pixels(count, 0)) + PickleWriter::stop();
   };
   EXPECT_NO_THROW(with(shaped({1, 3072}, 1, {1})));
   EXPECT_SAYS(with(shaped({3072, 1}, 1, {1})), "uint8 [N, 3072]");
@@ -187,7 +190,7 @@ TEST(CifarTest, RejectsWhatDoesNotFit) {
   PickleWriter writer;
   folder.write(folder_10 + "batches.meta",
                bytes_of(writer.start() + writer.text("label_names") + "](e" + PickleWriter::stop()));
-  EXPECT_SAYS(with(batch({0}, 0)), "batches.meta");
+  EXPECT_SAYS(with(cifar_batch({0}, 0)), "batches.meta");
 }
 
 TEST(CifarTest, VerifiesTheSums) {

@@ -131,9 +131,9 @@ TEST(IdxTest, RejectsPlainFilesOfAnotherLengthThanPromised) {
 
 /// Lets the process take so many more bytes of address space, and no more, while it lives: memory that is
 /// taken but never touched counts too.
-class MemoryLimit {
+class AddressSpaceLimit {
  public:
-  explicit MemoryLimit(uint64_t more) {
+  explicit AddressSpaceLimit(uint64_t more) {
     uint64_t pages = 0;
     std::ifstream("/proc/self/statm") >> pages;
     getrlimit(RLIMIT_AS, &before_);
@@ -141,9 +141,9 @@ class MemoryLimit {
     limit.rlim_cur = pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) + more;
     EXPECT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
   }
-  MemoryLimit(const MemoryLimit&) = delete;
-  MemoryLimit& operator=(const MemoryLimit&) = delete;
-  ~MemoryLimit() { setrlimit(RLIMIT_AS, &before_); }
+  AddressSpaceLimit(const AddressSpaceLimit&) = delete;
+  AddressSpaceLimit& operator=(const AddressSpaceLimit&) = delete;
+  ~AddressSpaceLimit() { setrlimit(RLIMIT_AS, &before_); }
 
  private:
   rlimit before_ = {};
@@ -165,7 +165,7 @@ TEST(IdxTest, TakesNoMemoryForAnEmptyPromise) {
       const Bytes file = idx(code, sizes, noise(64));
       const auto plain = folder.write("x", file);
       const auto packed = folder.write("x.gz", gzipped(file));
-      const MemoryLimit limit(64 * mebibyte);
+      const AddressSpaceLimit limit(64 * mebibyte);
       EXPECT_SAYS(read_idx(plain), "sizes");
       EXPECT_SAYS(read_idx(packed), "sizes");
     }
@@ -181,7 +181,7 @@ TEST(IdxTest, UnpacksPieceByPiece) {
   const auto path = folder.write("lie.gz", lie);
   // The other lie: a bomb, 64 MiB of zeros behind a header that speaks of ten bytes.
   const auto bomb = folder.write("bomb.gz", gzipped(idx(8, {10}, Bytes(64 * mebibyte))));
-  const MemoryLimit limit(32 * mebibyte);
+  const AddressSpaceLimit limit(32 * mebibyte);
   EXPECT_SAYS(read_idx(path), "truncated");
   EXPECT_SAYS(read_idx(bomb), "more");
 }

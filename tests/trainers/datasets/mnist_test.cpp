@@ -23,10 +23,10 @@ using testing::idx;
 using testing::noise;
 using testing::TemporaryFolder;
 
-constexpr uint32_t image_bytes = 28 * 28;
+constexpr uint32_t mnist_image_bytes = 28 * 28;
 
 Bytes image_file(uint32_t count) {
-  return idx(8, {count, 28, 28}, noise(count * image_bytes));
+  return idx(8, {count, 28, 28}, noise(count * mnist_image_bytes));
 }
 
 Bytes label_file(const Bytes& labels) {
@@ -48,7 +48,7 @@ Bytes wide_label_file(const Bytes& labels) {
 void expect_contents(const ImageSet& set, uint32_t count, const Bytes& labels) {
   ASSERT_EQ(set.images().sizes(), (at::IntArrayRef{count, 1, 28, 28}));
   ASSERT_EQ(set.images().scalar_type(), at::kByte);
-  const Bytes pixels = noise(count * image_bytes);
+  const Bytes pixels = noise(count * mnist_image_bytes);
   EXPECT_EQ(std::memcmp(set.images().const_data_ptr(), pixels.data(), pixels.size()), 0);
   ASSERT_EQ(set.targets().scalar_type(), at::kLong);
   ASSERT_EQ(static_cast<size_t>(set.targets().numel()), labels.size());
@@ -222,7 +222,7 @@ TEST(MnistTest, RejectsFilesThatDoNotBelongTogether) {
   EXPECT_SAYS(reading(image_file(3), label_file({255, 1, 3})), "from 0 to 9, got 255");
   EXPECT_SAYS(reading(idx(8, {3, 27, 28}, noise(3 * 27 * 28)), label_file({1, 2, 3})), "[N, 28, 28]");
   EXPECT_SAYS(reading(idx(8, {3, 28, 29}, noise(3 * 28 * 29)), label_file({1, 2, 3})), "[N, 28, 28]");
-  EXPECT_SAYS(reading(idx(9, {3, 28, 28}, noise(3 * image_bytes)), label_file({1, 2, 3})), "int8");
+  EXPECT_SAYS(reading(idx(9, {3, 28, 28}, noise(3 * mnist_image_bytes)), label_file({1, 2, 3})), "int8");
   EXPECT_SAYS(reading(label_file({1, 2, 3}), label_file({1, 2, 3})), "looks like a file of labels");
   EXPECT_SAYS(reading(image_file(3), image_file(3)), "looks like a file of images");
   EXPECT_SAYS(reading(image_file(3), idx(8, {3, 1}, {1, 2, 3})), "uint8 [N]");

@@ -18,13 +18,13 @@ using testing::packed_mat_array;
 using testing::small_mat_element;
 using testing::TemporaryFolder;
 
-std::string images(int32_t count) {
+std::string svhn_images(int32_t count) {
   const auto bytes = noise(static_cast<size_t>(count) * 3072);
   return {bytes.begin(), bytes.end()};
 }
 
 std::string x_array(int32_t count) {
-  return mat_array("X", 9, {32, 32, 3, count}, mat_element(2, images(count)));
+  return mat_array("X", 9, {32, 32, 3, count}, mat_element(2, svhn_images(count)));
 }
 
 std::string y_array(const std::string& labels) {
@@ -64,12 +64,15 @@ TEST(SvhnTest, RejectsWhatDoesNotFit) {
   EXPECT_SAYS(reading(mat_file(x_array(2) + y_array("\1"))), "each of 2 images");
   EXPECT_SAYS(reading(mat_file(x_array(2))), "'y'");
   EXPECT_SAYS(reading(mat_file(y_array("\1"))), "'X'");
-  EXPECT_SAYS(reading(mat_file(mat_array("X", 9, {32, 32, 3}, mat_element(2, images(1))) + y_array("\1"))),
-              "uint8 [32, 32, 3, N]");
-  EXPECT_SAYS(reading(mat_file(mat_array("X", 9, {3, 32, 32, 1}, mat_element(2, images(1))) + y_array("\1"))),
-              "uint8 [32, 32, 3, N]");
-  EXPECT_SAYS(reading(mat_file(mat_array("X", 8, {32, 32, 3, 1}, mat_element(1, images(1))) + y_array("\1"))),
-              "uint8 [32, 32, 3, N]");
+  EXPECT_SAYS(
+      reading(mat_file(mat_array("X", 9, {32, 32, 3}, mat_element(2, svhn_images(1))) + y_array("\1"))),
+      "uint8 [32, 32, 3, N]");
+  EXPECT_SAYS(
+      reading(mat_file(mat_array("X", 9, {3, 32, 32, 1}, mat_element(2, svhn_images(1))) + y_array("\1"))),
+      "uint8 [32, 32, 3, N]");
+  EXPECT_SAYS(
+      reading(mat_file(mat_array("X", 8, {32, 32, 3, 1}, mat_element(1, svhn_images(1))) + y_array("\1"))),
+      "uint8 [32, 32, 3, N]");
   EXPECT_SAYS(reading(mat_file(mat_array("X", 9, {32, 32, 3, 0}, mat_element(2, "")) + y_array(""))),
               "uint8 [32, 32, 3, N]");
 }

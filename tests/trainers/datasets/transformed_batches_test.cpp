@@ -12,10 +12,9 @@
 
 #include <set>
 
-namespace optotorch {
+namespace optotorch::transforms {
 namespace {
 
-using namespace transforms;
 using testing::random_images;
 using testing::values;
 using testing::whole;
@@ -156,4 +155,4 @@ TEST(TransformedBatches, RefuseShiftAndFlipBesideATransform) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::transforms

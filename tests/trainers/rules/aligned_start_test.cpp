@@ -7,20 +7,18 @@
 #include <optotorch/trainers/rules/direct_feedback.h>
 #include <support/differences.h>
 #include <support/errors.h>
-#include <torch/nn/functional/loss.h>
+#include <support/losses.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/linear.h>
 
 namespace optotorch {
 namespace {
 
-const Loss cross_entropy = [](const torch::Tensor& y, const torch::Tensor& t) {
-  return torch::nn::functional::cross_entropy(y, t);
-};
+using testing::class_loss;
 
-std::vector<torch::Tensor> gradients_by(Rule&& rule, Hybrid& net, const torch::Tensor& x) {
+std::vector<torch::Tensor> gradients_of_step(Rule&& rule, Hybrid& net, const torch::Tensor& x) {
   net->zero_grad();
-  rule.step(*net, x, torch::arange(x.size(0)).remainder(3), cross_entropy);
+  rule.step(*net, x, torch::arange(x.size(0)).remainder(3), class_loss);
   std::vector<torch::Tensor> gradients;
   for (const auto& parameter : net->parameters()) {
     gradients.push_back(parameter.grad().clone());
@@ -33,8 +31,8 @@ void expect_true_gradients_behind_the_last_block(Hybrid net, torch::nn::Linear h
                                                  const DirectFeedbackOptions& options) {
   net->to(torch::kFloat64);
   const auto distance = [&] {
-    const auto fed_back = gradients_by(DirectFeedback(options), net, x);
-    const auto exact = gradients_by(BackPropagation(), net, x);
+    const auto fed_back = gradients_of_step(DirectFeedback(options), net, x);
+    const auto exact = gradients_of_step(BackPropagation(), net, x);
     EXPECT_EQ(exact.size(), 6);
     EXPECT_GT((fed_back[0] - exact[0]).norm().item<double>(), 1e-3);  // the first block's stay random
     return ((fed_back[2] - exact[2]).norm() / exact[2].norm()).item<double>();

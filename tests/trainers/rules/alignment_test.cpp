@@ -8,6 +8,7 @@
 #include <optotorch/trainers/rules/direct_feedback.h>
 #include <optotorch/trainers/rules/shallow.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
+#include <support/losses.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/linear.h>
@@ -18,7 +19,7 @@
 namespace optotorch {
 namespace {
 
-const Loss squared = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
+using testing::squared_error;
 
 class AlignmentTest : public ::testing::Test {
  protected:
@@ -31,7 +32,7 @@ class AlignmentTest : public ::testing::Test {
     target = torch::randn({8, 3});
   }
 
-  std::vector<double> of(Rule& rule) { return alignment(rule, *net, x, target, squared); }
+  std::vector<double> of(Rule& rule) { return alignment(rule, *net, x, target, squared_error); }
 
   std::vector<torch::Tensor> buffers() {
     std::vector<torch::Tensor> copies;
@@ -107,7 +108,7 @@ TEST_F(AlignmentTest, LeavesNoTraceWhenAStepThrows) {
   const auto before = buffers();
   int calls = 0;
   const Loss fails_later = [&](const torch::Tensor& y, const torch::Tensor& t) {
-    return squared(y, t) * (++calls > 1 ? std::numeric_limits<double>::quiet_NaN() : 1.0);
+    return squared_error(y, t) * (++calls > 1 ? std::numeric_limits<double>::quiet_NaN() : 1.0);
   };
   TwoPassForward rule;
   EXPECT_THROW(alignment(rule, *net, x, target, fails_later), c10::ValueError);

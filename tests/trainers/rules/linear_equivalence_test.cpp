@@ -25,14 +25,14 @@ using Gradients = std::map<std::string, torch::Tensor>;
 constexpr int64_t batch = 7;
 constexpr double exact = 1e-10;
 
-const Loss squared = [](const torch::Tensor& y, const torch::Tensor& t) {
+const Loss squared_sum = [](const torch::Tensor& y, const torch::Tensor& t) {
   return (y - t).abs().square().sum() / y.size(0);
 };
 
 Gradients gradients_by(Rule& rule, Hybrid& net, const torch::Tensor& x, const torch::Tensor& target) {
   Gradients gradients;
   net->zero_grad();
-  rule.step(*net, x, target, squared);
+  rule.step(*net, x, target, squared_sum);
   for (auto& item : net->named_parameters()) {
     gradients[item.key()] = item.value().grad().clone();
     item.value().mutable_grad() = torch::Tensor();
@@ -117,7 +117,7 @@ class LinearEquivalenceTest : public ::testing::Test {
     BackPropagation rule;
     torch::optim::SGD optimizer(net->parameters(), torch::optim::SGDOptions(rate));
     optimizer.zero_grad();
-    rule.step(*net, x, target, squared);
+    rule.step(*net, x, target, squared_sum);
     optimizer.step();
     net->zero_grad();
     x = torch::randn_like(x);  // another batch

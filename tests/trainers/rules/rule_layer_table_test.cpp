@@ -12,8 +12,8 @@
 #include <optotorch/trainers/rules/laboratory/physics_aware.h>
 #include <optotorch/trainers/rules/shallow.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
-#include <support/stages.h>
 #include <support/layer_cases.h>
+#include <support/stages.h>
 #include <torch/optim/adam.h>
 
 #include <tuple>
@@ -65,7 +65,7 @@ std::vector<RuleCase> rule_cases() {
           two_pass("TwoPassForwardAdjoint", Feedback::adjoint, Presynaptic::clean, 0.1)};
 }
 
-constexpr int64_t batch = 4, outputs = 3;
+constexpr int64_t case_batch = 4, outputs = 3;
 
 /// Trainable layers before and behind the row's, so that the row's is hidden. Every phase is seen: a coherent
 /// detector reads, and none stands on a single port before an intensity.
@@ -113,21 +113,21 @@ Surrounded surround(const LayerCase& row, bool physical) {
     if (row.sample.size() > 1) {
       net->push_back(torch::nn::Unflatten(torch::nn::UnflattenOptions(1, row.sample)));
     }
-    result.input = torch::randn({batch, 4});
+    result.input = torch::randn({case_batch, 4});
   } else if (row.sample.size() < 3) {
     net->push_back(torch::nn::Linear(4, size));
     net->push_back(torch::nn::Tanh());
     if (row.sample.size() > 1) {
       net->push_back(torch::nn::Unflatten(torch::nn::UnflattenOptions(1, row.sample)));
     }
-    result.input = torch::randn({batch, 4});
+    result.input = torch::randn({case_batch, 4});
   } else {
     const std::vector<int64_t> image{1, row.sample[1], row.sample[2]};
-    result.input = torch::randn({batch, 1, row.sample[1], row.sample[2]});
+    result.input = torch::randn({case_batch, 1, row.sample[1], row.sample[2]});
     if (net->size() > 0) {
       net->push_back(torch::nn::Linear(4, image[1] * image[2]));
       net->push_back(torch::nn::Unflatten(torch::nn::UnflattenOptions(1, image)));
-      result.input = torch::randn({batch, 4});
+      result.input = torch::randn({case_batch, 4});
     }
     net->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(1, row.sample[0], 3).padding(1)));
     net->push_back(torch::nn::Tanh());
@@ -158,7 +158,7 @@ TEST_P(RuleLayerTableTest, OneStepTrainsExactlyWhatItShould) {
   const auto& [rule_case, row] = GetParam();
   torch::manual_seed(7);
   auto [net, position, input] = surround(row, rule_case.physical);
-  const auto target = torch::randn({batch, outputs});
+  const auto target = torch::randn({case_batch, outputs});
   const Loss loss = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
   const auto rule = rule_case.make();
   if (rule_case.two_pass && row.meshes > 1) {
@@ -168,7 +168,7 @@ TEST_P(RuleLayerTableTest, OneStepTrainsExactlyWhatItShould) {
   }
 
   const auto result = rule->step(*net, input, target, loss);
-  EXPECT_EQ(result.output.sizes(), (at::IntArrayRef{batch, outputs}));
+  EXPECT_EQ(result.output.sizes(), (at::IntArrayRef{case_batch, outputs}));
   EXPECT_EQ(result.loss.dim(), 0);
   EXPECT_TRUE(std::isfinite(result.loss.item<double>()));
   EXPECT_FALSE(result.output.requires_grad());
@@ -217,7 +217,7 @@ TEST_P(RuleLayerTableTest, AFrozenLayerStaysAsItIs) {
   if ((rule_case.two_pass && row.meshes > 1) || row.make()->parameters().empty()) {
     return;
   }
-  const auto target = torch::randn({batch, outputs});
+  const auto target = torch::randn({case_batch, outputs});
   const Loss loss = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
   std::map<std::string, torch::Tensor> expected;
   for (const bool frozen : {false, true}) {
@@ -268,7 +268,7 @@ class RuleLayerTableDescentTest : public ::testing::TestWithParam<LayerCase> {};
 TEST_P(RuleLayerTableDescentTest, BackPropagationLowersTheLoss) {
   torch::manual_seed(11);
   auto [net, position, input] = surround(GetParam(), /*physical=*/false);
-  const auto target = torch::randn({batch, outputs});
+  const auto target = torch::randn({case_batch, outputs});
   const Loss loss = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
   BackPropagation rule;
   torch::optim::Adam optimizer(net->parameters(), torch::optim::AdamOptions(1e-2));

@@ -6,6 +6,7 @@
 #include <optotorch/trainers/rules/direct_feedback.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 #include <support/differences.h>
+#include <support/losses.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/linear.h>
@@ -18,8 +19,7 @@ namespace optotorch {
 namespace {
 
 using testing::expect_close;
-
-const Loss squared = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
+using testing::squared_error;
 
 class TwoPassForwardTest : public ::testing::Test {
  protected:
@@ -35,7 +35,7 @@ class TwoPassForwardTest : public ::testing::Test {
   void step(Rule& rule, HybridImpl& model, double rate = 0.1) {
     torch::optim::SGD optimizer(model.parameters(), torch::optim::SGDOptions(rate));
     optimizer.zero_grad();
-    rule.step(model, x, target, squared);
+    rule.step(model, x, target, squared_error);
     optimizer.step();
     optimizer.zero_grad();
   }
@@ -79,7 +79,7 @@ TEST_F(TwoPassForwardTest, RandomFeedbackHasTheStatedBound) {
   const double bound = 0.05 * std::sqrt(6.0 / 150);
   for (const double gain : {1.0, 3.0}) {
     TwoPassForward rule(TwoPassForwardOptions().gain(gain));
-    rule.step(*electronic, torch::randn({4, 150}), torch::randn({4, 40}), squared);
+    rule.step(*electronic, torch::randn({4, 150}), torch::randn({4, 40}), squared_error);
     const auto& f = rule.feedback();
     ASSERT_EQ(f.sizes(), (at::IntArrayRef{150, 40}));
     EXPECT_FALSE(f.is_complex());
@@ -90,7 +90,7 @@ TEST_F(TwoPassForwardTest, RandomFeedbackHasTheStatedBound) {
     EXPECT_LE(f.mean().abs().item<double>(), 4 * gain * bound / std::sqrt(3 * 6000.0));
   }
   TwoPassForward rule;
-  rule.step(*net, x, target, squared);
+  rule.step(*net, x, target, squared_error);
   const auto& f = rule.feedback();
   EXPECT_EQ(f.scalar_type(), torch::kComplexDouble);
   EXPECT_EQ(f.sizes(), (at::IntArrayRef{6, 3}));
@@ -101,8 +101,8 @@ TEST_F(TwoPassForwardTest, RandomFeedbackHasTheStatedBound) {
 TEST_F(TwoPassForwardTest, FeedbackDoesNotDependOnTheBatch) {
   for (const auto feedback : {Feedback::random, Feedback::twin, Feedback::adjoint}) {
     TwoPassForward one(TwoPassForwardOptions().feedback(feedback)), other(one);
-    one.step(*net, x, target, squared);
-    other.step(*net, torch::randn({2, 6}, torch::kFloat64), target.narrow(0, 0, 2), squared);
+    one.step(*net, x, target, squared_error);
+    other.step(*net, torch::randn({2, 6}, torch::kFloat64), target.narrow(0, 0, 2), squared_error);
     EXPECT_TRUE(one.feedback().equal(other.feedback()));
   }
 }
@@ -111,12 +111,12 @@ TEST_F(TwoPassForwardTest, ARepeatedBatchHasTheSameGradients) {
   for (const auto presynaptic : {Presynaptic::modulated, Presynaptic::clean}) {
     TwoPassForward rule(TwoPassForwardOptions().presynaptic(presynaptic));
     std::vector<torch::Tensor> once;
-    rule.step(*net, x, target, squared);
+    rule.step(*net, x, target, squared_error);
     for (const auto& parameter : net->parameters()) {
       once.push_back(parameter.grad().clone());
     }
     net->zero_grad();
-    rule.step(*net, at::cat({x, x}), at::cat({target, target}), squared);
+    rule.step(*net, at::cat({x, x}), at::cat({target, target}), squared_error);
     for (size_t i = 0; i < once.size(); ++i) {
       expect_close(net->parameters()[i].grad(), once[i], 1e-11);
     }
@@ -136,7 +136,7 @@ TEST_F(TwoPassForwardTest, IsWhatItsFormulaSays) {
     for (const auto presynaptic : {Presynaptic::modulated, Presynaptic::clean}) {
       net->zero_grad();
       TwoPassForward rule(TwoPassForwardOptions().strength(s).presynaptic(presynaptic).gain(20));
-      rule.step(*net, x, target, squared);
+      rule.step(*net, x, target, squared_error);
       const auto h = (x.matmul(w1.t()) + b1).tanh();
       const auto y = h.matmul(w2.t()) + b2;
       const auto error = 2 * (y - target) / 3;  // of each sample: the loss is a mean over 8 x 3
@@ -201,7 +201,7 @@ TEST_F(TwoPassForwardTest, RunningStatisticsAreOfTheDataOnly) {
     for (const auto presynaptic : {Presynaptic::modulated, Presynaptic::clean}) {
       auto model = copy();
       TwoPassForward rule(TwoPassForwardOptions().feedback(feedback).presynaptic(presynaptic));
-      rule.step(*model, x, target, squared);
+      rule.step(*model, x, target, squared_error);
       for (const std::string name : {"0.running_mean", "2.running_mean", "2.running_var"}) {
         EXPECT_TRUE(model->named_buffers()[name].equal(expected->named_buffers()[name])) << name;
       }
@@ -214,7 +214,7 @@ TEST_F(TwoPassForwardTest, NoNoiseIsDrawnTwice) {
                torch::nn::Linear(6, 3));
   net->to(torch::kFloat64);
   TwoPassForward rule(TwoPassForwardOptions().feedback(Feedback::adjoint));
-  rule.step(*net, x, target, squared);
+  rule.step(*net, x, target, squared_error);
   EXPECT_EQ(dynamic_cast<PhotodetectorImpl&>(net->layer(2)).passes.item<int64_t>(), 2);
 }
 
@@ -229,7 +229,7 @@ TEST_F(TwoPassForwardTest, BadInputIsRejectedAndTrainsNothing) {
   }
   EXPECT_THROW(TwoPassForward(TwoPassForwardOptions().refresh(0)), c10::ValueError);
   TwoPassForward rule;
-  EXPECT_THROW(rule.step(*net, at::full_like(x, nan), target, squared), c10::ValueError);
+  EXPECT_THROW(rule.step(*net, at::full_like(x, nan), target, squared_error), c10::ValueError);
   for (const auto& parameter : net->parameters()) {
     EXPECT_FALSE(parameter.grad().defined());
   }
@@ -237,7 +237,7 @@ TEST_F(TwoPassForwardTest, BadInputIsRejectedAndTrainsNothing) {
   step(rule, *net);
   Hybrid other(torch::nn::Linear(6, 5), torch::nn::Linear(5, 4));
   other->to(torch::kFloat64);
-  EXPECT_THROW(rule.step(*other, x, torch::randn({8, 4}, torch::kFloat64), squared), c10::ValueError);
+  EXPECT_THROW(rule.step(*other, x, torch::randn({8, 4}, torch::kFloat64), squared_error), c10::ValueError);
 }
 
 }  // namespace

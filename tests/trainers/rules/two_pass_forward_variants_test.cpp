@@ -8,6 +8,7 @@
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 #include <support/differences.h>
+#include <support/losses.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/dropout.h>
@@ -20,17 +21,16 @@ namespace {
 
 using testing::expect_close;
 using testing::relative_distance;
+using testing::squared_error;
 
-const Loss squared = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
-
-constexpr int64_t batch = 8;
+constexpr int64_t variant_batch = 8;
 
 class TwoPassForwardVariantsTest : public ::testing::Test {
  protected:
   TwoPassForwardVariantsTest() {
     torch::manual_seed(31);
-    x = torch::randn({batch, 6}, torch::kFloat64);
-    target = torch::randn({batch, 3}, torch::kFloat64);
+    x = torch::randn({variant_batch, 6}, torch::kFloat64);
+    target = torch::randn({variant_batch, 3}, torch::kFloat64);
   }
 
   static Hybrid optical(Detection detection) {
@@ -49,7 +49,7 @@ class TwoPassForwardVariantsTest : public ::testing::Test {
 
   std::vector<torch::Tensor> gradients(Rule& rule, Hybrid& net) const {
     net->zero_grad();
-    rule.step(*net, x, target, squared);
+    rule.step(*net, x, target, squared_error);
     std::vector<torch::Tensor> found;
     for (auto& parameter : net->parameters()) {
       found.push_back(parameter.grad().clone());
@@ -102,7 +102,7 @@ TEST_F(TwoPassForwardVariantsTest, DifferenceIsTheRealPart) {
   const auto field = at::complex(x, at::zeros_like(x));
   const auto pass = mesh.propagate(field);
   const auto y = (pass.output.abs().square()).matmul(a.t()) + net->named_parameters()["3.bias"].detach();
-  const auto c = (2 * (y - target) / (batch * 3)).matmul(a);
+  const auto c = (2 * (y - target) / (variant_batch * 3)).matmul(a);
   mesh.pullback(pass, (2 * at::real(pass.output) * c).to(torch::kComplexDouble));
   expect_close(found[0], mesh.theta.grad(), 1e-6, "theta");
   expect_close(found[1], mesh.phi.grad(), 1e-6, "phi");
@@ -127,7 +127,7 @@ TEST_F(TwoPassForwardVariantsTest, HomodyneIsExactAndTheWrongSignalsAreNot) {
   const auto pass = mesh.propagate(at::complex(x, at::zeros_like(x)));
   const auto a = net->named_parameters()["3.weight"].detach();
   const auto y = at::abs(pass.output).matmul(a.t()) + net->named_parameters()["3.bias"].detach();
-  const auto c = (2 * (y - target) / (batch * 3)).matmul(a), u = pass.output / at::abs(pass.output);
+  const auto c = (2 * (y - target) / (variant_batch * 3)).matmul(a), u = pass.output / at::abs(pass.output);
   mesh.pullback(pass, u * at::real(u) * c);
   expect_close(twice[0], mesh.theta.grad(), 1e-5);
 }
@@ -154,10 +154,10 @@ TEST_F(TwoPassForwardVariantsTest, EntrancesAreWhereTheyAreSaidToBe) {
         const auto s1 = (h1 - (x1.matmul(p[0].t()) + p[1]).tanh()) * 3 / s;
         const auto after = (x2.matmul(p[2].t()) + p[3]).tanh();
         const auto s2 = (h2 - after) * 3 / s;
-        expect_close(found[0], s1.t().matmul(clean ? x : x1) / batch, 1e-12, "inputs, w1");
+        expect_close(found[0], s1.t().matmul(clean ? x : x1) / variant_batch, 1e-12, "inputs, w1");
         expect_close(found[1], s1.mean(0), 1e-12, "inputs, b1");
-        expect_close(found[2], s2.t().matmul(clean ? h1 : x2) / batch, 1e-12, "inputs, w2");
-        expect_close(found[4], e.t().matmul(clean ? h2 : after) / batch, 1e-12, "inputs, head");
+        expect_close(found[2], s2.t().matmul(clean ? h1 : x2) / variant_batch, 1e-12, "inputs, w2");
+        expect_close(found[4], e.t().matmul(clean ? h2 : after) / variant_batch, 1e-12, "inputs, head");
       }
       {
         TwoPassForward rule(exact().entrance(Entrance::outputs).strength(s).presynaptic(presynaptic));
@@ -165,10 +165,10 @@ TEST_F(TwoPassForwardVariantsTest, EntrancesAreWhereTheyAreSaidToBe) {
         const auto s1 = (h1 - (x.matmul(p[0].t()) + p[1] - s * m1).tanh()) / s;
         const auto after = (h1.matmul(p[2].t()) + p[3] - s * m2).tanh();
         const auto s2 = (h2 - after) / s;
-        expect_close(found[0], s1.t().matmul(x) / batch, 1e-12, "outputs, w1");
-        expect_close(found[2], s2.t().matmul(h1) / batch, 1e-12, "outputs, w2");
+        expect_close(found[0], s1.t().matmul(x) / variant_batch, 1e-12, "outputs, w1");
+        expect_close(found[2], s2.t().matmul(h1) / variant_batch, 1e-12, "outputs, w2");
         expect_close(found[3], s2.mean(0), 1e-12, "outputs, b2");
-        expect_close(found[4], e.t().matmul(clean ? h2 : after) / batch, 1e-12, "outputs, head");
+        expect_close(found[4], e.t().matmul(clean ? h2 : after) / variant_batch, 1e-12, "outputs, head");
       }
     }
   }
@@ -254,7 +254,7 @@ TEST_F(TwoPassForwardVariantsTest, TheGainMultipliesWhatMirroringLearnt) {
     const auto learnt = [&](double gain) {
       auto copy = std::dynamic_pointer_cast<HybridImpl>(net->clone());
       TwoPassForward rule(TwoPassForwardOptions().feedback(Feedback::mirror).gain(gain));
-      rule.step(*copy, x, target, squared);
+      rule.step(*copy, x, target, squared_error);
       return rule.feedback();
     };
     const auto one = learnt(1);
@@ -367,7 +367,7 @@ TEST_F(TwoPassForwardVariantsTest, CombinationsThatMeanNothingAreRejected) {
   auto net = electronic();
   for (const auto signal : {Signal::quadrature, Signal::homodyne, Signal::field, Signal::sloped}) {
     TwoPassForward rule(TwoPassForwardOptions().signal(signal));
-    EXPECT_THROW(rule.step(*net, x, target, squared), c10::ValueError);
+    EXPECT_THROW(rule.step(*net, x, target, squared_error), c10::ValueError);
   }
 }
 

@@ -24,7 +24,7 @@ std::vector<Chip> some_chips(const MeshLayout& layout, const Imperfections& impe
   return chips;
 }
 
-ops::MeshTensors commands(const MeshLayout& layout, at::ScalarType type, bool screen) {
+ops::MeshTensors stack_commands(const MeshLayout& layout, at::ScalarType type, bool screen) {
   ops::MeshTensors commanded{.theta = at::rand({count, layout.mzis()}, type) * 6,
                              .phi = at::randn({count, layout.mzis()}, type) * 6};
   if (screen) {
@@ -54,7 +54,7 @@ TEST_F(ChipStackTest, IsEveryChipByItself) {
     for (const auto& layout : all_layouts(5)) {
       for (const auto type : {at::kFloat, at::kDouble}) {
         const auto chips = some_chips(layout, imperfections);
-        const auto commanded = commands(layout, type, layout.zero_state == ZeroState::bar);
+        const auto commanded = stack_commands(layout, type, layout.zero_state == ZeroState::bar);
         const auto x = at::randn({7, count, 5}, c10::toComplexType(type));
         const auto y = ops::mzi_mesh(x, realise(chips, commanded), layout);
         for (int64_t c = 0; c < count; ++c) {
@@ -72,7 +72,7 @@ TEST_F(ChipStackTest, PerfectChipsMayStandBesideOthers) {
   const std::vector<Chip> chips = {
       Chip(layout, Imperfections(), 1), Chip(layout, Imperfections().splitter_error(0.1), 2),
       Chip(layout, Imperfections().loss_db(0.3), 3), Chip(layout, Imperfections().phase_error(0.1), 4)};
-  const auto commanded = commands(layout, at::kDouble, true);
+  const auto commanded = stack_commands(layout, at::kDouble, true);
   const auto x = at::randn({7, count, 6}, at::kComplexDouble);
   const auto y = ops::mzi_mesh(x, realise(chips, commanded), layout);
   for (int64_t c = 0; c < count; ++c) {
@@ -84,7 +84,7 @@ TEST_F(ChipStackTest, PerfectChipsMayStandBesideOthers) {
 TEST_F(ChipStackTest, OneCommandServesAll) {
   const auto layout = universal(MeshGrid::rectangular, 6);
   const auto chips = some_chips(layout, Imperfections().phase_error(0.1).loss_db(0.1));
-  const auto one = of_chip(commands(layout, at::kDouble, true), 0);
+  const auto one = of_chip(stack_commands(layout, at::kDouble, true), 0);
   const auto stack = realise(chips, one);
   const auto each = realise(
       chips, {one.theta.repeat({count, 1}), one.phi.repeat({count, 1}), one.screen->repeat({count, 1})});
@@ -99,7 +99,7 @@ TEST_F(ChipStackTest, OneCommandServesAll) {
 TEST_F(ChipStackTest, WrongInputIsRejected) {
   const auto layout = universal(MeshGrid::rectangular, 6);
   const auto chips = some_chips(layout, Imperfections());
-  const auto good = commands(layout, at::kDouble, true);
+  const auto good = stack_commands(layout, at::kDouble, true);
   EXPECT_EQ(complaint([&] { realise(chips, good); }), "");
   expect_complaint({"realise", "chips"}, [&] { realise(std::vector<Chip>(), good); });
   auto mixed = chips;

@@ -10,6 +10,7 @@
 namespace optotorch {
 namespace {
 
+using testing::correlation;
 using testing::expect_close;
 
 const MeshLayout layout = universal(MeshGrid::rectangular, 64);  // 2016 MZIs
@@ -21,10 +22,6 @@ void expect_normal(const at::Tensor& values, double sigma, const std::string& wh
   EXPECT_NEAR(values.std().item<double>(), sigma, 4 * sigma / std::sqrt(2 * n)) << what;
   // 5 % of a normal distribution lie beyond 1.96 deviations.
   EXPECT_NEAR(values.abs().gt(1.96 * sigma).sum().item<double>() / n, 0.05, 4 * std::sqrt(0.05 / n)) << what;
-}
-
-double correlation(const at::Tensor& a, const at::Tensor& b) {
-  return (at::dot(a, b) / (a.norm() * b.norm())).item<double>();
 }
 
 TEST(ChipTest, ErrorsHaveTheirDeviationsAndNothingInCommon) {

@@ -15,18 +15,15 @@
 namespace optotorch {
 namespace {
 
+using testing::correlation;
 using testing::expect_close;
 
-const MeshLayout layout = universal(MeshGrid::rectangular, 64);  // 2016 MZIs
+const MeshLayout drifting = universal(MeshGrid::rectangular, 64);  // 2016 MZIs
 constexpr double minute = 1 / 60.0;
 
 /// theta and phi of all MZIs, one after the other.
 at::Tensor wiener(double hours, int64_t seed = 7) {
   return wiener_pairs(seed, 3, hours, 2016).t().flatten();
-}
-
-double correlation(const at::Tensor& a, const at::Tensor& b) {
-  return (at::dot(a, b) / (a.norm() * b.norm())).item<double>();
 }
 
 void expect_variance(const at::Tensor& values, double variance, const std::string& what) {
@@ -93,13 +90,13 @@ TEST(DriftTest, AnMzisPathIsItsOwn) {
 }
 
 TEST(DriftTest, AChipAtATimeIsAPureFunction) {
-  const Chip chip(layout, Imperfections().phase_error(0.1).drift(0.02), 7);
+  const Chip chip(drifting, Imperfections().phase_error(0.1).drift(0.02), 7);
   const auto direct = chip.at(10);
   EXPECT_EQ(direct.hours(), 10);
   EXPECT_EQ(chip.hours(), 0);
   for (const auto& other :
-       {chip.at(5).at(10), chip.at(10'000).at(10), Chip(layout, chip.imperfections(), 7).at(10),
-        Chip(layout, chip.tensors(), chip.imperfections(), 7).at(10)}) {
+       {chip.at(5).at(10), chip.at(10'000).at(10), Chip(drifting, chip.imperfections(), 7).at(10),
+        Chip(drifting, chip.tensors(), chip.imperfections(), 7).at(10)}) {
     EXPECT_TRUE(other.realise(zeros()).theta.equal(direct.realise(zeros()).theta));
     EXPECT_TRUE(other.realise(zeros()).phi.equal(direct.realise(zeros()).phi));
   }
@@ -108,7 +105,7 @@ TEST(DriftTest, AChipAtATimeIsAPureFunction) {
 }
 
 TEST(DriftTest, AddsToTheOffsetsInTheSizeStated) {
-  const Chip chip(layout, Imperfections().phase_error(0.1).splitter_error(0.1).drift(0.02), 7);
+  const Chip chip(drifting, Imperfections().phase_error(0.1).splitter_error(0.1).drift(0.02), 7);
   const auto now = chip.realise(zeros()), later = chip.at(10).realise(zeros());
   const auto pairs = 0.02 * wiener_pairs(7, 3, 10, 2016);
   expect_close(later.theta - now.theta, pairs.select(1, 0), 1e-14);
@@ -117,19 +114,19 @@ TEST(DriftTest, AddsToTheOffsetsInTheSizeStated) {
   // It has nothing in common with the static errors of the seed.
   EXPECT_LE(std::abs(correlation(pairs.select(1, 0).contiguous(), chip.tensors().theta_offset)),
             4 / std::sqrt(2016.0));
-  const Chip still(layout, Imperfections().phase_error(0.1), 7);
+  const Chip still(drifting, Imperfections().phase_error(0.1), 7);
   EXPECT_TRUE(still.at(10).realise(zeros()).theta.equal(still.realise(zeros()).theta));
 }
 
 TEST(DriftTest, TenHoursCostNoTime) {
-  const Chip chip(layout, Imperfections().drift(0.02), 7);
+  const Chip chip(drifting, Imperfections().drift(0.02), 7);
   const auto start = std::chrono::steady_clock::now();
   chip.at(10);
   EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 0.5);
 }
 
 TEST(DriftTest, BadTimesAreRejected) {
-  const Chip chip(layout, Imperfections().drift(0.02), 7);
+  const Chip chip(drifting, Imperfections().drift(0.02), 7);
   SimulatedSystem system(chip);
   for (const double bad : {-1e-9, 10'000.1, std::numeric_limits<double>::infinity(), std::nan("")}) {
     expect_complaint({"Chip::at", "hours", "0 to 10000"}, [&] { chip.at(bad); });

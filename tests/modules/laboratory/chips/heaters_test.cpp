@@ -16,7 +16,7 @@ namespace {
 
 using testing::expect_close;
 
-const MeshLayout brick = universal(MeshGrid::rectangular, 7);
+const MeshLayout heated = universal(MeshGrid::rectangular, 7);
 
 at::Tensor commands(const MeshLayout& layout, double low, double high) {
   return at::rand({layout.mzis()}, at::kDouble) * (high - low) + low;
@@ -39,14 +39,14 @@ class HeatersTest : public ::testing::Test {
 };
 
 TEST_F(HeatersTest, WithoutImperfectionsTheCommandIsDelivered) {
-  const auto commanded = commands(brick, -20, 20).to(at::kFloat);
-  EXPECT_TRUE(heater_phases(commanded, brick, Imperfections(), phi_period).is_same(commanded));
-  EXPECT_TRUE(heater_phases(commanded, brick, Imperfections().phase_error(1).drift(1), phi_period)
+  const auto commanded = commands(heated, -20, 20).to(at::kFloat);
+  EXPECT_TRUE(heater_phases(commanded, heated, Imperfections(), phi_period).is_same(commanded));
+  EXPECT_TRUE(heater_phases(commanded, heated, Imperfections().phase_error(1).drift(1), phi_period)
                   .is_same(commanded));
 }
 
 TEST_F(HeatersTest, CrosstalkIsThatOfTheSlotsAboveAndBelow) {
-  for (const auto& layout : {brick, universal(MeshGrid::rectangular, 8), universal(MeshGrid::triangular, 6),
+  for (const auto& layout : {heated, universal(MeshGrid::rectangular, 8), universal(MeshGrid::triangular, 6),
                              universal(MeshGrid::rectangular, 2), universal(MeshGrid::rectangular, 3)}) {
     const auto commanded = commands(layout, 0, 6);
     const auto at = places(layout);
@@ -64,7 +64,7 @@ TEST_F(HeatersTest, CrosstalkIsThatOfTheSlotsAboveAndBelow) {
 }
 
 TEST_F(HeatersTest, AHeatersPhaseIsWithinATurn) {
-  const auto commanded = commands(brick, -50, 50);
+  const auto commanded = commands(heated, -50, 50);
   // One column of one MZI: nothing leaks, the phase is only wrapped.
   const MeshLayout alone{.ports = 2, .columns = 1};
   const auto wrap = [&](double phase) {
@@ -85,10 +85,10 @@ TEST_F(HeatersTest, AHeatersPhaseIsWithinATurn) {
 }
 
 TEST_F(HeatersTest, TheDriverTakesTheNearestLevel) {
-  const auto commanded = commands(brick, -20, 20);
+  const auto commanded = commands(heated, -20, 20);
   for (const int64_t bits : {1L, 2L, 5L, 8L, 24L}) {
     const double step = 2 * pi / std::ldexp(1.0, static_cast<int>(bits));
-    const auto delivered = heater_phases(commanded, brick, Imperfections().phase_bits(bits), phi_period);
+    const auto delivered = heater_phases(commanded, heated, Imperfections().phase_bits(bits), phi_period);
     const auto level = delivered / step;
     expect_close(level, level.round(), 1e-15, c10::str(bits, " bits"));
     EXPECT_GE(delivered.min().item<double>(), 0);
@@ -98,7 +98,7 @@ TEST_F(HeatersTest, TheDriverTakesTheNearestLevel) {
     EXPECT_GT(off.abs().max().item<double>(), 0.35 * step) << bits;
     // What is a level already stays.
     EXPECT_TRUE(
-        heater_phases(delivered, brick, Imperfections().phase_bits(bits), phi_period).equal(delivered))
+        heater_phases(delivered, heated, Imperfections().phase_bits(bits), phi_period).equal(delivered))
         << bits;
   }
   const auto two_bits = [](double phase) {
@@ -116,16 +116,16 @@ TEST_F(HeatersTest, TheDriverTakesTheNearestLevel) {
 
 TEST_F(HeatersTest, AChipWrapsQuantisesLeaksAndErrsInThisOrder) {
   const auto imperfections = Imperfections().crosstalk(0.02).phase_bits(4).phase_error(0.3);
-  const Chip chip(brick, imperfections, 5);
+  const Chip chip(heated, imperfections, 5);
   const double step = pi / 8;
   const auto slow = [&](const at::Tensor& commanded, const at::Tensor& offset, double period) {
     const auto wrapped = commanded.to(at::kDouble).remainder(period);
     const auto level = (wrapped / step).round().remainder(period / step) * step;
-    return heater_phases(level, brick, Imperfections().crosstalk(0.02), period) + offset;
+    return heater_phases(level, heated, Imperfections().crosstalk(0.02), period) + offset;
   };
   for (const auto type : {at::kFloat, at::kDouble}) {
-    const ops::MeshTensors commanded{.theta = commands(brick, -9, 9).to(type),
-                                     .phi = commands(brick, -9, 9).to(type),
+    const ops::MeshTensors commanded{.theta = commands(heated, -9, 9).to(type),
+                                     .phi = commands(heated, -9, 9).to(type),
                                      .screen = at::full({7}, -40, type)};
     const auto realised = chip.realise(commanded);
     const double tolerance = type == at::kFloat ? 1e-7 : 1e-14;
@@ -135,8 +135,8 @@ TEST_F(HeatersTest, AChipWrapsQuantisesLeaksAndErrsInThisOrder) {
     EXPECT_TRUE(realised.screen->equal(*commanded.screen));  // a screen is ideal
   }
   // A chip of known errors has the same heaters.
-  const Chip known(brick, chip.tensors(), imperfections);
-  const ops::MeshTensors commanded{.theta = commands(brick, -9, 9), .phi = commands(brick, -9, 9)};
+  const Chip known(heated, chip.tensors(), imperfections);
+  const ops::MeshTensors commanded{.theta = commands(heated, -9, 9), .phi = commands(heated, -9, 9)};
   EXPECT_TRUE(known.realise(commanded).theta.equal(chip.realise(commanded).theta));
   EXPECT_TRUE(known.realise(commanded).phi.equal(chip.realise(commanded).phi));
 }

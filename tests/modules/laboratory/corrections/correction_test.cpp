@@ -15,7 +15,7 @@ using testing::expect_close;
 using testing::Parameters;
 using Learns = Correction::Learns;
 
-constexpr int64_t ports = 6, batch = 3;
+constexpr int64_t stage_ports = 6, stage_batch = 3;
 
 /// A mesh and its correction, in float64 and away from zero.
 class CorrectionTest : public ::testing::TestWithParam<CorrectionCase> {
@@ -23,8 +23,8 @@ class CorrectionTest : public ::testing::TestWithParam<CorrectionCase> {
   CorrectionTest() {
     torch::manual_seed(4);
     mesh->to(torch::kFloat64);
-    x = torch::randn({batch, ports}, torch::kComplexDouble);
-    g = torch::randn({batch, ports}, torch::kComplexDouble);
+    x = torch::randn({stage_batch, stage_ports}, torch::kComplexDouble);
+    g = torch::randn({stage_batch, stage_ports}, torch::kComplexDouble);
     correction = fresh();
     testing::perturb(*correction);
   }
@@ -54,7 +54,7 @@ class CorrectionTest : public ::testing::TestWithParam<CorrectionCase> {
     }
   }
 
-  MziMesh mesh{MziMeshOptions(ports)};
+  MziMesh mesh{MziMeshOptions(stage_ports)};
   std::shared_ptr<Correction> correction;
   torch::Tensor x, g;
 };
@@ -179,12 +179,13 @@ TEST_P(CorrectionTest, WrongInputIsRejected) {
   EXPECT_NE(complaint([&] { correction->predict(*mesh, x.to(torch::kComplexFloat)); }), "") << "precision";
   const auto in_single_precision = GetParam().make(mesh->layout());
   EXPECT_NE(complaint([&] { in_single_precision->predict(*mesh, x); }), "") << "precision";
-  MziMesh larger(ports + 2);
+  MziMesh larger(stage_ports + 2);
   larger->to(torch::kFloat64);
-  EXPECT_NE(complaint([&] {
-              correction->predict(*larger, torch::randn({batch, ports + 2}, torch::kComplexDouble));
-            }),
-            "")
+  EXPECT_NE(
+      complaint([&] {
+        correction->predict(*larger, torch::randn({stage_batch, stage_ports + 2}, torch::kComplexDouble));
+      }),
+      "")
       << "a mesh of other ports";
   const auto prediction = correction->predict(*mesh, x);
   for (const auto& bad :
@@ -244,8 +245,8 @@ TEST(CorrectionTest, WhiteBoxesFollowTheLayout) {
 // |e| > 1 is no splitter: an optimiser's step must not get there.
 TEST(CorrectionTest, ConstrainTurnsRowsThatIntensitiesDoNotSee) {
   torch::manual_seed(31);
-  MziMesh mesh{MziMeshOptions(ports)};
-  LinearCorrection linear(ports);
+  MziMesh mesh{MziMeshOptions(stage_ports)};
+  LinearCorrection linear(stage_ports);
   linear.to(torch::kFloat64);
   mesh->to(torch::kFloat64);
   auto matrix = linear.matrix.detach();
@@ -253,10 +254,10 @@ TEST(CorrectionTest, ConstrainTurnsRowsThatIntensitiesDoNotSee) {
   matrix.select(0, 2).zero_();
   matrix[2][2][0] = -1;  // a row without light on its diagonal stays
   const auto row = linear.matrix[2].clone();
-  const auto x = torch::randn({5, ports}, torch::kComplexDouble);
+  const auto x = torch::randn({5, stage_ports}, torch::kComplexDouble);
   const auto before = linear.predict(*mesh, x).s;
   linear.constrain();
-  const auto map = at::view_as_complex(linear.matrix) + torch::eye(ports, torch::kComplexDouble);
+  const auto map = at::view_as_complex(linear.matrix) + torch::eye(stage_ports, torch::kComplexDouble);
   EXPECT_LE(at::imag(map.diagonal()).abs().max().item<double>(), 1e-15);
   EXPECT_GE(at::real(map.diagonal()).min().item<double>(), 0);
   EXPECT_TRUE(linear.matrix[2].equal(row));
@@ -269,7 +270,7 @@ TEST(CorrectionTest, ConstrainTurnsRowsThatIntensitiesDoNotSee) {
 }
 
 TEST(CorrectionTest, ConstrainPutsSplitterErrorsBackAndNothingElse) {
-  const auto layout = universal(MeshGrid::rectangular, ports);
+  const auto layout = universal(MeshGrid::rectangular, stage_ports);
   WhiteBoxCorrection correction{WhiteBoxCorrectionOptions(layout)};
   correction.error("theta_offset").detach().fill_(7);
   correction.error("phi_offset").detach().fill_(-7);
@@ -285,7 +286,7 @@ TEST(CorrectionTest, ConstrainPutsSplitterErrorsBackAndNothingElse) {
   WhiteBoxCorrection of_phases{WhiteBoxCorrectionOptions(layout).splitters(false)};
   of_phases.constrain();
   EXPECT_EQ(of_phases.parameters().size(), 2U);
-  LinearCorrection linear(ports);
+  LinearCorrection linear(stage_ports);
   linear.matrix.detach().select(2, 0).fill_(3);
   linear.constrain();
   EXPECT_TRUE(linear.matrix.select(2, 0).eq(3).all().item<bool>());
@@ -308,11 +309,11 @@ TEST(CorrectionTest, WrongSizesAreRejected) {
   expect_complaint({"WhiteBoxCorrection"},
                    [] { WhiteBoxCorrection correction{WhiteBoxCorrectionOptions(MeshLayout{.ports = 1})}; });
   // The same ports in another convention.
-  MziMesh mesh(ports);
+  MziMesh mesh(stage_ports);
   WhiteBoxCorrection correction{
-      WhiteBoxCorrectionOptions(MziMeshOptions(ports).phi_arm(PhiArm::input).layout())};
+      WhiteBoxCorrectionOptions(MziMeshOptions(stage_ports).phi_arm(PhiArm::input).layout())};
   expect_complaint({"WhiteBoxCorrection", "mesh"}, [&] {
-    correction.predict(*mesh, torch::ones({2, ports}, torch::kComplexFloat));
+    correction.predict(*mesh, torch::ones({2, stage_ports}, torch::kComplexFloat));
   });
 }
 

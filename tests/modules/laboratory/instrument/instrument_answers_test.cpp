@@ -20,10 +20,8 @@
 #include <utility>
 #include <vector>
 
-namespace optotorch {
+namespace optotorch::testing::instruments {
 namespace {
-
-using namespace testing::instruments;
 
 class InstrumentAnswersTest : public InstrumentFixture {};
 
@@ -161,4 +159,4 @@ TEST_F(InstrumentAnswersTest, ASilentInstrumentIsATimeout) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::instruments

@@ -20,10 +20,8 @@
 #include <string>
 #include <vector>
 
-namespace optotorch {
+namespace optotorch::testing::instruments {
 namespace {
-
-using namespace testing::instruments;
 
 class InstrumentServerTest : public InstrumentFixture {};
 
@@ -192,4 +190,4 @@ TEST_F(InstrumentServerTest, ASilentClientMakesWayIfAnotherWaits) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::instruments

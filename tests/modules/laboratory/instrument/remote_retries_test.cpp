@@ -24,10 +24,8 @@
 #include <thread>
 #include <vector>
 
-namespace optotorch {
+namespace optotorch::testing::instruments {
 namespace {
-
-using namespace testing::instruments;
 
 class RemoteRetriesTest : public InstrumentFixture {
  protected:
@@ -216,4 +214,4 @@ TEST_F(RemoteRetriesTest, OptionsAreChecked) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::instruments

@@ -21,10 +21,8 @@
 #include <string>
 #include <vector>
 
-namespace optotorch {
+namespace optotorch::testing::instruments {
 namespace {
-
-using namespace testing::instruments;
 
 class RemoteSystemTest : public InstrumentFixture {
  protected:
@@ -275,4 +273,4 @@ TEST_F(RemoteSystemTest, ThePythonInstrumentIsAPerfectChip) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::instruments

@@ -12,10 +12,8 @@
 #include <thread>
 #include <vector>
 
-namespace optotorch {
+namespace optotorch::testing::instruments {
 namespace {
-
-using namespace testing::instruments;
 
 class SocketTest : public InstrumentFixture {};
 
@@ -83,4 +81,4 @@ TEST_F(SocketTest, WaitingForAFullQueueCanBeStopped) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::instruments

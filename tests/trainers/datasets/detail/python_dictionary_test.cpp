@@ -12,11 +12,11 @@ using testing::PickleWriter;
 using namespace std::string_literals;
 
 /// The string has to outlive the file, not the dictionary.
-PythonDictionary read(const std::string& pickle) {
+PythonDictionary read_dictionary(const std::string& pickle) {
   return PythonDictionary(InputFile(pickle, "some-file"));
 }
 
-at::Tensor numbered(at::IntArrayRef sizes) {
+at::Tensor numbered_tensor(at::IntArrayRef sizes) {
   return at::arange(c10::multiply_integers(sizes), at::kLong).to(at::kByte).view(sizes);
 }
 
@@ -38,9 +38,9 @@ TEST(PythonDictionaryTest, ReadsWhatPython2Writes) {
   const auto pickle = writer.start() + writer.text("labels") + writer.numbers({3, 1, 500, 70000, -2}) +
                       writer.text("data") + writer.array({2, 150}, values(300)) + writer.text("names") +
                       writer.texts({"cat", "dog"}) + PickleWriter::stop();
-  const auto dictionary = read(pickle);
+  const auto dictionary = read_dictionary(pickle);
   EXPECT_TRUE(dictionary.whole_numbers("labels").equal(at::tensor({3, 1, 500, 70000, -2}, at::kLong)));
-  EXPECT_TRUE(dictionary.bytes("data").equal(numbered({2, 150})));
+  EXPECT_TRUE(dictionary.bytes("data").equal(numbered_tensor({2, 150})));
   EXPECT_EQ(dictionary.texts("names"), (std::vector<std::string>{"cat", "dog"}));
   EXPECT_TRUE(dictionary.has("names"));
   EXPECT_FALSE(dictionary.has("cat"));
@@ -49,8 +49,8 @@ TEST(PythonDictionaryTest, ReadsWhatPython2Writes) {
 TEST(PythonDictionaryTest, ReadsArraysByColumns) {
   PickleWriter writer;
   const auto pickle = with_entry("data", writer.array({2, 3}, values(6), true));
-  EXPECT_TRUE(read(pickle).bytes("data").equal(numbered({3, 2}).t()));
-  EXPECT_TRUE(read(pickle).bytes("data").is_contiguous());
+  EXPECT_TRUE(read_dictionary(pickle).bytes("data").equal(numbered_tensor({3, 2}).t()));
+  EXPECT_TRUE(read_dictionary(pickle).bytes("data").is_contiguous());
 }
 
 /// pickle.dumps({'data': np.array([[0, 10], [200, 255]], np.uint8), 'labels': [1, 300]}, 4) of Python 3.
@@ -64,12 +64,12 @@ TEST(PythonDictionaryTest, ReadsWhatPython3Writes) {
       "C\4\0\x0a\xc8\xff\x94t\x94"s + "b";
   const auto body = "}\x94(\x8c\4data\x94"s + array_4 + "\x8c\6labels\x94]\x94(K\1M\x2c\1eu."s;
   const auto framed = "\x80\4\x95"s + little_endian(body.size(), 8) + body;
-  const auto dictionary = read(framed);
+  const auto dictionary = read_dictionary(framed);
   EXPECT_TRUE(dictionary.bytes("data").equal(at::tensor({0, 10, 200, 255}, at::kByte).view({2, 2})));
   EXPECT_TRUE(dictionary.whole_numbers("labels").equal(at::tensor({1, 300}, at::kLong)));
   // A frame of more than there is.
-  EXPECT_SAYS(read("\x80\4\x95"s + little_endian(body.size() + 1, 8) + body), "another");
-  EXPECT_SAYS(read("\x80\5"s + body), "from 2 to 4");
+  EXPECT_SAYS(read_dictionary("\x80\4\x95"s + little_endian(body.size() + 1, 8) + body), "another");
+  EXPECT_SAYS(read_dictionary("\x80\5"s + body), "from 2 to 4");
 }
 
 /// Protocol 2 of Python 3 writes bytes as a text that is to be encoded.
@@ -83,13 +83,15 @@ TEST(PythonDictionaryTest, ReadsBytesThatAreText) {
     return with_entry("data", whole.substr(0, at) + encoded + whole.substr(at + 8));
   };
   const auto pickle = array("\0\x0a\xc3\x88\xc3\xbf"s);
-  EXPECT_TRUE(read(pickle).bytes("data").equal(at::tensor({0, 10, 200, 255}, at::kByte).view({2, 2})));
+  EXPECT_TRUE(
+      read_dictionary(pickle).bytes("data").equal(at::tensor({0, 10, 200, 255}, at::kByte).view({2, 2})));
   for (const auto& broken : {"\0\x0a\xc3\x88"s, "\0\x0a\xc3\x88\xc3"s, "\0\x0a\xc3\x88\xc4\x80"s,
                              "\0\x0a\xc3\x88\x80"s, "\0\x0a\xc3\x88\xc3\xbf."s, "\0\x0a\xc3\x88\xc3\xc3"s}) {
     const auto text = array(broken);
-    EXPECT_SAYS(read(text).bytes("data"), "as many bytes as [2, 2]");
+    EXPECT_SAYS(read_dictionary(text).bytes("data"), "as many bytes as [2, 2]");
   }
-  EXPECT_SAYS(read(array("\0\x0a\xc3\x88\xc3\xbf"s, "utf-16")).bytes("data"), "as numpy writes it");
+  EXPECT_SAYS(read_dictionary(array("\0\x0a\xc3\x88\xc3\xbf"s, "utf-16")).bytes("data"),
+              "as numpy writes it");
 }
 
 TEST(PythonDictionaryTest, NothingForeignIsNamed) {
@@ -105,12 +107,12 @@ TEST(PythonDictionaryTest, NothingForeignIsNamed) {
                                                         {"_codecs", "decode"},
                                                         {"subprocess", "Popen"}}) {
     const auto by_lines = with_entry("a", "c" + module + "\n" + name + "\nU\4true\x85R");
-    EXPECT_SAYS(read(by_lines), "'" + module + "." + name + "'");
+    EXPECT_SAYS(read_dictionary(by_lines), "'" + module + "." + name + "'");
     const auto by_stack = "\x80\4}(X\1\0\0\0aX"s + little_endian(module.size(), 4) + module + "X" +
                           little_endian(name.size(), 4) + name + "\x93X\4\0\0\0true\x85Ru."s;
-    EXPECT_SAYS(read(by_stack), "'" + module + "." + name + "'");
+    EXPECT_SAYS(read_dictionary(by_stack), "'" + module + "." + name + "'");
   }
-  EXPECT_SAYS(read("\x80\4}(K\1K\2\x93u."s), "two texts");
+  EXPECT_SAYS(read_dictionary("\x80\4}(K\1K\2\x93u."s), "two texts");
 }
 
 TEST(PythonDictionaryTest, NoOtherInstructionIsKnown) {
@@ -125,7 +127,7 @@ TEST(PythonDictionaryTest, NoOtherInstructionIsKnown) {
     }
     const auto pickle = with_entry("a", "K\1K\2"s + code + "0\n0\n"s);
     SCOPED_TRACE(int{static_cast<uint8_t>(code)});
-    EXPECT_SAYS(read(pickle), "an instruction that Python");
+    EXPECT_SAYS(read_dictionary(pickle), "an instruction that Python");
   }
 }
 
@@ -133,8 +135,8 @@ TEST(PythonDictionaryTest, RejectsOtherValues) {
   PickleWriter writer;
   const auto says = [](const std::string& value, const std::string& text) {
     const auto pickle = with_entry("data", value);
-    EXPECT_SAYS(read(pickle).bytes("data"), text);
-    EXPECT_SAYS(read(pickle).bytes("data"), "some-file");
+    EXPECT_SAYS(read_dictionary(pickle).bytes("data"), text);
+    EXPECT_SAYS(read_dictionary(pickle).bytes("data"), "some-file");
   };
   says("K\1", "as numpy writes it");
   says("]", "as numpy writes it");
@@ -151,32 +153,32 @@ TEST(PythonDictionaryTest, RejectsOtherValues) {
   says("cnumpy.core.multiarray\n_reconstruct\n)R)b", "as numpy writes it");
 
   const auto numbers = with_entry("labels", "](K\1U\1xe");
-  EXPECT_SAYS(read(numbers).whole_numbers("labels"), "whole numbers");
-  EXPECT_SAYS(read(numbers).texts("labels"), "texts");
-  EXPECT_SAYS(read(numbers).texts("names"), "'names'");
-  EXPECT_SAYS(read(with_entry("labels", "K\1")).whole_numbers("labels"), "a list");
+  EXPECT_SAYS(read_dictionary(numbers).whole_numbers("labels"), "whole numbers");
+  EXPECT_SAYS(read_dictionary(numbers).texts("labels"), "texts");
+  EXPECT_SAYS(read_dictionary(numbers).texts("names"), "'names'");
+  EXPECT_SAYS(read_dictionary(with_entry("labels", "K\1")).whole_numbers("labels"), "a list");
   const auto twice = writer.start() + "U\1aK\1U\1aK\2" + PickleWriter::stop();
-  EXPECT_SAYS(read(twice).whole_numbers("a"), "two");
-  EXPECT_SAYS(read("\x80\2]."s), "a dictionary");
-  EXPECT_SAYS(read(""), "another 1 bytes");
-  EXPECT_SAYS(read("\x80\2}(U\1au."s), "keys with values");
+  EXPECT_SAYS(read_dictionary(twice).whole_numbers("a"), "two");
+  EXPECT_SAYS(read_dictionary("\x80\2]."s), "a dictionary");
+  EXPECT_SAYS(read_dictionary(""), "another 1 bytes");
+  EXPECT_SAYS(read_dictionary("\x80\2}(U\1au."s), "keys with values");
 }
 
 /// Lists may hold themselves; a dictionary, too.
 TEST(PythonDictionaryTest, CirclesDoNoHarm) {
   const auto circle = "\x80\2}q\1(U\4dataq\2]q\3h\3aU\6labelsh\1u."s;
-  EXPECT_SAYS(read(circle).whole_numbers("data"), "whole numbers");
-  EXPECT_SAYS(read(circle).whole_numbers("labels"), "a list");
+  EXPECT_SAYS(read_dictionary(circle).whole_numbers("data"), "whole numbers");
+  EXPECT_SAYS(read_dictionary(circle).whole_numbers("labels"), "a list");
 }
 
 TEST(PythonDictionaryTest, RejectsEveryTruncation) {
   PickleWriter writer;
   const auto pickle = writer.start() + writer.text("data") + writer.array({2, 3}, values(6)) +
                       writer.text("labels") + writer.numbers({1, 2}) + PickleWriter::stop();
-  EXPECT_NO_THROW(read(pickle));
+  EXPECT_NO_THROW(read_dictionary(pickle));
   for (size_t length = 0; length < pickle.size(); ++length) {
     const auto part = pickle.substr(0, length);
-    EXPECT_THROW(read(part), c10::ValueError) << length;
+    EXPECT_THROW(read_dictionary(part), c10::ValueError) << length;
   }
 }
 

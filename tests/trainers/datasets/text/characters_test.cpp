@@ -20,7 +20,7 @@ using testing::numbers;
 using testing::shared_datasets;
 using testing::TemporaryFolder;
 using testing::utf8;
-using Mode = Characters::Mode;
+using TextMode = Characters::Mode;
 
 TEST(CharactersTest, NumbersTheDistinctCharactersInOrder) {
   const Characters text("text", utf8(U"b\u20acan\U0001f600\u00e9a\nb"));
@@ -192,17 +192,17 @@ TEST(CharactersTest, NineTenthsAreToTrainOn) {
   for (const auto& [count, train] : std::vector<std::pair<int64_t, int64_t>>{
            {2, 1}, {9, 8}, {10, 9}, {11, 9}, {19, 17}, {20, 18}, {101, 90}}) {
     const auto text = ascending(count);
-    const auto head = text.part(Mode::train), tail = text.part(Mode::test);
+    const auto head = text.part(TextMode::train), tail = text.part(TextMode::test);
     EXPECT_EQ(head.count(), train);
     EXPECT_TRUE(at::cat({head.ids(), tail.ids()}).equal(text.ids()));
     EXPECT_EQ(head.vocabulary(), text.vocabulary());
     EXPECT_EQ(tail.vocabulary(), text.vocabulary());
   }
-  EXPECT_SAYS(ascending(1).part(Mode::train), "got 0 from 0 on");
+  EXPECT_SAYS(ascending(1).part(TextMode::train), "got 0 from 0 on");
 }
 
 TEST(CharactersTest, ValidationIsTheEndOfTheStretch) {
-  const auto train = ascending(100).part(Mode::train);
+  const auto train = ascending(100).part(TextMode::train);
   for (const double validation : {0.1, 9.0}) {
     const auto parts = split(train, validation);
     EXPECT_EQ(numbers(parts.training.ids()), numbers(at::arange(81, at::kLong)));
@@ -223,7 +223,7 @@ TEST(CharactersTest, TinyShakespeareIsFoundWhereItMayLie) {
     // Every next place is looked into before the last one.
     const auto bytes = bytes_of(text);
     const auto path = folder.write(name, name.ends_with("gz") ? gzipped(bytes) : bytes);
-    const TinyShakespeare train(folder.path()), test(folder.path(), Mode::test);
+    const TinyShakespeare train(folder.path()), test(folder.path(), TextMode::test);
     EXPECT_EQ(train.name(), path);
     EXPECT_EQ(train.decode(train.ids()), "012345678");
     EXPECT_EQ(test.decode(test.ids()), "9");
@@ -248,7 +248,7 @@ TEST(CharactersTest, TinyShakespeareOfKarpathy) {
   if (!std::filesystem::exists(shared_datasets + "/tinyshakespeare/input.txt")) {
     GTEST_SKIP() << "the text is not in " << shared_datasets << "/tinyshakespeare";
   }
-  const TinyShakespeare train(shared_datasets), test(shared_datasets, Mode::test);
+  const TinyShakespeare train(shared_datasets), test(shared_datasets, TextMode::test);
   EXPECT_EQ(train.count(), 1003854);
   EXPECT_EQ(test.count(), 111540);
   EXPECT_EQ(utf8(train.vocabulary()), "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");

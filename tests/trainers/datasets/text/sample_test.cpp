@@ -30,7 +30,7 @@ class FunctionImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Function);
 
-Hybrid network(std::function<at::Tensor(const at::Tensor&)> function) {
+Hybrid network_around(std::function<at::Tensor(const at::Tensor&)> function) {
   return Hybrid(Function(std::move(function)));
 }
 
@@ -127,7 +127,7 @@ TEST(SampleTest, TheNetworkSeesTheLastCharacters) {
   std::vector<std::string> seen;
   bool training = false;
   Hybrid net = nullptr;
-  net = network([&](const at::Tensor& ids) {
+  net = network_around([&](const at::Tensor& ids) {
     EXPECT_EQ(ids.scalar_type(), at::kLong);
     EXPECT_EQ(ids.size(0), 1);
     EXPECT_FALSE(at::GradMode::is_enabled());
@@ -183,7 +183,7 @@ TEST(SampleTest, RejectsWhatCannotBe) {
 
 TEST(SampleTest, RejectsNetworksThatGiveSomethingElse) {
   const auto drawing = [&](const std::function<at::Tensor(const at::Tensor&)>& function) {
-    return sample(*network(function), letters, "abc", 4);
+    return sample(*network_around(function), letters, "abc", 4);
   };
   const auto giving = [&](const at::Tensor& output) {
     return drawing([output](const at::Tensor&) { return output; });

@@ -12,10 +12,9 @@
 #include <support/stages.h>
 #include <torch/optim/adam.h>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
 
-using namespace testing::laboratories;
 using testing::expect_close;
 
 class AdaptiveTrainingTest : public OneThreadTest {
@@ -24,8 +23,8 @@ class AdaptiveTrainingTest : public OneThreadTest {
 };
 
 /// Everything that a checkpoint holds.
-struct Course {
-  explicit Course(int64_t steps_per_stage, int64_t seed = 1) : rule(steps_per_stage) {
+struct AdaptiveCourse {
+  explicit AdaptiveCourse(int64_t steps_per_stage, int64_t seed = 1) : rule(steps_per_stage) {
     torch::manual_seed(seed);
     network = network_of(simulated());
     net->push_back(network);
@@ -52,7 +51,7 @@ struct Course {
 // Adam's momentum would go on moving phases whose gradient is zero: a frozen mesh has none.
 TEST_F(AdaptiveTrainingTest, FrozenMeshesKeepTheirPhasesToTheBit) {
   for (const int64_t steps : {1, 2, 3}) {
-    Course run(steps);
+    AdaptiveCourse run(steps);
     BackPropagation warm;  // every phase has a momentum before the first stage
     for (int i = 0; i < 2; ++i) {
       run.optimizer->zero_grad();
@@ -128,16 +127,16 @@ TEST_F(AdaptiveTrainingTest, FieldsBehindFrozenMeshesAreTheMeasuredOnes) {
 }
 
 TEST_F(AdaptiveTrainingTest, AStoppedRunContinuesToTheSameBits) {
-  Course whole(2);
+  AdaptiveCourse whole(2);
   whole.go(0, 6);
   for (const int64_t stop : {1, 2, 3, 5}) {
-    Course stopped(2);
+    AdaptiveCourse stopped(2);
     stopped.go(0, stop);
     const auto state = stopped.rule.state();
     EXPECT_EQ(state.at("steps").item<int64_t>(), stop);
     const auto adam = optimizer_state(*stopped.optimizer);
     const auto phases = parameters_by_name(*stopped.network);
-    Course fresh(2, /*seed=*/9);
+    AdaptiveCourse fresh(2, /*seed=*/9);
     fresh.rule.load_state(state);
     expect_equal(fresh.rule.state(), state, "a state that waits");
     load_optimizer_state(*fresh.optimizer, adam);
@@ -153,7 +152,7 @@ TEST_F(AdaptiveTrainingTest, AStoppedRunContinuesToTheSameBits) {
 }
 
 TEST_F(AdaptiveTrainingTest, AlignmentTakesNoStep) {
-  Course run(1), twin(1);
+  AdaptiveCourse run(1), twin(1);
   alignment(run.rule, *run.net, fields(), targets(), cross_entropy);
   EXPECT_EQ(run.rule.state().at("steps").item<int64_t>(), 0);
   run.go(0, 3);
@@ -219,4 +218,4 @@ TEST_F(AdaptiveTrainingTest, WrongInputIsRejected) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

@@ -17,10 +17,9 @@
 #include <string>
 #include <vector>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
 
-using namespace testing::laboratories;
 using testing::copies;
 using testing::CorrectionCase;
 using testing::learners;
@@ -32,8 +31,8 @@ class DualAdaptiveStateTest : public OneThreadTest {
 };
 
 /// A run that can be stopped: everything that a checkpoint holds.
-struct Course {
-  explicit Course(const CorrectionCase& row, int64_t seed = 1) {
+struct DualCourse {
+  explicit DualCourse(const CorrectionCase& row, int64_t seed = 1) {
     torch::manual_seed(seed);
     network = corrected_network(simulated(), row);
     net->push_back(network);
@@ -62,16 +61,16 @@ struct Course {
 TEST_F(DualAdaptiveStateTest, AStoppedRunContinuesToTheSameBits) {
   for (const auto& row : {testing::sepn_case("Sepn", {2, 3, 2}), testing::linear_case(),
                           testing::white_box_case("WhiteBox", true)}) {
-    Course whole(row);
+    DualCourse whole(row);
     whole.go(0, 7);
     for (const int64_t stop : {0, 1, 2, 5}) {
       SCOPED_TRACE(c10::str(row.name, " ", stop));
-      Course stopped(row);
+      DualCourse stopped(row);
       stopped.go(0, stop);
       const auto state = copies(stopped.rule.state());
       const auto adam = optimizer_state(*stopped.optimizer);
       const auto phases = copies(learners(*stopped.network));
-      Course fresh(row, /*seed=*/stop == 0 ? 1 : 9);
+      DualCourse fresh(row, /*seed=*/stop == 0 ? 1 : 9);
       fresh.rule.load_state(state);
       if (stop > 0) {
         expect_equal(fresh.rule.state(), state, "a state that waits");
@@ -95,7 +94,7 @@ TEST_F(DualAdaptiveStateTest, AStoppedRunContinuesToTheSameBits) {
 }
 
 TEST_F(DualAdaptiveStateTest, StatesOfOthersAreRejectedAndChangeNothing) {
-  Course run(testing::linear_case()), other(testing::white_box_case("WhiteBox", true)),
+  DualCourse run(testing::linear_case()), other(testing::white_box_case("WhiteBox", true)),
       more(testing::linear_case());
   run.go(0, 2);
   other.go(0, 2);
@@ -126,7 +125,7 @@ TEST_F(DualAdaptiveStateTest, StatesOfOthersAreRejectedAndChangeNothing) {
   }
   // A rule that has met no network cannot know all: then its first step says so, every time.
   for (size_t i = 0; i < wrong.size(); ++i) {
-    Course fresh(testing::linear_case(), 4);
+    DualCourse fresh(testing::linear_case(), 4);
     const auto born = copies(learners(*fresh.network));
     if (!complaint([&] { fresh.rule.load_state(wrong[i]); }).empty()) {
       expect_equal(learners(*fresh.network), born, c10::str(i));
@@ -145,7 +144,8 @@ TEST_F(DualAdaptiveStateTest, StatesOfOthersAreRejectedAndChangeNothing) {
 // alignment() runs a step and puts everything back, corrections too.
 TEST_F(DualAdaptiveStateTest, AlignmentLeavesNoTrace) {
   for (const int64_t steps : {0, 4}) {
-    Course run(testing::white_box_case("WhiteBox", true)), twin(testing::white_box_case("WhiteBox", true));
+    DualCourse run(testing::white_box_case("WhiteBox", true)),
+        twin(testing::white_box_case("WhiteBox", true));
     run.go(0, steps);
     twin.go(0, steps);
     const auto before = copies(learners(*run.network));
@@ -159,4 +159,4 @@ TEST_F(DualAdaptiveStateTest, AlignmentLeavesNoTrace) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

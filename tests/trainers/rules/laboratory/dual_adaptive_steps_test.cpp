@@ -18,10 +18,9 @@
 #include <utility>
 #include <vector>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
 
-using namespace testing::laboratories;
 using testing::CorrectionCase;
 using testing::expect_close;
 using testing::learners;
@@ -225,4 +224,4 @@ TEST_F(DualAdaptiveStepsTest, SeparableStartsFromMeasuredStatesInAnyCase) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

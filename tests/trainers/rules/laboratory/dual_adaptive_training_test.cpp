@@ -21,10 +21,9 @@
 #include <cstdio>
 #include <string>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
 
-using namespace testing::laboratories;
 using testing::copies;
 using testing::corrected;
 using testing::CorrectionCase;
@@ -208,4 +207,4 @@ TEST_F(DualAdaptiveTrainingTest, LearnsTheChipAndTheTask) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

@@ -9,10 +9,8 @@
 #include <cstdio>
 #include <stdexcept>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
-
-using namespace testing::laboratories;
 
 /// Random fields; fails at the batch `failing` of the first epoch.
 class RandomLight : public BatchSource {
@@ -202,4 +200,4 @@ TEST_F(IdentifyTest, WrongOptionsAreRejectedBeforeAnythingIsMeasured) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

@@ -16,10 +16,9 @@
 #include <cmath>
 #include <limits>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
 
-using namespace testing::laboratories;
 using testing::expect_close;
 
 class InSilicoTest : public OneThreadTest {
@@ -270,4 +269,4 @@ TEST_F(InSilicoTest, AlignmentWithATruthThatKnowsTheErrors) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

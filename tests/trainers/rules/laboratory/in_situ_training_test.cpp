@@ -15,8 +15,8 @@
 #include <optotorch/trainers/rules/two_pass_forward.h>
 #include <optotorch/trainers/schedule.h>
 #include <support/differences.h>
+#include <support/losses.h>
 #include <support/mesh_cases.h>
-#include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adam.h>
 
@@ -26,9 +26,7 @@
 namespace optotorch {
 namespace {
 
-const Loss cross_entropy = [](const torch::Tensor& y, const torch::Tensor& t) {
-  return torch::nn::functional::cross_entropy(y, t);
-};
+using testing::class_loss;
 
 std::shared_ptr<PhysicalSystem> chip(const MziMeshOptions& mesh, const Imperfections& imperfections,
                                      int64_t seed) {
@@ -49,7 +47,7 @@ Hybrid numerical(int64_t window, int64_t classes) {
   return net;
 }
 
-Hybrid laboratory(const std::shared_ptr<PhysicalSystem>& system, int64_t window, int64_t classes) {
+Hybrid in_situ_network(const std::shared_ptr<PhysicalSystem>& system, int64_t window, int64_t classes) {
   Hybrid net;
   net->push_back("lens", std::make_shared<FourierLensImpl>(window));
   net->push_back("mesh", std::make_shared<PhysicalNetworkImpl>(system, window * window));
@@ -87,7 +85,7 @@ TEST_F(InSituTrainingTest, OnAPerfectChipTheRulesTakeTheSameSteps) {
   for (const auto& make : rules) {
     torch::manual_seed(2);
     Hybrid model = numerical(3, 4);
-    Hybrid lab = laboratory(chip(9, Imperfections(), 1), 3, 4);
+    Hybrid lab = in_situ_network(chip(9, Imperfections(), 1), 3, 4);
     model->to(torch::kFloat64);
     lab->to(torch::kFloat64);
     transfer(*model, lab);
@@ -99,8 +97,8 @@ TEST_F(InSituTrainingTest, OnAPerfectChipTheRulesTakeTheSameSteps) {
       const auto target = torch::randint(4, {8});
       step.zero_grad();
       step_in_lab.zero_grad();
-      const auto result = rule->step(*model, x, target, cross_entropy);
-      const auto result_in_lab = rule_in_lab->step(*lab, x, target, cross_entropy);
+      const auto result = rule->step(*model, x, target, class_loss);
+      const auto result_in_lab = rule_in_lab->step(*lab, x, target, class_loss);
       testing::expect_close(result_in_lab.output, result.output, 1e-12, rule->name());
       const auto expected = model->named_parameters();
       for (const auto& item : lab->named_parameters()) {
@@ -124,12 +122,12 @@ TEST_F(InSituTrainingTest, OnAPerfectChipTheRulesTakeTheSameSteps) {
 TEST_F(InSituTrainingTest, TwoPassStepsMeasureTwice) {
   torch::manual_seed(2);
   const auto system = chip(9, Imperfections().phase_error(0.1), 1);
-  Hybrid lab = laboratory(system, 3, 4);
+  Hybrid lab = in_situ_network(system, 3, 4);
   TwoPassForward rule(TwoPassForwardOptions().presynaptic(Presynaptic::clean).strength(0.1));
   torch::optim::Adam optimizer(lab->parameters(), torch::optim::AdamOptions(1e-2));
   for (int64_t i = 1; i <= 3; ++i) {
     optimizer.zero_grad();
-    rule.step(*lab, torch::rand({8, 1, 6, 6}), torch::randint(4, {8}), cross_entropy);
+    rule.step(*lab, torch::rand({8, 1, 6, 6}), torch::randint(4, {8}), class_loss);
     optimizer.step();
     EXPECT_EQ(system->measurements(), 16 * i);
     EXPECT_EQ(system->commands(), i);
@@ -157,7 +155,7 @@ class InSituTrainingMnistTest : public InSituTrainingTest {
         static_cast<torch::optim::AdamOptions&>(optimizer.param_groups()[0].options())
             .lr(rate * schedule(step, epochs * train.size()));
         optimizer.zero_grad();
-        rule.step(*net, data, target, cross_entropy);
+        rule.step(*net, data, target, class_loss);
         optimizer.step();
         ++step;
       }
@@ -190,7 +188,7 @@ TEST_F(InSituTrainingMnistTest, TwoPassesTeachAChipOfUnknownErrors) {
     const auto errors = Imperfections().splitter_error(sigma).phase_error(sigma);
     const auto fresh = [&errors] {
       torch::manual_seed(1);
-      return laboratory(chip(ports, errors, 11), window, classes);
+      return in_situ_network(chip(ports, errors, 11), window, classes);
     };
     auto floor = fresh();
     Shallow shallow;

@@ -7,10 +7,9 @@
 #include <support/laboratories.h>
 #include <support/mesh_cases.h>
 
-namespace optotorch {
+namespace optotorch::testing::laboratories {
 namespace {
 
-using namespace testing::laboratories;
 using testing::expect_close;
 
 class PhysicsAwareTest : public OneThreadTest {
@@ -102,4 +101,4 @@ TEST_F(PhysicsAwareTest, HasNoStateAndNeedsALaboratory) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::laboratories

@@ -17,9 +17,9 @@
 #include <optotorch/trainers/rules/laboratory/in_silico.h>
 #include <optotorch/trainers/rules/laboratory/physics_aware.h>
 #include <support/differences.h>
+#include <support/losses.h>
 #include <support/mesh_cases.h>
 #include <support/parameters.h>
-#include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adam.h>
@@ -80,10 +80,6 @@ Hybrid two(Corrected corrected) {
   return net;
 }
 
-torch::Tensor cross_entropy(const torch::Tensor& y, const torch::Tensor& target) {
-  return torch::nn::functional::cross_entropy(y, target);
-}
-
 /// A task that a small network can learn: which of three thirds of the values is the brightest.
 struct Task {
   explicit Task(int64_t samples) {
@@ -99,10 +95,10 @@ class SeveralLaboratoriesTest : public OneThreadTest {
     torch::optim::Adam adam(net.parameters(), torch::optim::AdamOptions(rate));
     for (int step = 0; step < steps; ++step) {
       adam.zero_grad();
-      rule.step(net, task.x, task.target, cross_entropy);
+      rule.step(net, task.x, task.target, testing::class_loss);
       adam.step();
     }
-    return cross_entropy(net.forward(task.x), task.target).item<double>();
+    return testing::class_loss(net.forward(task.x), task.target).item<double>();
   }
 };
 
@@ -112,14 +108,14 @@ TEST_F(SeveralLaboratoriesTest, WithTheTruthTheSlopesAreThoseOfTheHardware) {
   const Task task(5);
   InSilico rule;
   net->zero_grad();
-  rule.step(*net, task.x, task.target, cross_entropy);
+  rule.step(*net, task.x, task.target, testing::class_loss);
   for (const auto& item : net->named_parameters()) {
     auto value = item.value();
     const auto gradient = value.grad().clone();
     const auto measured = testing::central_differences(
         [&] {
           const torch::NoGradGuard no_grad;
-          return cross_entropy(net->forward(task.x), task.target).item<double>();
+          return testing::class_loss(net->forward(task.x), task.target).item<double>();
         },
         value);
     EXPECT_LT((gradient - measured).abs().max().item<double>(), 1e-6) << item.key();
@@ -142,7 +138,7 @@ TEST_F(SeveralLaboratoriesTest, EveryRuleTrainsThem) {
       } else {
         rule = std::make_unique<InSilico>();
       }
-      const double before = cross_entropy(net->forward(task.x), task.target).item<double>();
+      const double before = testing::class_loss(net->forward(task.x), task.target).item<double>();
       const double after = train(*net, *rule, task, 120);
       EXPECT_LT(after, name == "in-silico" || name == "at" ? before : 0.8 * before)
           << name << ", " << static_cast<int>(corrected);
@@ -191,7 +187,7 @@ TEST_F(SeveralLaboratoriesTest, BanksAndScreensLearnInSitu) {
       } else {
         rule = std::make_unique<BackPropagation>();
       }
-      const double before = cross_entropy(net->forward(task.x), task.target).item<double>();
+      const double before = testing::class_loss(net->forward(task.x), task.target).item<double>();
       EXPECT_LT(train(*net, *rule, task, 150), 0.8 * before) << name << ", " << static_cast<int>(corrected);
     }
   }
@@ -208,7 +204,7 @@ TEST_F(SeveralLaboratoriesTest, AStateOfTwoGoesOn) {
   const auto steps = [&](HybridImpl& net, Rule& rule, int count) {
     for (int step = 0; step < count; ++step) {
       net.zero_grad();
-      rule.step(net, task.x, task.target, cross_entropy);
+      rule.step(net, task.x, task.target, testing::class_loss);
       const torch::NoGradGuard no_grad;
       for (auto& parameter : net.parameters()) {
         parameter.sub_(parameter.grad(), 0.05);
