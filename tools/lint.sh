@@ -23,10 +23,26 @@ failed=0
 echo "lint: clang-format, ${#files[@]} files"
 clang-format --dry-run -Werror "${files[@]}" || failed=1
 
+# Files that are compiled in batches are checked one by one, and headers that GCC has precompiled are none to clang.
+mkdir -p "$build/lint"
+python3 - "$build" <<'END'
+import json, re, sys
+
+build = sys.argv[1]
+commands = []
+for entry in json.load(open(f"{build}/compile_commands.json")):
+    command = re.sub(r" -Winvalid-pch -include \S+cmake_pch\.hxx", "", entry["command"])
+    files = [entry["file"]]
+    if "/Unity/unity_" in files[0]:
+        files = re.findall(r'^#include "(.+)"', open(files[0]).read(), re.M)
+    commands += [{**entry, "command": command.replace(entry["file"], file), "file": file} for file in files]
+json.dump(commands, open(f"{build}/lint/compile_commands.json", "w"), indent=2)
+END
+
 # Headers are checked where they are included; a source that is not built has no compile command.
 sources=()
 for file in "${files[@]}"; do
-  if [[ $file == *.cpp ]] && grep -qF "\"file\": \"$PWD/${file#"$PWD/"}\"" "$build/compile_commands.json"; then
+  if [[ $file == *.cpp ]] && grep -qF "\"file\": \"$PWD/${file#"$PWD/"}\"" "$build/lint/compile_commands.json"; then
     sources+=("$file")
   fi
 done
@@ -34,9 +50,6 @@ echo "lint: clang-tidy, ${#sources[@]} sources"
 if [[ ${#sources[@]} -gt 0 ]]; then
   # omp.h comes with GCC; clang looks there last, after its own headers.
   gcc_headers=$("${CXX:-c++}" -print-file-name=include)
-  # Headers that GCC has precompiled are none to clang.
-  mkdir -p "$build/lint"
-  sed -E 's/ -Winvalid-pch -include [^ ]+cmake_pch\.hxx//g' "$build/compile_commands.json" >"$build/lint/compile_commands.json"
   printf '%s\0' "${sources[@]}" |
     xargs -0 -n 1 -P "${LINT_JOBS:-$(nproc)}" clang-tidy -p "$build/lint" --quiet \
       --extra-arg=-Wno-unknown-warning-option --extra-arg=-idirafter --extra-arg="$gcc_headers" ||
