@@ -51,6 +51,14 @@ void HopOptions::check(const std::string& where, const std::vector<int64_t>& inp
   }
 }
 
+bool HopOptions::samples_evanescent_waves() const {
+  return std::any_of(wavelengths_.begin(), wavelengths_.end(), [&](double wavelength) {
+    return ops::HopGeometry{
+        .wavelength = wavelength, .spacing = spacing_, .refractive_index = refractive_index_}
+        .samples_evanescent_waves();
+  });
+}
+
 ops::HopGeometry HopOptions::geometry(size_t wavelength, const std::vector<int64_t>& input,
                                       const std::vector<int64_t>& output) const {
   return {.wavelength = wavelengths_.at(wavelength),

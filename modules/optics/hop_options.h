@@ -51,6 +51,10 @@ struct HopOptions {
   void check(const std::string& where, const std::vector<int64_t>& input,
              const std::vector<int64_t>& output) const;
 
+  /// True if a sample is smaller than half a wavelength in the medium, of any of them: the field then holds waves
+  /// that fade before they arrive.
+  bool samples_evanescent_waves() const;
+
   /// The hop of light of one of the wavelengths between windows of these sizes.
   ops::HopGeometry geometry(size_t wavelength, const std::vector<int64_t>& input,
                             const std::vector<int64_t>& output) const;

@@ -30,6 +30,18 @@ ELECTRONIC = {
 }
 
 
+def diffractive(spacing):
+    return {
+        "format": "optotorch-network-1",
+        "layers": [{"type": "SpatialLightModulator", "pixels": [32, 32]},
+                   {"type": "DiffractiveLayer", "pixels": [32, 32], "hop": {"distance": 1e-5, "spacing": spacing}},
+                   {"type": "DiffractiveLayer", "pixels": [32, 32], "hop": {"distance": 1e-5, "spacing": spacing}},
+                   {"type": "Photodetector"},
+                   {"type": "DetectorRegions", "window": [32, 32], "classes": "classes"}],
+        "training": {"epochs": 1, "batch_size": 32, "learning_rate": 0.01},
+    }
+
+
 class OwnNetworkTest(ProgramTest):
     def write(self, network, name="my.json"):
         path = self.folder / name
@@ -160,6 +172,12 @@ class OwnNetworkTest(ProgramTest):
         config = json.loads((perfect / "config.json").read_text())
         self.assertEqual((config["splitter"], config["phase"]), (0, 0))
         self.assertIn("continued", self.ok("train", "--out", perfect, "--resume", "--quiet"))
+
+    def test_info_warns_once_of_evanescent_waves(self):
+        for spacing, warnings in ((2e-7, 1), (3e-7, 0)):  # of a wavelength of 532 nm
+            out = self.folder / f"spacing{spacing}"
+            self.ok(*self.train(out, "--network", self.write(diffractive(spacing)), "--rule", "bp"))
+            self.assertEqual(self.ok("info", out).count("warning"), warnings)
 
     def test_info_prints_a_file_to_start_from(self):
         text = self.ok("info", "--network", "mnist-hybrid")

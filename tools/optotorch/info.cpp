@@ -3,6 +3,8 @@
 #include <optotorch/core/detail/printable.h>
 #include <optotorch/modules/export/detail/torchscript_archive.h>
 #include <optotorch/modules/optics/detail/power.h>
+#include <optotorch/modules/optics/diffractive_layer.h>
+#include <optotorch/modules/optics/free_space.h>
 #include <optotorch/trainers/checkpoint.h>
 
 #include <cstdio>
@@ -77,6 +79,22 @@ std::string shape_of(const torch::Tensor& tensor) {
   return text.str();
 }
 
+/// Sampling finer than light can carry, which is allowed: said once.
+void warn_of_evanescent_waves(const HybridImpl& model) {
+  for (const auto& module : model.modules()) {
+    const auto* const plane = dynamic_cast<const DiffractiveLayerImpl*>(module.get());
+    const auto* const space = dynamic_cast<const FreeSpaceImpl*>(module.get());
+    if ((plane != nullptr && plane->options.sample_hop().samples_evanescent_waves()) ||
+        (space != nullptr && space->options.hop().samples_evanescent_waves())) {
+      std::printf(
+          "\nwarning: %s has samples below half a wavelength: they hold evanescent waves, which fade before "
+          "they arrive\n",
+          module->name().c_str());
+      return;
+    }
+  }
+}
+
 void print_run(const std::string& folder) {
   const auto run = load_run(folder);
   const auto& config = run.config;
@@ -113,6 +131,7 @@ void print_run(const std::string& folder) {
   }
   std::printf("hardware   %s\nsha256     %s\n", hardware.empty() ? "electronics alone" : hardware.c_str(),
               sha256(weights_of(*model)).c_str());
+  warn_of_evanescent_waves(*model);
 }
 
 /// Looks at the file and never runs it: it may be anyone's.

@@ -11,6 +11,7 @@
 #include <numbers>
 
 #include "runs/run_network.h"
+#include "runs/words.h"
 
 namespace optotorch::tools {
 namespace {
@@ -75,6 +76,29 @@ System diffractive_in_silico(const std::string& network, const std::string& data
   system.config.network = network;
   system.config.dataset = dataset;
   system.config.rule = "bp";
+  return system;
+}
+
+Imperfections diffractive_errors(const std::string& name) {
+  require_word("dpnn", "--errors", name, {"first", "harder"});
+  auto errors = Imperfections().gain_error(.05).curve_error(.15).phase_error(.2).amplitude_coupling(.1);
+  return name == "first" ? errors.offset_error(.25).rotation_error(.0087).distance_error(.02).aberration(.3)
+                         : errors.offset_error(.5).rotation_error(.0175).distance_error(.03).aberration(.5);
+}
+
+System in_laboratory_of_planes(const std::string& network, const std::string& dataset,
+                               const Laboratory& laboratory, const std::string& start) {
+  System system;
+  auto& config = system.config;
+  config.network = network;
+  config.dataset = dataset;
+  config.start = start;
+  config.batch_size = diffractive_batch;
+  config.epochs = 1;
+  config.learning_rate = .01;
+  config.laboratory = laboratory;
+  config.laboratory.calibration = 0;
+  config.laboratory.compared = "amplitudes";
   return system;
 }
 

@@ -46,16 +46,6 @@ const DpnnMethod& method_of(const std::string& name) {
   return *found;
 }
 
-/// Errors that are there at once.
-Imperfections errors_of(const std::string& name) {
-  require_word("dpnn", "--errors", name, {"first", "harder"});
-  auto errors = Imperfections().gain_error(.05).curve_error(.15).phase_error(.2).amplitude_coupling(.1);
-  return name == "first" ? errors.offset_error(.25).rotation_error(.0087).distance_error(.02).aberration(.3)
-                         : errors.offset_error(.5).rotation_error(.0175).distance_error(.03).aberration(.5);
-}
-
-constexpr int64_t dpnn_batch_size = 20;
-
 }  // namespace
 
 std::vector<RecipeOption> dpnn_options() {
@@ -78,11 +68,11 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
   require_word("dpnn", "--dataset", dataset, {"mnist", "fashion-mnist"});
   const auto names = split_at_commas(options.own.at("methods"));
   Laboratory chip;
-  chip.imperfections = errors_of(options.own.at("errors"));
+  chip.imperfections = diffractive_errors(options.own.at("errors"));
   chip.device = options.own.at("device");
   require_word("dpnn", "--device", chip.device, {"model", "fine"});
   chip.imperfections.relative_noise() = number_option("dpnn", options, "noise");
-  const auto samples = whole_number_option("dpnn", options, "samples", dpnn_batch_size, 1'000'000);
+  const auto samples = whole_number_option("dpnn", options, "samples", diffractive_batch, 1'000'000);
   const auto calibration = whole_number_option("dpnn", options, "calibration", 1, 1'000'000);
   for (const auto& name : names) {
     if (name != "direct") {
@@ -99,7 +89,7 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
       "network ",
       network, " on ", dataset, ", trained in silico, then in a laboratory whose planes have ",
       options.own.at("errors"), " errors of place, rotation, distance, modulators and aberration together. ",
-      "Corrections are fitted to ", calibration * dpnn_batch_size, " images; the planes then learn from ",
+      "Corrections are fitted to ", calibration * diffractive_batch, " images; the planes then learn from ",
       samples,
       ". The white box knows the kinds of the errors; the screen and "
       "the UNet know "
@@ -126,24 +116,14 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
       continue;  // no model holds all errors of such planes
     }
     const auto& method = method_of(name);
-    System system;
+    auto system = in_laboratory_of_planes(network, dataset, chip, start.folder);
     system.title = method.title;
-    auto& config = system.config;
-    config.network = network;
-    config.dataset = dataset;
-    config.rule = method.rule;
-    config.start = start.folder;
-    config.samples = samples;
-    config.batch_size = dpnn_batch_size;
-    config.epochs = 1;
-    config.learning_rate = .01;
-    config.laboratory = chip;
-    config.laboratory.correction = method.correction;
-    config.laboratory.calibration = 0;
-    config.laboratory.compared = "amplitudes";
+    system.config.rule = method.rule;
+    system.config.samples = samples;
+    system.config.laboratory.correction = method.correction;
     if (method.identifies) {
-      config.laboratory.identify = options.quick ? 2 : calibration;
-      config.laboratory.correction_rate = .03;
+      system.config.laboratory.identify = options.quick ? 2 : calibration;
+      system.config.laboratory.correction_rate = .03;
     }
     systems.push_back(system);
   }

@@ -20,6 +20,8 @@ const std::vector<Recipe>& recipes() {
        alignment},
       {"dpnn", "a diffractive network whose errors nobody knows, trained in a laboratory", dpnn, 1,
        dpnn_options()},
+      {"dpnn-drift", "a diffractive network all of whose errors drift, with and without calibration",
+       dpnn_drift, 1, dpnn_drift_options()},
       {"tpfp-mnist", "784-1024-10 on weight banks, MNIST: BP, DFA, TPFP, multi-point, the authors' code",
        tpfp_mnist},
       {"mesh784", "one mesh of 306,936 MZIs as first layer, MNIST", mesh784},

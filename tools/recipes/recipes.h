@@ -29,6 +29,8 @@ std::vector<RecipeOption> d2nn_options();
 std::vector<RecipeRow> alignment(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page);
 std::vector<RecipeOption> dpnn_options();
+std::vector<RecipeRow> dpnn_drift(const RecipeOptions& options, Page& page);
+std::vector<RecipeOption> dpnn_drift_options();
 std::vector<RecipeRow> tpfp_mnist(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_in_situ(const RecipeOptions& options, Page& page);

@@ -2,6 +2,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/core/random_pairs.h>
 #include <optotorch/modules/laboratory/chips/built_stage.h>
+#include <optotorch/modules/laboratory/chips/drift.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 
 #include <optional>
@@ -9,9 +10,9 @@
 namespace optotorch {
 namespace {
 
-/// Streams of the seed: of readings as a chip's, one for each kind of error behind it.
+/// Streams of the seed: of readings as a chip's, one for each kind of error, one for its drift.
 struct StageStream {
-  enum : uint64_t { readings = 2, first_error = 16 };
+  enum : uint64_t { readings = 2, first_error = 16, first_drift = 1 << 16 };
 };
 
 bool is_like(const at::TensorOptions& some, const at::TensorOptions& others) {
@@ -68,13 +69,52 @@ class BuiltMesh : public BuiltStage {
   std::optional<ops::MeshTensors> realised_;
 };
 
+double size_of(const StageError& error, Imperfections imperfections) {
+  for (const auto& field : imperfection_fields()) {
+    if (error.imperfection == field.name) {
+      return (imperfections.*field.value)();
+    }
+  }
+  reject({.where = "built",
+          .argument = error.name,
+          .expected = "an error whose size an imperfection gives (imperfections.h)",
+          .got = "'" + error.imperfection + "'"});
+}
+
+/// Number `kind` of a stage's errors, as it is at this time.
+torch::Tensor error_at(double hours, const StageError& error, double size, double drift, int64_t seed,
+                       uint64_t kind) {
+  const auto numbers = c10::multiply_integers(error.shape);
+  auto parts =
+      error.profile.defined()
+          ? error.profile.to(at::kDouble)
+          : normal_pairs(seed, StageStream::first_error + kind, 0, numbers).select(1, 0).reshape(error.shape);
+  if (drift > 0 && hours > 0) {
+    const auto walked = wiener_pairs(seed, StageStream::first_drift + kind, hours, numbers).select(1, 0);
+    parts = parts + drift * walked.reshape(error.shape);
+  }
+  return (parts * size).clamp(error.least, error.most);
+}
+
+Values errors_at(double hours, const Stage& stage, Imperfections imperfections, int64_t seed) {
+  Values errors;
+  uint64_t kind = 0;
+  for (const auto& error : stage.errors()) {
+    if (const double size = size_of(error, imperfections); size != 0) {
+      errors[error.name] = error_at(hours, error, size, imperfections.error_drift(), seed, kind);
+    }
+    ++kind;
+  }
+  return errors;
+}
+
 class BuiltFromErrors : public BuiltStage {
  public:
-  BuiltFromErrors(std::shared_ptr<const Stage> stage, Values errors, const Imperfections& imperfections,
-                  int64_t seed)
+  BuiltFromErrors(std::shared_ptr<const Stage> stage, const Imperfections& imperfections, int64_t seed,
+                  double hours)
       : stage_(std::move(stage)),
         design_(stage_->design()),
-        errors_(std::move(errors)),
+        errors_(errors_at(hours, *stage_, imperfections, seed)),
         imperfections_(imperfections),
         seed_(seed) {}
 
@@ -94,7 +134,8 @@ class BuiltFromErrors : public BuiltStage {
   }
 
   std::shared_ptr<BuiltStage> at(double hours) const override {
-    return std::make_shared<BuiltFromErrors>(stage_, errors_, imperfections_, seed_);
+    check_hours("BuiltStage::at", hours);
+    return std::make_shared<BuiltFromErrors>(stage_, imperfections_, seed_, hours);
   }
 
   Values errors() const override { return errors_; }
@@ -106,27 +147,6 @@ class BuiltFromErrors : public BuiltStage {
   Imperfections imperfections_;
   int64_t seed_;
 };
-
-double size_of(const StageError& error, Imperfections imperfections) {
-  for (const auto& field : imperfection_fields()) {
-    if (error.imperfection == field.name) {
-      return (imperfections.*field.value)();
-    }
-  }
-  reject({.where = "built",
-          .argument = error.name,
-          .expected = "an error whose size an imperfection gives (imperfections.h)",
-          .got = "'" + error.imperfection + "'"});
-}
-
-torch::Tensor drawn(const StageError& error, double size, int64_t seed, uint64_t stream) {
-  auto value = error.profile.defined() ? error.profile.to(at::kDouble) * size
-                                       : normal_pairs(seed, stream, 0, c10::multiply_integers(error.shape))
-                                                 .select(1, 0)
-                                                 .reshape(error.shape) *
-                                             size;
-  return value.clamp(error.least, error.most);
-}
 
 }  // namespace
 
@@ -140,16 +160,8 @@ std::shared_ptr<BuiltStage> built(const Stage& stage, const Imperfections& imper
     return built(Chip(mesh->layout(), imperfections, seed));
   }
   check_imperfections("built", imperfections);
-  Values errors;
-  auto stream = static_cast<uint64_t>(StageStream::first_error);
-  for (const auto& error : stage.errors()) {
-    if (const double size = size_of(error, imperfections); size != 0) {
-      errors[error.name] = drawn(error, size, seed, stream);
-    }
-    ++stream;
-  }
   auto copy = std::dynamic_pointer_cast<Stage>(stage.clone());
-  return std::make_shared<BuiltFromErrors>(std::move(copy), std::move(errors), imperfections, seed);
+  return std::make_shared<BuiltFromErrors>(std::move(copy), imperfections, seed, /*hours=*/0.0);
 }
 
 }  // namespace optotorch

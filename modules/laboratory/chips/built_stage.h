@@ -39,11 +39,12 @@ std::shared_ptr<BuiltStage> built(const Chip& chip);
 
 /// Any stage:
 ///
-///     error = size * xi, xi ~ N(0, 1), or size * profile        within the error's range (StageError)
+///     error = size (xi + error_drift W(hours))        within the error's range (StageError)
 ///
-/// with the size that `imperfections` say and xi a pure function of the seed. Of a mesh a Chip, likewise.
-/// What is no error of the stage, crosstalk, phase_bits and drift of anything but a mesh, is not looked at;
-/// noise of readings is. The stage is copied. Throws c10::ValueError for imperfections out of their ranges.
+/// with the size that `imperfections` say, xi ~ N(0, 1) or the error's profile, and a Wiener process W for every
+/// number of it (drift.h); xi and W are pure functions of the seed. Of a mesh a Chip, likewise. What is no error of
+/// the stage, crosstalk, phase_bits and drift of anything but a mesh, is not looked at; noise of readings is. The
+/// stage is copied. Throws c10::ValueError for imperfections out of their ranges.
 std::shared_ptr<BuiltStage> built(const Stage& stage, const Imperfections& imperfections, int64_t seed);
 
 }  // namespace optotorch

@@ -69,8 +69,7 @@ Chip::Chip(const MeshLayout& layout, const ChipTensors& tensors, const Imperfect
 }
 
 Chip Chip::at(double hours) const {
-  OPTOTORCH_CHECK(hours >= 0 && hours <= longest_drift_hours, .where = "Chip::at", .argument = "hours",
-                  .expected = c10::str("0 to ", longest_drift_hours), .got = c10::str(hours));
+  check_hours("Chip::at", hours);
   Chip later = *this;
   later.hours_ = hours;
   later.drift_ = at::Tensor();

@@ -1,3 +1,4 @@
+#include <optotorch/core/check.h>
 #include <optotorch/core/random.h>
 #include <optotorch/core/random_pairs.h>
 #include <optotorch/modules/laboratory/chips/drift.h>
@@ -46,6 +47,11 @@ Pair walk(uint64_t seed, uint64_t stream, int64_t mzi, double minutes) {
 }
 
 }  // namespace
+
+void check_hours(const std::string& where, double hours) {
+  OPTOTORCH_CHECK(hours >= 0 && hours <= longest_drift_hours, .where = where, .argument = "hours",
+                  .expected = c10::str("0 to ", longest_drift_hours), .got = c10::str(hours));
+}
 
 at::Tensor wiener_pairs(int64_t seed, uint64_t stream, double hours, int64_t count) {
   constexpr int64_t grain = 1 << 8;

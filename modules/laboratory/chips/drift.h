@@ -3,11 +3,15 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string>
 
 namespace optotorch {
 
 /// The longest time after which a chip can be looked at, in hours.
 inline constexpr double longest_drift_hours = 10'000;
+
+/// Throws c10::ValueError, in the name of `where`, for hours out of 0 to longest_drift_hours.
+void check_hours(const std::string& where, double hours);
 
 /// Two independent Wiener processes for each of `count` MZIs at the time `hours` (0 to longest_drift_hours):
 /// float64 [count, 2], in square roots of an hour.

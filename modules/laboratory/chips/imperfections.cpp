@@ -19,6 +19,7 @@ const std::vector<ImperfectionField>& imperfection_fields() {
       {"loss_db", &Imperfections::loss_db, 100},
       {"crosstalk", &Imperfections::crosstalk, 0.5},
       {"drift", &Imperfections::drift, 100},
+      {"error_drift", &Imperfections::error_drift, 100, /*of_meshes=*/false},
       {"relative_noise", &Imperfections::relative_noise, 1e6},
       {"additive_noise", &Imperfections::additive_noise, 1e6},
   };

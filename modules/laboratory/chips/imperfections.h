@@ -48,6 +48,9 @@ struct Imperfections {
   /// Every theta and phi wanders from where it was at hour 0: drift W(hours), W a Wiener process (drift.h).
   /// Radians per square root of an hour: 0 to 100.
   TORCH_ARG(double, drift) = 0;
+  /// Every error of a stage that is no mesh wanders likewise: size (xi + error_drift W(hours)), within the error's
+  /// range (built_stage.h). Parts of the error's size per square root of an hour: 0 to 100.
+  TORCH_ARG(double, error_drift) = 0;
 
   // Noise of every reading of an intensity I: I (1 + relative_noise xi_1) + additive_noise xi_2, with
   // xi ~ N(0, 1). A reading may be negative.

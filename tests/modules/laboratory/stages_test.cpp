@@ -207,6 +207,30 @@ TEST_P(StagesTest, WhatIsBuiltHasTheErrorsOfItsSeed) {
   EXPECT_LT(distance(delivered[0], stage->respond(x, stage->commands(), one->errors())), 1e-13);
 }
 
+TEST_P(StagesTest, ErrorsOfAnHourAreAFunctionOfIt) {
+  const auto now = built(*stage, Imperfections(errors).drift(0.1).error_drift(0.2), 3);
+  const auto delivered = [&](const std::shared_ptr<BuiltStage>& hardware) {
+    hardware->command(stage->commands());
+    return hardware->respond(x);
+  };
+  const auto first = delivered(now), later = delivered(now->at(5));
+  EXPECT_TRUE(delivered(now->at(0)).equal(first));
+  EXPECT_GT(distance(first, later), 1e-3);
+  EXPECT_TRUE(delivered(now->at(7)->at(5)).equal(later));
+  const auto still = built(*stage, errors, 3);
+  EXPECT_TRUE(delivered(still).equal(first));
+  EXPECT_TRUE(delivered(still->at(5)).equal(first));
+  testing::expect_complaint({"at", "hours", "0 to 10000", "-1"}, [&] { now->at(-1); });
+}
+
+TEST(StagesDriftTest, ErrorsWalkAsFarAsTheyShould) {
+  const auto now = built(*PhaseScreen(4000), Imperfections().phase_error(0.2).error_drift(0.5), 3);
+  const auto walked =
+      (now->at(9)->errors().at("phase_offset") - now->errors().at("phase_offset")) / (0.2 * 0.5 * 3);
+  EXPECT_NEAR(walked.mean().item<double>(), 0, 0.07);
+  EXPECT_NEAR(walked.square().mean().item<double>(), 1, 0.1);
+}
+
 TEST_P(StagesTest, ANetworkWithTheTruthIsTheHardware) {
   const auto without_loss = Imperfections(stage_errors).loss_db(0);
   auto hardware = built(*stage, without_loss, 3);
