@@ -220,7 +220,7 @@ TEST_P(StagesTest, ErrorsOfAnHourAreAFunctionOfIt) {
   const auto still = built(*stage, errors, 3);
   EXPECT_TRUE(delivered(still).equal(first));
   EXPECT_TRUE(delivered(still->at(5)).equal(first));
-  testing::expect_complaint({"at", "hours", "0 to 10000", "-1"}, [&] { now->at(-1); });
+  expect_complaint({"at", "hours", "0 to 10000", "-1"}, [&] { now->at(-1); });
 }
 
 TEST(StagesDriftTest, ErrorsWalkAsFarAsTheyShould) {
