@@ -2,6 +2,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/camera.h>
+#include <optotorch/modules/optics/detail/reading.h>
 #include <optotorch/ops/photodetect.h>
 
 #include <algorithm>
@@ -19,14 +20,6 @@ torch::Tensor planes_of(const CameraOptions& o, const torch::Tensor& intensity) 
   return o.sum_planes() ? intensity.sum(1, /*keepdim=*/true) : intensity;
 }
 
-torch::Tensor converted(const CameraOptions& o, const torch::Tensor& intensity) {
-  if (o.bits() == 0) {
-    return intensity;
-  }
-  const double step = o.full_scale() / (std::ldexp(1.0, static_cast<int>(o.bits())) - 1);
-  return (intensity.clamp(0, o.full_scale()) / step).round() * step;
-}
-
 }  // namespace
 
 CameraImpl::CameraImpl(CameraOptions options_) : CloneableLayer("Camera"), options(std::move(options_)) {
@@ -36,15 +29,8 @@ CameraImpl::CameraImpl(CameraOptions options_) : CloneableLayer("Camera"), optio
                   .where = name(), .argument = "region",
                   .expected = "first row, first column, rows, columns, or nothing for all",
                   .got = c10::str("[", c10::Join(", ", o.region()), "]"));
-  OPTOTORCH_CHECK(o.shot_noise() >= 0 && o.read_noise() >= 0 && std::isfinite(o.shot_noise()) &&
-                      std::isfinite(o.read_noise()),
-                  .where = name(), .argument = "shot_noise, read_noise", .expected = "finite values >= 0",
-                  .got = c10::str(o.shot_noise(), ", ", o.read_noise()));
-  OPTOTORCH_CHECK(o.bits() >= 0 && o.bits() <= 24, .where = name(), .argument = "bits",
-                  .expected = "0 (any value) to 24", .got = std::to_string(o.bits()));
-  OPTOTORCH_CHECK(o.full_scale() > 0 && std::isfinite(o.full_scale()), .where = name(),
-                  .argument = "full_scale", .expected = "a finite intensity above 0",
-                  .got = c10::str(o.full_scale()));
+  check_noise(name(), "shot_noise, read_noise", o.shot_noise(), o.read_noise());
+  check_converter(name(), o.bits(), o.full_scale());
   passes = register_buffer("passes", torch::zeros({}, torch::kInt64));
 }
 
@@ -67,17 +53,13 @@ void CameraImpl::check_input(const torch::Tensor& x) const {
 }
 
 torch::Tensor CameraImpl::compute(const torch::Tensor& x, Pass* /*kept*/) {
-  const bool noisy = is_training() && (options.shot_noise() > 0 || options.read_noise() > 0);
   auto intensity = planes_of(options, ops::photodetect(region_of(options, x)));
-  if (noisy) {
-    // The noise of light that has the amplitude sqrt(I), less the light.
-    const auto amplitude = intensity.sqrt();
-    const auto light = at::complex(amplitude, at::zeros_like(amplitude));
-    const auto count = passes.item<int64_t>();
+  if (is_training() && (options.shot_noise() > 0 || options.read_noise() > 0)) {
+    const auto pass = passes.item<int64_t>();
     passes.add_(1);
-    intensity = ops::photodetect(light, options.shot_noise(), options.read_noise(), options.seed(), count);
+    intensity = noisy(intensity, options.shot_noise(), options.read_noise(), options.seed(), pass);
   }
-  return converted(options, intensity);
+  return converted(intensity, options.bits(), options.full_scale());
 }
 
 torch::Tensor CameraImpl::on_field(const Pass& pass, const torch::Tensor& signal) const {
@@ -103,7 +85,8 @@ torch::Tensor CameraImpl::carry(const Pass& pass, const torch::Tensor& signal) c
 
 Deployment CameraImpl::deploy() {
   return {{}, [o = options](const torch::Tensor& z) {
-            return converted(o, planes_of(o, ops::photodetect_reference(region_of(o, z))));
+            return converted(planes_of(o, ops::photodetect_reference(region_of(o, z))), o.bits(),
+                             o.full_scale());
           }};
 }
 

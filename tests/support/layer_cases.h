@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 #include <optotorch/modules/electronic_block.h>
+#include <optotorch/modules/electronics/standardise.h>
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/modules/laboratory/simulated_system.h>
@@ -25,6 +26,7 @@
 #include <optotorch/modules/transformer/transformer_block.h>
 #include <support/free_space_cases.h>
 #include <support/layer_case.h>
+#include <support/spectral_cases.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/conv.h>
@@ -332,14 +334,21 @@ inline std::vector<LayerCase> layer_cases() {
        .sample = {5},
        .of_another_shape = electronic<torch::nn::BatchNorm1d>(torch::nn::BatchNorm1dOptions(6)),
        .mixes_samples = true},
+      {.name = "Standardise",
+       .make = electronic<Standardise>(StandardiseOptions({2, 3})),
+       .takes = Takes::values,
+       .sample = {2, 3},
+       .of_another_shape = electronic<Standardise>(StandardiseOptions({3, 2})),
+       .affine = true},
       transformer("TransformerBlock", TransformerBlockOptions(4, 2).causal(true).taps(Taps::micro)),
       transformer("TransformerBlockOfWeightBanks",
                   TransformerBlockOptions(4, 2).hidden(5).maps(Maps::weight_bank)),
       transformer("TransformerBlockOfMeshesPreNorm",
                   TransformerBlockOptions(4, 1).hidden(3).maps(Maps::mzi_linear).norm(Norm::pre)),
   };
-  const auto in_free_space = free_space_cases();
-  all.insert(all.end(), in_free_space.begin(), in_free_space.end());
+  for (const auto& more : {free_space_cases(), spectral_cases()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
   return all;
 }
 

@@ -9,6 +9,7 @@
 #include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/rules/laboratory/in_silico.h>
 #include <optotorch/trainers/rules/laboratory/laboratory.h>
+#include <optotorch/trainers/statistics.h>
 #include <torch/optim/adam.h>
 
 #include <filesystem>
@@ -193,6 +194,17 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
       return interrupted;
     }
   }
+  std::error_code ignored;
+  const bool goes_on = options.resume && fs::exists(options.folder + "/" + checkpoint_name, ignored);
+  if (!goes_on) {
+    const InterruptGuard guard;
+    const bool done =
+        done_unless_interrupted([&] { fit_statistics(*model, train, InterruptGuard::requested); });
+    if (!done || InterruptGuard::requested()) {
+      beginning.keep();
+      return interrupted;
+    }
+  }
   const auto optimizer = make_optimizer(*model, config.learning_rate, training);
   Trainer trainer(model, rule, optimizer, loss_of(training),
                   TrainerOptions()
@@ -206,8 +218,7 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
                       .progress(options.progress)
                       .alignment(options.alignment)
                       .truth(options.alignment ? true_gradient(run) : std::nullopt));
-  std::error_code ignored;
-  interrupted.resumed = options.resume && fs::exists(options.folder + "/" + checkpoint_name, ignored);
+  interrupted.resumed = goes_on;
   FitResult result;
   try {
     if (!done_unless_interrupted(

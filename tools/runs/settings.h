@@ -49,10 +49,16 @@ void each_chip_setting(Laboratory& laboratory, Visit visit) {
         chip.phase_error());
   visit(Setting{"resonance",
                 "--resonance",
-                "Standard deviation of the resonances of a weight bank's rings, half linewidths",
+                "Standard deviation of the resonances of rings and filters, half linewidths",
                 {0, 100},
                 system_group},
         chip.resonance_error());
+  visit(Setting{"width_error",
+                "--width-error",
+                "Relative standard deviation of the widths of spectral filters",
+                {0, 10},
+                system_group},
+        chip.width_error());
   visit(Setting{"aberration",
                 "--aberration",
                 "Smooth aberration of a diffractive plane, radians, its mean over the plane",

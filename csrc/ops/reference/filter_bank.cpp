@@ -37,6 +37,17 @@ at::Tensor readings_of(const FilterBankLayout& layout, int64_t windows, const at
 
 }  // namespace
 
+at::Tensor filter_responses(const at::Tensor& coefficients, const FilterBankLayout& layout, int64_t count) {
+  // No later sample reaches an earlier one: twice the length carries a convolution of whatever is cut to `count`.
+  const auto once = impulse_response(coefficients, count, layout.delay);
+  const auto section = at::fft_fft(once, 2 * count);
+  auto all = section;
+  for (int64_t more = 1; more < layout.order; ++more) {
+    all = at::fft_fft(at::fft_ifft(all * section).narrow(1, 0, count), 2 * count);
+  }
+  return all;
+}
+
 at::Tensor filter_bank_reference(const at::Tensor& waveform, const at::Tensor& coefficients,
                                  const FilterBankLayout& layout) {
   check_filter_bank(waveform, coefficients, layout);
@@ -45,12 +56,8 @@ at::Tensor filter_bank_reference(const at::Tensor& waveform, const at::Tensor& c
   if (waveform.size(0) == 0) {  // LibTorch's transform does not take an empty batch
     return at::zeros({0, coefficients.size(0), windows}, real);
   }
-  // No later sample reaches an earlier one: twice the length carries every convolution, cut to `count` after each.
-  const auto response = at::fft_fft(impulse_response(coefficients, count, layout.delay), 2 * count);
-  auto v = waveform.narrow(1, 0, count).unsqueeze(1);
-  for (int64_t section = 0; section < layout.order; ++section) {
-    v = at::fft_ifft(at::fft_fft(v, 2 * count) * response).narrow(2, 0, count);
-  }
+  const auto spectrum = at::fft_fft(waveform.narrow(1, 0, count).unsqueeze(1), 2 * count);
+  const auto v = at::fft_ifft(spectrum * filter_responses(coefficients, layout, count)).narrow(2, 0, count);
   const auto intensity = at::real(v).square() + at::imag(v).square();
   return intensity.matmul(readings_of(layout, windows, real));
 }

@@ -8,6 +8,7 @@ const std::vector<ImperfectionField>& imperfection_fields() {
       {"splitter_error", &Imperfections::splitter_error, 1},
       {"phase_error", &Imperfections::phase_error, 100},
       {"resonance_error", &Imperfections::resonance_error, 100, /*of_meshes=*/false},
+      {"width_error", &Imperfections::width_error, 10, /*of_meshes=*/false},
       {"aberration", &Imperfections::aberration, 100, /*of_meshes=*/false},
       {"offset_error", &Imperfections::offset_error, 1000, /*of_meshes=*/false},
       {"rotation_error", &Imperfections::rotation_error, 1, /*of_meshes=*/false},

@@ -21,6 +21,9 @@ struct Imperfections {
   TORCH_ARG(double, phase_error) = 0;
   /// Standard deviation of the resonances of a weight bank's rings, in half linewidths: 0 to 100.
   TORCH_ARG(double, resonance_error) = 0;
+  /// Relative standard deviation of the widths of spectral filters, whose resonances are `resonance_error` half widths
+  /// off: 0 to 10.
+  TORCH_ARG(double, width_error) = 0;
   /// Standard deviations of a diffractive plane's errors (DiffractiveLayer): of the smooth aberration, in radians,
   /// its mean over the plane; of where it stands, in pixels, 0 to 1000; of its rotation and its tilt, in radians, 0
   /// to 1; of the relative error of the distance behind it, 0 to .5; of the modulator's gain, 0 to 1, and of the

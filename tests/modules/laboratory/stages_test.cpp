@@ -13,6 +13,7 @@
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/modules/optics/modulator.h>
 #include <optotorch/modules/optics/phase_screen.h>
+#include <optotorch/modules/optics/spectral_filter_bank.h>
 #include <optotorch/modules/optics/weight_bank.h>
 #include <support/differences.h>
 #include <support/instruments.h>
@@ -34,6 +35,7 @@ const Imperfections stage_errors = Imperfections()
                                        .splitter_error(0.1)
                                        .phase_error(0.2)
                                        .resonance_error(0.2)
+                                       .width_error(0.2)
                                        .loss_db(0.1)
                                        .aberration(0.2)
                                        .offset_error(0.3)
@@ -81,6 +83,21 @@ std::vector<StageCase> stage_cases() {
              return DiffractiveLayer(DiffractiveLayerOptions({3, 3}).modulation(Modulation::amplitude)).ptr();
            }},
           {"WeightBank", [] { return WeightBank(WeightBankOptions(6, 4).gain(1.5)).ptr(); }},
+          {"SpectralFilterBank",
+           [] {
+             return SpectralFilterBank(SpectralFilterBankOptions(14, 3).window(4).width(0.1).bandwidth(0.1))
+                 .ptr();
+           }},
+          {"SpectralFilterBankOfRings",
+           [] {
+             return SpectralFilterBank(SpectralFilterBankOptions(12, 2)
+                                           .kind(FilterKind::ring)
+                                           .delay(2)
+                                           .order(2)
+                                           .window(6)
+                                           .bandwidth(0))
+                 .ptr();
+           }},
           {"WeightBankWithoutBias", [] { return WeightBank(WeightBankOptions(3, 5).bias(false)).ptr(); }}};
 }
 
@@ -208,7 +225,7 @@ TEST_P(StagesTest, WhatIsBuiltHasTheErrorsOfItsSeed) {
 }
 
 TEST_P(StagesTest, ErrorsOfAnHourAreAFunctionOfIt) {
-  const auto now = built(*stage, Imperfections(errors).drift(0.1).error_drift(0.2), 3);
+  const auto now = built(*stage, Imperfections(stage_errors).drift(0.1).error_drift(0.2), 3);
   const auto delivered = [&](const std::shared_ptr<BuiltStage>& hardware) {
     hardware->command(stage->commands());
     return hardware->respond(x);
@@ -217,7 +234,7 @@ TEST_P(StagesTest, ErrorsOfAnHourAreAFunctionOfIt) {
   EXPECT_TRUE(delivered(now->at(0)).equal(first));
   EXPECT_GT(distance(first, later), 1e-3);
   EXPECT_TRUE(delivered(now->at(7)->at(5)).equal(later));
-  const auto still = built(*stage, errors, 3);
+  const auto still = built(*stage, stage_errors, 3);
   EXPECT_TRUE(delivered(still).equal(first));
   EXPECT_TRUE(delivered(still->at(5)).equal(first));
   expect_complaint({"at", "hours", "0 to 10000", "-1"}, [&] { now->at(-1); });

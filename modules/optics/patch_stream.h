@@ -1,0 +1,88 @@
+#pragma once
+
+#include <optotorch/modules/fields.h>
+#include <optotorch/modules/layer.h>
+#include <torch/arg.h>
+
+#include <string>
+#include <vector>
+
+namespace optotorch {
+
+/// Order of an image's pixels on the carrier.
+enum class StreamOrder {
+  patches,  ///< patch after patch, each row by row: a window is a patch
+  raster,   ///< of each row of patches their first lines, one after the other, then their second lines, ...
+};
+inline const std::vector<std::string>& words(StreamOrder) {
+  static const std::vector<std::string> all{"patches", "raster"};
+  return all;
+}
+
+/// Way in which a modulator writes a value s on the carrier.
+enum class StreamEncoding {
+  field,      ///< E = sqrt(P) s
+  intensity,  ///< E = sqrt(P s), negative values dark
+};
+inline const std::vector<std::string>& words(StreamEncoding) {
+  static const std::vector<std::string> all{"field", "intensity"};
+  return all;
+}
+
+/// Options for PatchStream: PatchStreamOptions({1, 28, 28}).size(4).stride(2).padding(1).
+struct PatchStreamOptions {
+  PatchStreamOptions(std::vector<int64_t> image)  // NOLINT(google-explicit-constructor)
+      : image_(std::move(image)) {}
+  /// Channels, rows and columns.
+  TORCH_ARG(std::vector<int64_t>, image);
+  /// Side of a patch, distance of two patches, dark pixels around the image.
+  TORCH_ARG(int64_t, size) = 4;
+  TORCH_ARG(int64_t, stride) = 2;
+  TORCH_ARG(int64_t, padding) = 1;
+  TORCH_ARG(StreamOrder, order) = StreamOrder::patches;
+  TORCH_ARG(StreamEncoding, encoding) = StreamEncoding::field;
+  /// P, power of the carrier.
+  TORCH_ARG(double, power) = 1;
+
+ public:
+  /// Every option by name (fields.h).
+  void fields(FieldVisitor& visit) {
+    visit("image", image_);
+    visit("size", size_);
+    visit("stride", stride_);
+    visit("padding", padding_);
+    visit("order", order_);
+    visit("encoding", encoding_);
+    visit("power", power_);
+  }
+
+  /// Symbols of a patch, all channels: the window of a filter bank behind.
+  int64_t window() const;
+  /// Patches of an image, by rows and columns.
+  std::vector<int64_t> patches() const;
+};
+
+/// The way in for a carrier of one frequency: real images [batch, channels, height, width] -> a waveform, field [batch,
+/// symbols], one symbol a pixel of every patch. Overlapping patches send a pixel several times. No parameters. Source:
+/// Tsirigotis et al., arXiv 2405.06434.
+class PatchStreamImpl : public CloneableLayer<PatchStreamImpl> {
+ public:
+  /// Throws c10::ValueError for sizes that are not positive, a negative padding, a power that is not positive, and a
+  /// patch that the padded image does not hold.
+  explicit PatchStreamImpl(PatchStreamOptions options);
+
+  Role role() const override { return Role::source; }
+  Footprint footprint() const override { return {{parts::modulators, 1}}; }
+
+  PatchStreamOptions options;
+
+ protected:
+  void check_input(const torch::Tensor& x) const override;
+  torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
+  torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
+  std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override { return {pass.input}; }
+};
+
+TORCH_MODULE(PatchStream);
+
+}  // namespace optotorch
