@@ -22,6 +22,8 @@ const std::vector<Recipe>& recipes() {
        dpnn_options()},
       {"dpnn-drift", "a diffractive network all of whose errors drift, with and without calibration",
        dpnn_drift, 1, dpnn_drift_options()},
+      {"oss", "optical spectrum slicing: filters in the place of a convolution, MNIST", oss, 3,
+       oss_options()},
       {"tpfp-mnist", "784-1024-10 on weight banks, MNIST: BP, DFA, TPFP, multi-point, the authors' code",
        tpfp_mnist},
       {"mesh784", "one mesh of 306,936 MZIs as first layer, MNIST", mesh784},

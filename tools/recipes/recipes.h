@@ -31,6 +31,8 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page);
 std::vector<RecipeOption> dpnn_options();
 std::vector<RecipeRow> dpnn_drift(const RecipeOptions& options, Page& page);
 std::vector<RecipeOption> dpnn_drift_options();
+std::vector<RecipeRow> oss(const RecipeOptions& options, Page& page);
+std::vector<RecipeOption> oss_options();
 std::vector<RecipeRow> tpfp_mnist(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_in_situ(const RecipeOptions& options, Page& page);
