@@ -10,6 +10,7 @@ void run_step(const std::string& json);
 void run_eval(const std::string& json);
 void run_sepn(const std::string& json);
 void run_free_space(const std::string& json);
+void run_filter_bank(const std::string& json);
 void run_projection(const std::string& json);
 void run_data(const std::string& json, const std::string& python);
 

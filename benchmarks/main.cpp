@@ -22,6 +22,9 @@ int main(int argc, char** argv) {
   sepn->add_option("--json", json, "write the rows to this file");
   auto* free_space = app.add_subcommand("free-space", "a diffractive layer's step, against LibTorch's fft2");
   free_space->add_option("--json", json, "write the rows to this file");
+  auto* filter_bank =
+      app.add_subcommand("filter-bank", "spectral filters on waveforms, against LibTorch's fft");
+  filter_bank->add_option("--json", json, "write the rows to this file");
   auto* projection =
       app.add_subcommand("projection", "4096 x 4096 random projections, against LibTorch's matmul");
   projection->add_option("--json", json, "write the rows to this file");
@@ -45,6 +48,9 @@ int main(int argc, char** argv) {
     }
     if (*free_space) {
       optotorch::bench::run_free_space(json);
+    }
+    if (*filter_bank) {
+      optotorch::bench::run_filter_bank(json);
     }
     if (*eval) {
       optotorch::bench::run_eval(json);

@@ -4,7 +4,7 @@ same shapes and types on real, meta and fake tensors."""
 import itertools
 import unittest
 
-from operators import differentiable, elementwise_cases, free_space_cases, mesh_case, ops, torch
+from operators import differentiable, elementwise_cases, filter_cases, free_space_cases, mesh_case, ops, torch
 
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -205,6 +205,15 @@ class Shapes(unittest.TestCase):
                     signal = operator(*arguments)
                     for wanted in itertools.product((False, True), repeat=2):
                         self.agree(ops.free_space_backward, (signal, *arguments[:2], *wanted))
+
+    def test_filter_bank(self):
+        for complex_type in (torch.complex64, torch.complex128):
+            for operator, (x, coefficients, *rest) in filter_cases(complex_type):
+                with self.subTest(shapes=[x.shape, coefficients.shape], rest=rest, type=complex_type):
+                    self.agree(operator, (x, coefficients, *rest))
+                    signal = operator(x, coefficients, *rest)
+                    for wanted in itertools.product((False, True), repeat=2):
+                        self.agree(ops.filter_bank_backward, (signal, x, coefficients, *rest, *wanted))
 
 
 if __name__ == "__main__":

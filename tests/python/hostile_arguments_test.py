@@ -159,6 +159,11 @@ def sound_cases(torch, ops, operators):
         for operator, arguments in operators.free_space_cases(complex_type):
             add(operator, arguments)
             add(ops.free_space_backward, (operator(*arguments), *arguments[:2], True, True))
+        for operator, (x, coefficients, *rest) in operators.filter_cases(complex_type):
+            signal = operator(x, coefficients, *rest)
+            add(operator, (x, coefficients, *rest))
+            add(ops.filter_bank_backward, (signal, x, coefficients, *rest, True, True))
+            add(ops.filter_bank_double_backward, (x, coefficients, signal, x, coefficients, *rest))
     for operator, arguments in operators.projection_cases():
         add(operator, arguments)
     return cases

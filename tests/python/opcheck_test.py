@@ -3,7 +3,7 @@
 import itertools
 import unittest
 
-from operators import (differentiable, elementwise_cases, free_space_cases, mesh_cases, network_cases, ops, projection_cases,
+from operators import (differentiable, elementwise_cases, filter_cases, free_space_cases, mesh_cases, network_cases, ops, projection_cases,
                        stack_cases, torch)
 
 
@@ -23,7 +23,8 @@ class Opcheck(unittest.TestCase):
                 self.check(ops.mzi_mesh_double_backward, (*arguments, torch.randn_like(output), *arguments),
                            keywords)
         for complex_type in (torch.complex64, torch.complex128):
-            for operator, arguments in itertools.chain(elementwise_cases(complex_type), network_cases(complex_type)):
+            for operator, arguments in itertools.chain(elementwise_cases(complex_type), network_cases(complex_type),
+                                                       filter_cases(complex_type)):
                 with self.subTest(operator=str(operator), type=complex_type):
                     self.check(operator, differentiable(arguments))
                     backward = getattr(ops, str(operator).split(".")[-1] + "_backward")

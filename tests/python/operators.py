@@ -107,6 +107,17 @@ def free_space_cases(complex_type=torch.complex128):
     yield ops.free_space, (field(1, 1, 1, 3), field(1, 3), 1, 1)
 
 
+def filter_cases(complex_type=torch.complex128):
+    """Waveforms and banks: sections, delays, both photodiodes, samples behind the last window."""
+    generator = torch.Generator().manual_seed(5)
+    for batch, samples, filters, rest in ((2, 9, 2, (1, 1, 4, .7)), (1, 7, 1, (2, 2, 3, -1.)), (3, 4, 2, (1, 5, 2, 0.))):
+        poles = torch.polar(.3 + .4 * torch.rand(filters, dtype=complex_type.to_real(), generator=generator),
+                            torch.ones(filters, dtype=complex_type.to_real()))
+        amplitudes = torch.randn(filters, 2, dtype=complex_type, generator=generator)
+        yield ops.filter_bank, (torch.randn(batch, samples, dtype=complex_type, generator=generator),
+                                torch.cat([amplitudes, poles.unsqueeze(1)], 1), *rest)
+
+
 def projection_cases():
     """Fixed random matrices: nothing is differentiated."""
     generator = torch.Generator().manual_seed(3)
