@@ -33,6 +33,7 @@ std::vector<RecipeRow> dpnn_drift(const RecipeOptions& options, Page& page);
 std::vector<RecipeOption> dpnn_drift_options();
 std::vector<RecipeRow> oss(const RecipeOptions& options, Page& page);
 std::vector<RecipeOption> oss_options();
+std::vector<RecipeRow> oss_trainable(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_mnist(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> mesh784(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> tpfp_in_situ(const RecipeOptions& options, Page& page);

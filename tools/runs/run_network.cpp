@@ -257,6 +257,35 @@ bool keeps_corrections(const std::string& folder) {
   return std::filesystem::exists(checkpoint) && holds_corrections(load_checkpoint_rule(checkpoint));
 }
 
+namespace {
+
+/// Parameters and buffers of the electronic layers, in their order.
+std::vector<torch::Tensor> electronics_of(HybridImpl& model) {
+  std::vector<torch::Tensor> all;
+  for (size_t i = 0; i < model.size(); ++i) {
+    if (dynamic_cast<const ElectronicBlock*>(&model.layer(i)) != nullptr) {
+      for (const auto& tensors : {model.layer(i).parameters(), model.layer(i).buffers()}) {
+        all.insert(all.end(), tensors.begin(), tensors.end());
+      }
+    }
+  }
+  return all;
+}
+
+void copy_electronics(HybridImpl& from, HybridImpl& to, const std::string& start) {
+  const auto given = electronics_of(from), taking = electronics_of(to);
+  const bool fits = std::equal(given.begin(), given.end(), taking.begin(), taking.end(),
+                               [](const auto& a, const auto& b) { return a.sizes() == b.sizes(); });
+  OPTOTORCH_CHECK(fits, .where = "optotorch", .argument = "--start",
+                  .expected = "electronic layers of the same shapes", .got = "others in " + start,
+                  .remedy = "Start from a run of the same network");
+  for (size_t k = 0; k < taking.size(); ++k) {
+    torch::Tensor(taking[k]).copy_(given[k]);
+  }
+}
+
+}  // namespace
+
 void start_from(HybridImpl& model, const std::string& start) {
   const torch::NoGradGuard no_grad;
   auto to = meshes_of(model);
@@ -304,6 +333,7 @@ void start_from(HybridImpl& model, const std::string& start) {
       parameter.value().copy_(values.at(parameter.key()));
     }
   }
+  copy_electronics(*run, model, start);
 }
 
 std::string vocabulary_path(const std::string& folder) {

@@ -36,7 +36,8 @@ int64_t export_phases_of(HybridImpl& model, const std::string& folder);
 bool keeps_corrections(const std::string& folder);
 
 /// Every mesh in a model takes the phases of the meshes in `start`: the folder of a run, or one of .npy
-/// (mesh0_theta.npy ...). Throws c10::ValueError if they are others in number or layout.
+/// (mesh0_theta.npy ...); of a run also all other stages and the electronic layers take what theirs are. Throws
+/// c10::ValueError if they are others in number, layout or shape.
 void start_from(HybridImpl& model, const std::string& start);
 
 /// Where a run of a text keeps the characters that its network knows, in order.

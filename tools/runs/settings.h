@@ -279,7 +279,7 @@ void each_setting(Config& config, Visit visit) {
         config.matmul);
   visit(Setting{"start",
                 "--start",
-                "Begin with the phases of another RUN's meshes, or of a folder of .npy",
+                "Begin with the weights of another RUN, or with its meshes' phases from a folder of .npy",
                 {},
                 "",
                 false},
