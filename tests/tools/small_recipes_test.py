@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from program import main, run, small_text
+from program import DATA, main, run, small_text
 from reproduced import KEYS, Checker
 
 
@@ -114,6 +114,15 @@ class SmallRecipesTest(unittest.TestCase):
         rows = self.quick("projection-scale")
         row = rows["signs, ternary, 3000 x 3000"]
         self.assertAlmostEqual(row["matrix_entries_per_second"] * row["measured"], 9e6, delta=1)
+
+    def test_spectral_slicing(self):
+        rows = self.quick("oss", "--data-root", DATA, "--sweeps", "bits,detuning")
+        published = {"digital, 10": .986, "digital, 117-10": .991, "7 nodes, 10": .98, "7 nodes, 111-10": .986,
+                     "3 nodes, 10": .959, "3 nodes, 80-10": .977}
+        self.assertEqual({name: row["published"] for name, row in rows.items() if row["published"]}, published)
+        self.assertEqual(sum(name.startswith("bits ") for name in rows), 5)
+        self.assertEqual(sum(name.startswith("detuning ") for name in rows), 4)
+        self.assertGreater(rows["7 nodes, 111-10"]["measured"], .7)
 
     def test_a_character_model(self):
         data = Path(tempfile.mkdtemp())
