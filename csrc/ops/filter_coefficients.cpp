@@ -8,8 +8,6 @@
 namespace optotorch::ops {
 namespace {
 
-constexpr double pi = std::numbers::pi;
-
 at::Tensor complex_of(const at::Tensor& real) {
   return at::complex(real, at::zeros_like(real));
 }
@@ -20,18 +18,18 @@ struct Radius {
 };
 
 Radius lorentzian_radius(const at::Tensor& width) {
-  const auto r = (width * -pi).exp();
-  return {r, r * -pi};
+  const auto r = (width * -std::numbers::pi).exp();
+  return {r, r * -std::numbers::pi};
 }
 
 /// |1 - r e^{i h}|^2 = 2 (1 - r)^2 at h = pi B m has the root r = c - sqrt(c^2 - 1), c = 2 - cos h.
 Radius ring_radius(const at::Tensor& width, int64_t delay, double round_trip) {
   const auto m = static_cast<double>(delay);
-  const auto half = (width * (pi * m)).clamp_max(pi);
+  const auto half = (width * (std::numbers::pi * m)).clamp_max(std::numbers::pi);
   const auto c = 2 - half.cos();
   const auto root = (c * c - 1).sqrt();
   const auto r = c - root;
-  const auto slope = half.sin() * (-pi * m) * r / root;
+  const auto slope = half.sin() * (-std::numbers::pi * m) * r / root;
   return {r.clamp_max(round_trip), at::where(r < round_trip, slope, at::zeros_like(slope))};
 }
 
@@ -56,7 +54,7 @@ FilterCoefficients filter_coefficients(FilterKind kind, const at::Tensor& freque
                   .expected = "1 sample of a lorentzian, at least 1 of others", .got = std::to_string(delay));
   OPTOTORCH_CHECK(round_trip > 0 && round_trip <= 1, .where = "filter_coefficients", .argument = "round_trip",
                   .expected = "an amplitude above 0, up to 1", .got = c10::str(round_trip));
-  const double turn = 2 * pi * static_cast<double>(delay);
+  const double turn = 2 * std::numbers::pi * static_cast<double>(delay);
   const auto phase = at::polar(at::ones_like(frequency), frequency * turn);
   const auto i_turn = c10::complex<double>(0, turn);
   const auto none = at::zeros_like(phase);

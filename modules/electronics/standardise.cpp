@@ -74,7 +74,7 @@ void StandardiseImpl::pretty_print(std::ostream& stream) const {
 
 namespace {
 
-const RegisteredPart registered(part_type<StandardiseImpl>("Standardise", StandardiseOptions({1}), 1));
+const RegisteredPart standardise_type(part_type<StandardiseImpl>("Standardise", StandardiseOptions({1}), 1));
 
 }  // namespace
 }  // namespace optotorch

@@ -48,7 +48,7 @@ Deployment DigitizerImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<DigitizerImpl>("Digitizer", DigitizerOptions()));
+const RegisteredPart digitizer_type(part_type<DigitizerImpl>("Digitizer", DigitizerOptions()));
 
 }  // namespace
 }  // namespace optotorch

@@ -111,7 +111,8 @@ torch::Tensor PatchStreamImpl::compute_pullback(const Pass& pass, const torch::T
 
 namespace {
 
-const RegisteredPart registered(part_type<PatchStreamImpl>("PatchStream", PatchStreamOptions({1, 4, 4}), 1));
+const RegisteredPart patch_stream_type(part_type<PatchStreamImpl>("PatchStream",
+                                                                  PatchStreamOptions({1, 4, 4}), 1));
 
 }  // namespace
 }  // namespace optotorch

@@ -204,8 +204,8 @@ Deployment SpectralFilterBankImpl::deploy() {
 
 namespace {
 
-const RegisteredPart registered(part_type<SpectralFilterBankImpl>("SpectralFilterBank",
-                                                                  SpectralFilterBankOptions(16, 1), 2));
+const RegisteredPart spectral_filter_bank_type(
+    part_type<SpectralFilterBankImpl>("SpectralFilterBank", SpectralFilterBankOptions(16, 1), 2));
 
 }  // namespace
 }  // namespace optotorch

@@ -12,8 +12,8 @@
 namespace optotorch::tools {
 namespace {
 
-constexpr double drift = 0.3;  // of every error's size, per sqrt(hour)
-constexpr double plane_rate = 3e-3, correction_rate = 0.01;
+constexpr double planes_drift = 0.3;  // of every error's size, per sqrt(hour)
+constexpr double drift_plane_rate = 3e-3, drift_correction_rate = 0.01;
 
 }  // namespace
 
@@ -45,22 +45,22 @@ std::vector<RecipeRow> dpnn_drift(const RecipeOptions& options, Page& page) {
   const auto folder = train_systems({trained}, options).front().runs.front().folder;
   Drifting drifting{.run = load_run(folder), .folder = folder, .batch_size = diffractive_batch};
   drifting.images = options.quick ? 100 : whole_number_option("dpnn-drift", options, "images", 1, 1'000'000);
-  drifting.run.config.laboratory.imperfections.error_drift(drift);
+  drifting.run.config.laboratory.imperfections.error_drift(planes_drift);
   auto laboratory = drifting.run.config.laboratory;
   laboratory.identify = options.quick ? 2 : calibration;
-  laboratory.correction_rate = correction_rate;
+  laboratory.correction_rate = drift_correction_rate;
   page.paragraph(c10::str(
       "Network ", network,
       " on MNIST, in a laboratory whose planes have the first set of errors together. It is "
       "trained at hour 0 by a white box that was fitted to 3,000 images; then every error performs a Wiener "
       "process "
       "of ",
-      drift, " of its size per sqrt(hour). Every hour the white box is fitted on to ",
+      planes_drift, " of its size per sqrt(hour). Every hour the white box is fitted on to ",
       calibration * diffractive_batch, " images that are measured, and the planes learn from ", samples,
       " images in the model, which costs no "
       "measurement; or nothing is done."));
   const auto learn = train_every_hour(std::make_shared<InSilico>(),
-                                      options.quick ? 2 : samples / diffractive_batch, plane_rate);
+                                      options.quick ? 2 : samples / diffractive_batch, drift_plane_rate);
   const auto calibrate = [=](HybridImpl& model, const BatchSource& train, int hour) {
     identify_errors(model, train, laboratory, hour);
     learn(model, train, hour);
