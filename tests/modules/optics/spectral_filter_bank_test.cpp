@@ -11,12 +11,12 @@ namespace optotorch {
 namespace {
 
 using testing::expect_close;
-using Options = SpectralFilterBankOptions;
+using BankOptions = SpectralFilterBankOptions;
 
 TEST(SpectralFilterBankTest, SelectsItsWave) {
   // A wave at a filter's centre passes it, and another not.
   constexpr int64_t symbols = 4000;
-  SpectralFilterBank bank(Options(symbols, 3).frequencies({-0.2, 0.1, 0.4}).width(0.01).window(1000));
+  SpectralFilterBank bank(BankOptions(symbols, 3).frequencies({-0.2, 0.1, 0.4}).width(0.01).window(1000));
   bank->to(torch::kFloat64);
   const auto n = at::arange(symbols, at::kDouble) * (2 * std::numbers::pi * 0.1);
   const auto read = bank->forward(at::polar(at::ones_like(n), n).unsqueeze(0))[0].select(1, 3);
@@ -28,7 +28,7 @@ TEST(SpectralFilterBankTest, SelectsItsWave) {
 }
 
 TEST(SpectralFilterBankTest, RealImagesReadTheSameAtBothSidebands) {
-  SpectralFilterBank bank(Options(64, 2).frequencies({-0.13, 0.13}).window(8));
+  SpectralFilterBank bank(BankOptions(64, 2).frequencies({-0.13, 0.13}).window(8));
   bank->to(torch::kFloat64);
   at::manual_seed(1);
   const auto x = at::randn({3, 64}, at::kDouble);
@@ -37,7 +37,7 @@ TEST(SpectralFilterBankTest, RealImagesReadTheSameAtBothSidebands) {
 }
 
 TEST(SpectralFilterBankTest, DetuningIsInHalfWidthsOfTheDesign) {
-  SpectralFilterBank bank(Options(30, 2).frequencies({0.1, 0.2}).width(0.08).window(10));
+  SpectralFilterBank bank(BankOptions(30, 2).frequencies({0.1, 0.2}).width(0.08).window(10));
   bank->to(torch::kFloat64);
   at::manual_seed(1);
   const auto x = at::randn({2, 30}, at::kComplexDouble);
@@ -51,33 +51,34 @@ TEST(SpectralFilterBankTest, DetuningIsInHalfWidthsOfTheDesign) {
 }
 
 TEST(SpectralFilterBankTest, LearnsUnlessItIsToldNotTo) {
-  const SpectralFilterBank learns(Options(8, 2).window(4)), fixed(Options(8, 2).window(4).learns(false));
+  const SpectralFilterBank learns(BankOptions(8, 2).window(4)),
+      fixed(BankOptions(8, 2).window(4).learns(false));
   EXPECT_TRUE(is_trainable(*learns));
   EXPECT_FALSE(is_trainable(*fixed));
   EXPECT_FALSE(is_trainable(*fixed->clone()));
 }
 
 TEST(SpectralFilterBankTest, RejectsWrongInput) {
-  const auto rejected = [](const std::string& what, const Options& options) {
+  const auto rejected = [](const std::string& what, const BankOptions& options) {
     expect_complaint({"SpectralFilterBank", what}, [&] { SpectralFilterBank bank(options); });
   };
-  const Options good(64, 3);
-  rejected("frequencies", Options(good).frequencies({0.1, 0.2}));
-  rejected("frequencies", Options(good).frequencies({0.1, 0.2, 0.51}));
-  rejected("frequencies", Options(good).frequencies({0.1, 0.2, std::nan("")}));
-  rejected("lowest", Options(good).lowest(0.3).highest(0.2));
-  rejected("highest", Options(good).highest(0.7));
+  const BankOptions good(64, 3);
+  rejected("frequencies", BankOptions(good).frequencies({0.1, 0.2}));
+  rejected("frequencies", BankOptions(good).frequencies({0.1, 0.2, 0.51}));
+  rejected("frequencies", BankOptions(good).frequencies({0.1, 0.2, std::nan("")}));
+  rejected("lowest", BankOptions(good).lowest(0.3).highest(0.2));
+  rejected("highest", BankOptions(good).highest(0.7));
   for (const double width : {0.0, -0.1, 0.6, std::nan("")}) {
-    rejected("width", Options(good).width(width));
+    rejected("width", BankOptions(good).width(width));
   }
-  rejected("window", Options(good).window(65));
-  rejected("window", Options(good).window(0));
-  rejected("bandwidth", Options(good).bandwidth(-0.1));
-  rejected("order", Options(good).order(17));
-  rejected("delay", Options(good).delay(2));
-  rejected("delay", Options(good).kind(FilterKind::ring).delay(5000));
-  rejected("loss_db", Options(good).loss_db(1));
-  rejected("filters", Options(64, 0));
+  rejected("window", BankOptions(good).window(65));
+  rejected("window", BankOptions(good).window(0));
+  rejected("bandwidth", BankOptions(good).bandwidth(-0.1));
+  rejected("order", BankOptions(good).order(17));
+  rejected("delay", BankOptions(good).delay(2));
+  rejected("delay", BankOptions(good).kind(FilterKind::ring).delay(5000));
+  rejected("loss_db", BankOptions(good).loss_db(1));
+  rejected("filters", BankOptions(64, 0));
   SpectralFilterBank bank(good);
   expect_complaint({"SpectralFilterBank", "input"}, [&] {
     bank->forward(at::zeros({2, 63}, at::kComplexFloat));
