@@ -26,16 +26,26 @@ std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor
                               const torch::Tensor& target, const Loss& loss,
                               const std::optional<TrueGradient>& truth) {
   auto parameters = model.parameters();
-  std::vector<torch::Tensor> before;
-  before.reserve(parameters.size());
+  std::vector<torch::Tensor> before, values;
   for (auto& parameter : parameters) {
     before.push_back(parameter.grad());
+    values.push_back(parameter.detach().clone());
   }
+  // A rule may write to parameters itself.
+  const auto give_values_back = [&] {
+    const torch::NoGradGuard no_grad;
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      if (!parameters[i].equal(values[i])) {
+        parameters[i].copy_(values[i]);
+      }
+    }
+  };
   rule.meet(model);
   const auto saved_state = rule.state();
   const KeptBuffers kept(model);
   const auto restore = c10::make_scope_exit([&] {
     rule.load_state(saved_state);
+    give_values_back();
     for (size_t i = 0; i < parameters.size(); ++i) {
       parameters[i].mutable_grad() = before[i];
     }
@@ -59,6 +69,7 @@ std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor
     return per_block;
   };
   const auto updates = gradients_by(rule, model);
+  give_values_back();
   std::vector<torch::Tensor> gradients;
   if (truth) {
     load_same(truth->model->parameters(), parameters);

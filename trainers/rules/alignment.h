@@ -18,7 +18,7 @@ struct TrueGradient {
 };
 
 /// Cosine between the rule's update and the true gradient, one per block with parameters, in order. NaN where
-/// an update or gradient is exactly zero. The rule, the model's buffers and `.grad` of all parameters are as
+/// an update or gradient is exactly zero. The rule, the model's buffers and parameters and their `.grad` are as
 /// before, also if a step throws. The network of `truth` gets the model's parameters. Throws c10::ValueError
 /// if its parameters have other shapes.
 std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,

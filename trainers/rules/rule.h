@@ -33,6 +33,9 @@ class Lesson {
 
   const std::vector<Pass>& passes;  ///< passes[i] is the first pass of layer i
 
+  /// What is expected, as the step was given it.
+  const torch::Tensor& target() const { return target_; }
+
   /// L of the first pass, a scalar.
   torch::Tensor loss() const { return value_.detach(); }
   /// Its gradient at the network's output (of the batch's mean: a sample's own error is batch times its row).
@@ -106,12 +109,14 @@ class Rule {
   static void teach_backwards(HybridImpl& model, const std::vector<Pass>& passes, const torch::Tensor& dL_dy,
                               Hook hook = &Layer::pullback);
 
+  /// Leaves gradients of exactly zero unmentioned: for a rule whose updates have them by design.
+  void watch_nothing();
+
  private:
   friend std::vector<double> alignment(Rule& rule, HybridImpl& model, const torch::Tensor& input,
                                        const torch::Tensor& target, const Loss& loss,
                                        const std::optional<TrueGradient>& truth);
   void watch(HybridImpl& model, const std::vector<Pass>& passes);
-  void watch_nothing();
   int watched_ = 0;                 ///< steps whose gradients were looked at
   std::vector<int> without_slope_;  ///< of each block, how many of them in a row gave it exactly zero
 };
