@@ -25,7 +25,9 @@ TEST_P(LayerContractTest, PullbackIsTheDerivative) {
   const auto loss = [&] { return functional(w, layer->propagate(x).output).item<double>(); };
   torch::Tensor dL_dx;
   const auto gradients = gradients_by_pullback(w, &dL_dx);
-  expect_close(dL_dx, central_differences(loss, x), 1e-8, "input");
+  if (!GetParam().binary) {
+    expect_close(dL_dx, central_differences(loss, x), 1e-8, "input");
+  }
   for (auto& item : layer->named_parameters()) {
     if (!GetParam().rounds || item.key() == "bias") {
       expect_close(gradients.at(item.key()), central_differences(loss, item.value().detach()), 1e-8,

@@ -29,6 +29,7 @@ struct LayerCase {
   bool affine = false;           ///< f(x) - f(0) is linear over the reals
   bool mixes_samples = false;    ///< a sample's output depends on the batch
   bool rounds = false;           ///< the parameters' slope is not that of the output (straight-through)
+  bool binary = false;           ///< the input's slope is not that of the output (straight-through)
   int64_t meshes = 1;            ///< in a row behind one system
   bool measures = false;  ///< a physical system and its detectors: no deployment, tpfp_update at the field
 };

@@ -26,6 +26,7 @@
 #include <optotorch/modules/transformer/transformer_block.h>
 #include <support/free_space_cases.h>
 #include <support/layer_case.h>
+#include <support/reservoir_cases.h>
 #include <support/spectral_cases.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
@@ -346,7 +347,7 @@ inline std::vector<LayerCase> layer_cases() {
       transformer("TransformerBlockOfMeshesPreNorm",
                   TransformerBlockOptions(4, 1).hidden(3).maps(Maps::mzi_linear).norm(Norm::pre)),
   };
-  for (const auto& more : {free_space_cases(), spectral_cases()}) {
+  for (const auto& more : {free_space_cases(), spectral_cases(), reservoir_cases()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;
