@@ -4,6 +4,8 @@
 #include <optotorch/modules/laboratory/corrections/white_box_correction.h>
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/modules/laboratory/simulated_system.h>
+#include <optotorch/modules/weights.h>
+#include <optotorch/trainers/rules/annealing.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/direct_feedback.h>
 #include <optotorch/trainers/rules/laboratory/adaptive_training.h>
@@ -12,6 +14,7 @@
 #include <optotorch/trainers/rules/laboratory/physics_aware.h>
 #include <optotorch/trainers/rules/shallow.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
+#include <optotorch/trainers/rules/zeroth_order.h>
 #include <support/layer_cases.h>
 #include <support/stages.h>
 #include <torch/optim/adam.h>
@@ -30,6 +33,7 @@ struct RuleCase {
   bool head_only = false;
   bool two_pass = false;
   bool physical = false;  ///< for a system in a laboratory, which then stands in the network
+  bool shared = false;    ///< one measured number teaches all parameters: freezing some changes it
 };
 
 void PrintTo(const RuleCase& rule, std::ostream* stream) {
@@ -58,6 +62,10 @@ std::vector<RuleCase> rule_cases() {
           physical<DualAdaptive>("DualAdaptive"),
           {"BackPropagation", [] { return std::make_unique<BackPropagation>(); }},
           {"DirectFeedback", [] { return std::make_unique<DirectFeedback>(); }},
+          // Steps that a threshold sees.
+          {"ZerothOrder", [] { return std::make_unique<ZerothOrder>(ZerothOrderOptions().step(0.4)); },
+           /*head_only=*/false,
+           /*two_pass=*/false, /*physical=*/false, /*shared=*/true},
           {"Shallow", [] { return std::make_unique<Shallow>(); }, /*head_only=*/true},
           two_pass("TwoPassForward", Feedback::random, Presynaptic::modulated),
           two_pass("TwoPassForwardReversed", Feedback::random, Presynaptic::clean, -2),
@@ -244,7 +252,7 @@ TEST_P(RuleLayerTableTest, AFrozenLayerStaysAsItIs) {
         continue;
       }
       ASSERT_EQ(grad.defined(), expected.at(item.key()).defined()) << item.key();
-      EXPECT_TRUE(!grad.defined() || grad.equal(expected.at(item.key()))) << item.key();
+      EXPECT_TRUE(!grad.defined() || rule_case.shared || grad.equal(expected.at(item.key()))) << item.key();
     }
     torch::optim::Adam adam(net->parameters(), torch::optim::AdamOptions(1e-2).weight_decay(.1));
     adam.step();
@@ -261,6 +269,35 @@ INSTANTIATE_TEST_SUITE_P(All, RuleLayerTableTest,
                          [](const auto& info) {
                            return std::get<0>(info.param).name + "_" + std::get<1>(info.param).name;
                          });
+
+// Annealing knows discrete read-outs alone: it searches their weights and teaches nothing else.
+class RuleLayerTableAnnealingTest : public ::testing::TestWithParam<LayerCase> {};
+
+TEST_P(RuleLayerTableAnnealingTest, SearchesADiscreteReadoutAndNothingElse) {
+  torch::manual_seed(7);
+  auto [net, position, input] = surround(GetParam(), /*physical=*/false);
+  const auto target = torch::randn({batch, outputs});
+  const Loss loss = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
+  Annealing rule(AnnealingOptions().cost(AnnealingCost::loss).n0(2).trials(30));
+  const auto weights_before = weights_of(*net);
+  auto* const readout = dynamic_cast<DiscreteReadout*>(&net->layer(position));
+  if (readout == nullptr) {
+    EXPECT_THROW(rule.step(*net, input, target, loss), c10::ValueError);
+  } else {
+    const double before = loss(net->forward(input), target).item<double>();
+    rule.step(*net, input, target, loss);
+    EXPECT_LT(loss(net->forward(input), target).item<double>(), before);
+    EXPECT_TRUE(readout->weight.equal(readout->discrete_weight()));
+  }
+  const std::string searched = readout == nullptr ? "none" : std::to_string(position) + ".weight";
+  for (const auto& item : net->named_parameters()) {
+    EXPECT_FALSE(item.value().grad().defined()) << item.key();
+    EXPECT_EQ(item.value().equal(weights_before.at(item.key())), item.key() != searched) << item.key();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RuleLayerTableAnnealingTest, ::testing::ValuesIn(testing::layer_cases()),
+                         testing::row_name);
 
 // Down the gradient: on every layer, twenty steps of back-propagation lower the loss of one batch.
 class RuleLayerTableDescentTest : public ::testing::TestWithParam<LayerCase> {};
