@@ -50,7 +50,8 @@ std::string obstacle(const std::string& network, const std::string& rule) {
   if (find_rule(rule).for_laboratory) {
     return has_stages ? "" : "network with stages";
   }
-  if (network == "mpnn-in-situ" || network == "mpnn-published") {
+  const bool measures_losses = rule.starts_with("zeroth-order");
+  if ((network == "mpnn-in-situ" || network == "mpnn-published") && !measures_losses) {
     return "component by component";
   }
   const auto only = find_network(network).training.only;
@@ -59,6 +60,10 @@ std::string obstacle(const std::string& network, const std::string& rule) {
   }
   if (reads_fields && (electronic.contains(network) || network == "mnist-in-situ")) {
     return "needs fields";
+  }
+  const bool discrete = network == "boolean-mnist" || network == "ternary-mnist";
+  if (rule == "annealing" && !discrete) {
+    return "discrete read-out";
   }
   return delays_light && electronic.contains(network) ? "needs light" : "";
 }
@@ -75,6 +80,10 @@ bool too_dear(const std::string& network, const std::string& rule) {
   }
   if (network.starts_with("d2nn-64-")) {
     return rule != "bp" && rule != "tpfp";
+  }
+  // Sixteen images lack classes, and a search wants them all: annealing_test.cpp.
+  if (rule == "annealing" && (network == "boolean-mnist" || network == "ternary-mnist")) {
+    return true;
   }
   return (network == "mnist-mesh784" && rule != "tpfp") || (wide.contains(network) && rule == "tpfp-mirror");
 }
@@ -132,7 +141,10 @@ TEST_P(NetworksTest, TrainsAndExports) {
   }
   const auto blocks = net->trainable_blocks();
   EXPECT_GE(blocks.size(),
-            (network.starts_with("mpnn") || is_diffractive(network)) && run.in_laboratory ? 1U : 2U);
+            network == "ternary-mnist" || network == "boolean-mnist" ||
+                    ((network.starts_with("mpnn") || is_diffractive(network)) && run.in_laboratory)
+                ? 1U
+                : 2U);
   size_t parameter = 0;
   for (size_t b = 0; b < blocks.size(); ++b) {
     bool moved = false;
@@ -141,7 +153,9 @@ TEST_P(NetworksTest, TrainsAndExports) {
         moved = !after.equal(before.at(parameter++)) || moved;
       }
     }
-    EXPECT_EQ(moved, rule_name != "shallow" || b + 1 == blocks.size()) << "block " << b;
+    if (rule_name != "zeroth-order-coordinates") {  // ten parameters of them all
+      EXPECT_EQ(moved, rule_name != "shallow" || b + 1 == blocks.size()) << "block " << b;
+    }
   }
   EXPECT_EQ(parameter, before.size());
 

@@ -43,6 +43,14 @@ std::vector<RecipeRow> odfa_vit(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> odfa_charlm(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> opu(const RecipeOptions& options, Page& page);
 std::vector<RecipeRow> projection_scale(const RecipeOptions& options, Page& page);
+std::vector<RecipeRow> ternary_mnist(const RecipeOptions& options, Page& page);
+std::vector<RecipeOption> ternary_mnist_options();
+std::vector<RecipeRow> ternary_header(const RecipeOptions& options, Page& page);
+std::vector<RecipeOption> ternary_header_options();
+std::vector<RecipeRow> ternary_study(const RecipeOptions& options, Page& page);
+std::vector<RecipeOption> ternary_study_options();
+std::vector<RecipeRow> ternary_consistency(const RecipeOptions& options, Page& page);
+std::vector<RecipeOption> ternary_consistency_options();
 std::vector<RecipeRow> xor_gate(const RecipeOptions& options, Page& page);
 
 }  // namespace optotorch::tools

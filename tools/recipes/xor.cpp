@@ -8,6 +8,7 @@
 #include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
+#include <optotorch/trainers/rules/zeroth_order.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adam.h>
 #include <torch/utils.h>
@@ -53,7 +54,7 @@ const Rails amplitude{"amplitude", "(a, b, 1, 0)", [](const at::Tensor& a, const
                         return at::stack({a, b, at::ones_like(a), at::zeros_like(a)}, 1);
                       }};
 
-enum class Teacher { two_pass, back_propagation, none };
+enum class Teacher { two_pass, back_propagation, zeroth_order, none };
 
 struct Variant {
   std::string title;
@@ -61,6 +62,7 @@ struct Variant {
   Teacher teacher = Teacher::two_pass;
   TwoPassForwardOptions options = {};
   bool shown = false;  ///< in the curves
+  ZerothOrderOptions measured = {};
 };
 
 TwoPassForwardOptions trained_by(Signal signal, Feedback feedback = Feedback::adjoint) {
@@ -97,6 +99,21 @@ std::vector<Variant> variants() {
     all.push_back({c10::str("TPFP, difference, dual-rail, s = ", strength), &dual_rail, Teacher::two_pass,
                    trained_by(Signal::difference).strength(strength)});
   }
+  for (const int64_t directions : {1, 4}) {
+    all.push_back({c10::str("zeroth order, ", directions, directions == 1 ? " direction" : " directions",
+                            ", dual-rail"),
+                   &dual_rail,
+                   Teacher::zeroth_order,
+                   {},
+                   false,
+                   ZerothOrderOptions().directions(directions)});
+  }
+  all.push_back({"zeroth order, 2 coordinates, dual-rail",
+                 &dual_rail,
+                 Teacher::zeroth_order,
+                 {},
+                 false,
+                 ZerothOrderOptions().method(Perturbation::coordinates).coordinates(2)});
   return all;
 }
 
@@ -121,6 +138,9 @@ Hybrid make_xor_network(int64_t seed) {
 std::unique_ptr<Rule> make_rule(const Variant& variant, int64_t seed) {
   if (variant.teacher == Teacher::back_propagation) {
     return std::make_unique<BackPropagation>();
+  }
+  if (variant.teacher == Teacher::zeroth_order) {
+    return std::make_unique<ZerothOrder>(ZerothOrderOptions(variant.measured).seed(seed));
   }
   return std::make_unique<TwoPassForward>(TwoPassForwardOptions(variant.options).seed(seed));
 }
@@ -214,6 +234,12 @@ std::string formatted_or_dash(const char* format, double value) {
 int64_t forward_passes(const Variant& variant) {
   if (variant.teacher == Teacher::back_propagation) {
     return 1;
+  }
+  if (variant.teacher == Teacher::zeroth_order) {
+    const auto& o = variant.measured;
+    constexpr int64_t phases = 16;  // of the mesh
+    const int64_t each = o.coordinates() > 0 ? o.coordinates() : phases;
+    return 1 + 2 * (o.method() == Perturbation::coordinates ? each : o.directions());
   }
   return variant.options.signal() == Signal::quadrature ? 3 : 2;
 }
@@ -373,7 +399,11 @@ std::vector<RecipeRow> xor_gate(const RecipeOptions& options, Page& page) {
       "one backward transmission a measurement, which the table does not count, and which transports "
       "weights; the fixed random F is the strict rule. Frozen optics: there is nothing to train but the "
       "mesh, "
-      "so this is the share of random meshes that happen to solve the task.");
+      "so this is the share of random meshes that happen to solve the task. Zeroth order: the mesh's phases "
+      "are perturbed by .01 "
+      "radians, all at once in random directions or one by one, and the losses measured; a step takes two "
+      "passes for each "
+      "and one more.");
   page.heading("Result");
   std::vector<std::vector<std::string>> cells;
   for (const auto& result : results) {

@@ -3,12 +3,14 @@
 #include <optotorch/core/check.h>
 #include <optotorch/modules/detail/json_fields.h>
 #include <optotorch/modules/projectors/opu.h>
+#include <optotorch/trainers/rules/annealing.h>
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/laboratory/adaptive_training.h>
 #include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
 #include <optotorch/trainers/rules/laboratory/physics_aware.h>
 #include <optotorch/trainers/rules/shallow.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
+#include <optotorch/trainers/rules/zeroth_order.h>
 
 #include <algorithm>
 #include <cmath>
@@ -126,6 +128,11 @@ std::shared_ptr<Rule> two_pass(const NamedRule& rule, const Training& training, 
       options_of<TwoPassForwardOptions>(rule, training, context).seed(context.seed));
 }
 
+template <typename Made, typename Options>
+std::shared_ptr<Rule> seeded(const NamedRule& rule, const Training& training, const RuleContext& context) {
+  return std::make_shared<Made>(options_of<Options>(rule, training, context).seed(context.seed));
+}
+
 std::shared_ptr<Rule> direct_feedback(const NamedRule& rule, const Training& training,
                                       const RuleContext& context) {
   return std::make_shared<DirectFeedback>(feedback_options(rule, training, context));
@@ -215,6 +222,15 @@ std::vector<Entry> make_entries() {
       dfa("odfa-absolute", "the same as published: one frame, threshold .1, without a gain",
           R"({"ternary": true, "threshold": "absolute", "level": 0.1, "frames": 1, "gain": false,
               "projector": "opu"})"),
+      {{"annealing", "annealed search for the weights of a discrete read-out, by measured outputs alone",
+        "annealing"},
+       seeded<Annealing, AnnealingOptions>},
+      {{"zeroth-order", "gradients from measured losses at perturbed parameters; the read-out exactly",
+        "zeroth-order"},
+       seeded<ZerothOrder, ZerothOrderOptions>},
+      {{"zeroth-order-coordinates", "the same, ten parameters a step, one after the other", "zeroth-order",
+        R"({"method": "coordinates", "coordinates": 10})"},
+       seeded<ZerothOrder, ZerothOrderOptions>},
       measured("in-silico",
                "back-propagation through the numerical model, which may be corrected; nothing is measured",
                Monitors::welcome, Corrects::identified, plain<InSilico>),

@@ -6,6 +6,7 @@
 #include <optotorch/modules/at_layer.h>
 #include <optotorch/modules/laboratory/chips/mesh_import.h>
 #include <optotorch/modules/laboratory/physical_network.h>
+#include <optotorch/modules/optics/discrete_readout.h>
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/datasets/text/characters.h>
 #include <optotorch/trainers/rules/aligned_start.h>
@@ -198,12 +199,21 @@ std::shared_ptr<Rule> make_rule(const Run& run, HybridImpl& model, int64_t steps
     if (const auto* network = dynamic_cast<const PhysicalNetworkImpl*>(&model.layer(i))) {
       const auto count = static_cast<int64_t>(network->stages().size());
       stages += count;
-      OPTOTORCH_CHECK(rule.for_laboratory || count == 1, .where = "optotorch", .argument = "--rule",
+      OPTOTORCH_CHECK(rule.for_laboratory || rule.family == "zeroth-order" || count == 1,
+                      .where = "optotorch", .argument = "--rule",
                       .expected = "a rule for a laboratory, as 'pat' or 'dat-unitary'",
                       .got = "'" + rule.name + "', which teaches component by component",
                       .remedy = "Stages in a row behind one detector are one component");
     }
   }
+  bool discrete = rule.family != "annealing";
+  for (size_t i = 0; i < model.size(); ++i) {
+    discrete = discrete || dynamic_cast<const DiscreteReadout*>(&model.layer(i)) != nullptr;
+  }
+  OPTOTORCH_CHECK(discrete, .where = "optotorch", .argument = "--rule",
+                  .expected = "a rule for continuous parameters, all that '" + run.network.name + "' has",
+                  .got = "'" + rule.name + "', which searches a discrete read-out",
+                  .remedy = "Use another rule, or the network 'ternary-mnist'");
   const auto readable = most_readable(run, model);
   OPTOTORCH_CHECK(
       rule.for_laboratory || rule.needs <= readable, .where = "optotorch", .argument = "--rule",
