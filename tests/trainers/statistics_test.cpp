@@ -14,7 +14,7 @@ namespace {
 using testing::expect_close;
 
 /// Seven samples in batches of three, far from zero.
-class Numbers : public BatchSource {
+class SevenSamples : public BatchSource {
  public:
   int64_t size() const override { return 3; }
   Batch batch(int64_t /*epoch*/, int64_t index) const override {
@@ -30,7 +30,7 @@ class Numbers : public BatchSource {
 };
 
 TEST(StatisticsTest, AreThoseOfTheTrainingSet) {
-  const Numbers data;
+  const SevenSamples data;
   Standardise first(StandardiseOptions({2, 3})), second(StandardiseOptions({4}));
   Hybrid net(first, torch::nn::Flatten(), torch::nn::Linear(6, 4), second);
   net->to(torch::kFloat64);
@@ -54,7 +54,7 @@ TEST(StatisticsTest, AreThoseOfTheTrainingSet) {
 TEST(StatisticsTest, AreNoneWithoutAModule) {
   Hybrid net(torch::nn::Flatten(), torch::nn::Linear(6, 4));
   net->to(torch::kFloat64);
-  EXPECT_EQ(fit_statistics(*net, Numbers()), 0);
+  EXPECT_EQ(fit_statistics(*net, SevenSamples()), 0);
 }
 
 TEST(StatisticsTest, ThatAreStoppedLeaveTheModuleAlone) {
@@ -62,7 +62,7 @@ TEST(StatisticsTest, ThatAreStoppedLeaveTheModuleAlone) {
   Hybrid net(module);
   net->to(torch::kFloat64);
   int asked = 0;
-  fit_statistics(*net, Numbers(), [&] { return ++asked == 2; });
+  fit_statistics(*net, SevenSamples(), [&] { return ++asked == 2; });
   EXPECT_EQ(asked, 2);
   EXPECT_EQ(module->mean.abs().max().item<double>(), 0);
 }

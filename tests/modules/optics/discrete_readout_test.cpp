@@ -13,14 +13,14 @@ namespace {
 using testing::central_differences;
 using testing::expect_close;
 
-std::vector<std::shared_ptr<DiscreteReadout>> both(const DiscreteReadoutOptions& options) {
+std::vector<std::shared_ptr<DiscreteReadout>> both_kinds(const DiscreteReadoutOptions& options) {
   torch::manual_seed(5);
   return {std::make_shared<BooleanReadoutImpl>(options), std::make_shared<TernaryReadoutImpl>(options)};
 }
 
 TEST(DiscreteReadoutTest, WeightsAreTheNearestValues) {
   const auto latent = at::tensor({-2.0F, -0.51F, -0.5F, -0.1F, 0.0F, 0.5F, 0.51F, 3.0F}).unsqueeze(0);
-  const auto readouts = both(DiscreteReadoutOptions(8, 1));
+  const auto readouts = both_kinds(DiscreteReadoutOptions(8, 1));
   const torch::NoGradGuard no_grad;
   for (const auto& readout : readouts) {
     readout->weight.copy_(latent);
@@ -34,7 +34,7 @@ TEST(DiscreteReadoutTest, WeightsAreTheNearestValues) {
 }
 
 TEST(DiscreteReadoutTest, EveryValueIsDrawnAtFirst) {
-  for (const auto& readout : both(DiscreteReadoutOptions(300, 30))) {
+  for (const auto& readout : both_kinds(DiscreteReadoutOptions(300, 30))) {
     const auto w = readout->discrete_weight();
     const double values = readout->least() < 0 ? 3 : 2;
     for (int64_t value = readout->least(); value <= 1; ++value) {
@@ -44,7 +44,7 @@ TEST(DiscreteReadoutTest, EveryValueIsDrawnAtFirst) {
 }
 
 TEST(DiscreteReadoutTest, ThePullbackGoesStraightThrough) {
-  for (const auto& readout : both(DiscreteReadoutOptions(6, 3))) {
+  for (const auto& readout : both_kinds(DiscreteReadoutOptions(6, 3))) {
     readout->to(torch::kFloat64);
     {
       const torch::NoGradGuard no_grad;
@@ -71,7 +71,7 @@ TEST(DiscreteReadoutTest, NoiseIsThatOfTheExposures) {
   const int64_t batch = 40'000;
   torch::manual_seed(2);
   const auto x = torch::rand({batch, 20}) * torch::linspace(0.2, 2, 20);
-  for (const auto& readout : both(DiscreteReadoutOptions(20, 2).noise(0.3).seed(9))) {
+  for (const auto& readout : both_kinds(DiscreteReadoutOptions(20, 2).noise(0.3).seed(9))) {
     const torch::NoGradGuard no_grad;
     readout->gain.fill_(2);
     readout->eval();

@@ -9,6 +9,7 @@
 #include <optotorch/trainers/rules/annealing.h>
 #include <support/differences.h>
 #include <support/errors.h>
+#include <support/losses.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/linear.h>
@@ -23,7 +24,6 @@ constexpr int64_t in = 12, out = 3, batch = 90;
 const Loss cross_entropy = [](const torch::Tensor& y, const torch::Tensor& t) {
   return torch::nn::functional::cross_entropy(y, t);
 };
-const Loss squared = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
 
 class AnnealingTest : public ::testing::Test {
  protected:
@@ -96,7 +96,7 @@ TEST_F(AnnealingTest, FindsWeightsThatExplainTheTarget) {
     double cost = 2;
     for (int64_t round = 0; round < 9; ++round) {
       Annealing rule(greedy(400).n0(static_cast<double>(1 + round % 3)).seed(round));
-      rule.step(*net, some, target, squared);
+      rule.step(*net, some, target, testing::squared_error);
       cost = rule.measures().at("cost");
     }
     EXPECT_LT(cost, 1e-9);
@@ -198,14 +198,14 @@ TEST_F(AnnealingTest, TheLossMayStandBehindOtherLayers) {
   const auto target = torch::randn({batch, 2}, torch::kFloat64);
   const auto gain = readout(*net).gain.detach().clone();
   Annealing rule(AnnealingOptions().cost(AnnealingCost::loss).n0(5).tau(20).trials(100));
-  const double before = squared(net->forward(states), target).item<double>();
-  rule.step(*net, states, target, squared);
-  const double after = squared(net->forward(states), target).item<double>();
+  const double before = testing::squared_error(net->forward(states), target).item<double>();
+  rule.step(*net, states, target, testing::squared_error);
+  const double after = testing::squared_error(net->forward(states), target).item<double>();
   EXPECT_LT(after, before);
   EXPECT_NEAR(rule.measures().at("cost"), after, 1e-12);
   EXPECT_TRUE(readout(*net).gain.equal(gain));
   Annealing apart(greedy(3));
-  EXPECT_SAYS(apart.step(*net, states, target, squared), "last layer");
+  EXPECT_SAYS(apart.step(*net, states, target, testing::squared_error), "last layer");
 }
 
 TEST_F(AnnealingTest, AlignmentGivesTheWeightsBack) {

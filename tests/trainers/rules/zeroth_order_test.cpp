@@ -11,6 +11,7 @@
 #include <optotorch/trainers/rules/zeroth_order.h>
 #include <support/differences.h>
 #include <support/errors.h>
+#include <support/losses.h>
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/dropout.h>
@@ -23,8 +24,6 @@ namespace optotorch {
 namespace {
 
 using testing::expect_close;
-
-const Loss squared = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
 
 class ZerothOrderTest : public ::testing::Test {
  protected:
@@ -41,7 +40,7 @@ class ZerothOrderTest : public ::testing::Test {
     for (auto& parameter : net->parameters()) {
       parameter.mutable_grad() = torch::Tensor();
     }
-    rule.step(*net, x, target, squared);
+    rule.step(*net, x, target, testing::squared_error);
     std::map<std::string, at::Tensor> gradients;
     for (const auto& item : net->named_parameters()) {
       gradients[item.key()] = item.value().grad();
@@ -72,7 +71,7 @@ TEST_F(ZerothOrderTest, AllCoordinatesAreTheGradient) {
     }
     const int64_t perturbed = hidden_parameters() + (exact_head ? 0 : 18);
     EXPECT_EQ(rule.measures().at("measurements"), 1 + 2 * perturbed);
-    EXPECT_NEAR(alignment(rule, *net, x, target, squared)[0], 1, 1e-6);
+    EXPECT_NEAR(alignment(rule, *net, x, target, testing::squared_error)[0], 1, 1e-6);
   }
 }
 
@@ -136,7 +135,7 @@ TEST_F(ZerothOrderTest, LeavesNoTrace) {
   torch::manual_seed(1);
   ZerothOrder rule(ZerothOrderOptions().directions(5));
   const auto before = other->parameters()[0].detach().clone();
-  rule.step(*other, input, wanted, squared);
+  rule.step(*other, input, wanted, testing::squared_error);
   EXPECT_TRUE(torch::rand({1}).equal(random_after_one_pass));
   EXPECT_TRUE(other->parameters()[0].equal(before));
   for (const auto& buffer : other->named_buffers()) {
@@ -147,7 +146,7 @@ TEST_F(ZerothOrderTest, LeavesNoTrace) {
   // All passes drop the same values: else the estimate would be full of their difference over the step.
   BackPropagation exact;
   torch::manual_seed(1);
-  exact.step(*twin, input, wanted, squared);
+  exact.step(*twin, input, wanted, testing::squared_error);
   const double largest = twin->parameters()[0].grad().abs().sum().item<double>();
   EXPECT_LT(other->parameters()[0].grad().abs().max().item<double>(), largest);
 }
@@ -177,7 +176,7 @@ TEST_F(ZerothOrderTest, MeasuresAPhysicalSystem) {
   Hybrid physical(Modulator(4), network, torch::nn::Linear(4, 3));
   const int64_t before = system->measurements();
   ZerothOrder rule(ZerothOrderOptions().method(Perturbation::coordinates).step(1e-2).coordinates(2));
-  rule.step(*physical, x.to(at::kFloat), target.to(at::kFloat), squared);
+  rule.step(*physical, x.to(at::kFloat), target.to(at::kFloat), testing::squared_error);
   EXPECT_EQ(system->measurements() - before, 5 * 8);
   EXPECT_EQ((network->parameters()[0].grad() != 0).sum().item<int64_t>() +
                 (network->parameters()[1].grad() != 0).sum().item<int64_t>() +
