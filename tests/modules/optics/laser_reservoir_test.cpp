@@ -14,36 +14,36 @@ namespace {
 using testing::central_differences;
 using testing::expect_close;
 
-constexpr int64_t inputs = 7, neurons = 5;
+constexpr int64_t few_inputs = 7, few_neurons = 5;
 
 LaserReservoirOptions plan() {
-  return LaserReservoirOptions(inputs, neurons).seed(4).fill(0.4).injection(0.6).saturation(1.7);
+  return LaserReservoirOptions(few_inputs, few_neurons).seed(4).fill(0.4).injection(0.6).saturation(1.7);
 }
 
 /// Entry (i, j) of T_0: what a single mirror sends.
 c10::complex<double> entry(int64_t seed, int64_t i, int64_t j) {
-  auto mirror = at::zeros({1, inputs});
+  auto mirror = at::zeros({1, few_inputs});
   mirror[0][j] = 1;
   const auto field = ops::random_projection(mirror, 1, seed, ops::Entries::complex_normal, i);
   return static_cast<c10::complex<double>>(field[0][0].item<c10::complex<float>>());
 }
 
 /// The header's formula, entry by entry, for real u [batch, inputs].
-at::Tensor slow(const LaserReservoirOptions& o, const at::Tensor& u) {
-  auto x = at::zeros({u.size(0), neurons}, at::kDouble);
-  const double scale = 1 / std::sqrt(o.fill() * inputs);
+at::Tensor slow_states(const LaserReservoirOptions& o, const at::Tensor& u) {
+  auto x = at::zeros({u.size(0), few_neurons}, at::kDouble);
+  const double scale = 1 / std::sqrt(o.fill() * few_inputs);
   for (int64_t b = 0; b < u.size(0); ++b) {
-    for (int64_t i = 0; i < neurons; ++i) {
+    for (int64_t i = 0; i < few_neurons; ++i) {
       c10::complex<double> e = 0;
       double squares = 0;
-      for (int64_t k = 0; k < neurons; ++k) {
+      for (int64_t k = 0; k < few_neurons; ++k) {
         const auto d = static_cast<double>(i - k);
         const double c = o.coupling();
         const double weight = i == k                                     ? 1
                               : c == 0 || std::abs(d) > std::ceil(3 * c) ? 0
                                                                          : std::exp(-d * d / (2 * c * c));
         squares += weight * weight;
-        for (int64_t j = 0; weight > 0 && j < inputs; ++j) {
+        for (int64_t j = 0; weight > 0 && j < few_inputs; ++j) {
           e += weight * entry(o.seed(), k, j) * u[b][j].item<double>();
         }
       }
@@ -56,7 +56,7 @@ at::Tensor slow(const LaserReservoirOptions& o, const at::Tensor& u) {
   return x;
 }
 
-at::Tensor frames(int64_t batch, int64_t seed = 1, int64_t values = inputs) {
+at::Tensor binary_frames(int64_t batch, int64_t seed = 1, int64_t values = few_inputs) {
   torch::manual_seed(seed);
   return torch::rand({batch, values}, torch::kDouble);
 }
@@ -68,15 +68,15 @@ LaserReservoir doubled(const LaserReservoirOptions& options) {
 }
 
 TEST(LaserReservoirTest, IsTheFormula) {
-  const auto x = frames(4);
+  const auto x = binary_frames(4);
   for (const double coupling : {0.0, 0.4, 1.3}) {
     const auto options = plan().coupling(coupling);
-    expect_close(doubled(options)->forward(x), slow(options, (x > 0.5).to(at::kDouble)), 1e-6);
+    expect_close(doubled(options)->forward(x), slow_states(options, (x > 0.5).to(at::kDouble)), 1e-6);
   }
 }
 
 TEST(LaserReservoirTest, StreamedIsStored) {
-  const auto x = frames(6);
+  const auto x = binary_frames(6);
   for (const auto& options : {plan(), plan().coupling(1.1), plan().coupling(1.1).drift(0.4).hours(3)}) {
     auto stored = doubled(options), streamed = doubled(LaserReservoirOptions(options).streamed(true));
     const auto a = stored->propagate(x), b = streamed->propagate(x);
@@ -89,14 +89,14 @@ TEST(LaserReservoirTest, StreamedIsStored) {
 }
 
 TEST(LaserReservoirTest, ThePullbackIsThatOfTheFrameItself) {
-  auto u = (frames(2) > 0.5).to(at::kDouble);
+  auto u = (binary_frames(2) > 0.5).to(at::kDouble);
   for (const double coupling : {0.0, 0.9}) {
     const auto options = plan().coupling(coupling);
     auto reservoir = doubled(options);
     const auto pass = reservoir->propagate(u);
     const auto signal = torch::randn_like(pass.output);
     const auto expected =
-        central_differences([&] { return (slow(options, u) * signal).sum().item<double>(); }, u);
+        central_differences([&] { return (slow_states(options, u) * signal).sum().item<double>(); }, u);
     expect_close(reservoir->pullback(pass, signal), expected, 1e-6);
   }
 }
@@ -111,7 +111,7 @@ TEST(LaserReservoirTest, SpeckleHasMeanOneAtItsFill) {
 
 TEST(LaserReservoirTest, DriftIsAFunctionOfTheHour) {
   const auto options = LaserReservoirOptions(300, 200).drift(0.3).saturation(1e6);
-  const auto x = (frames(40, 2, 300) > 0.5).to(at::kFloat);
+  const auto x = (binary_frames(40, 2, 300) > 0.5).to(at::kFloat);
   LaserReservoir reservoir(options), other(LaserReservoirOptions(options).hours(7));
   const auto at_start = reservoir->transmission.clone();
   LaserReservoir still(LaserReservoirOptions(options).drift(0));
@@ -137,7 +137,7 @@ TEST(LaserReservoirTest, DriftIsAFunctionOfTheHour) {
 TEST(LaserReservoirTest, NoiseIsDrawnInTrainingAndCounted) {
   const auto options = LaserReservoirOptions(50, 400).noise(0.2).seed(3);
   LaserReservoir reservoir(options);
-  const auto x = frames(60, 2, 50).to(at::kFloat);
+  const auto x = binary_frames(60, 2, 50).to(at::kFloat);
   const auto first = reservoir->forward(x), second = reservoir->forward(x);
   EXPECT_EQ(reservoir->readings.item<int64_t>(), 2);
   reservoir->eval();
@@ -170,10 +170,10 @@ TEST(LaserReservoirTest, WrongOptionsAndInputAreRejected) {
   const auto before = reservoir->transmission.clone();
   EXPECT_SAYS(reservoir->set_hours(-1), "hours");
   EXPECT_SAYS(reservoir->set_hours(std::nan("")), "hours");
-  auto x = frames(3).to(at::kFloat);
+  auto x = binary_frames(3).to(at::kFloat);
   x[1][2] = std::nanf("");
   EXPECT_SAYS(reservoir->forward(x), "input");
-  EXPECT_SAYS(reservoir->forward(frames(3)), "float64");
+  EXPECT_SAYS(reservoir->forward(binary_frames(3)), "float64");
   EXPECT_TRUE(reservoir->transmission.equal(before));
   EXPECT_SAYS(LaserReservoir(plan().streamed(true))->deploy(), "streamed");
 }

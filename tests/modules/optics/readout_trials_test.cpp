@@ -13,11 +13,11 @@ namespace {
 
 using testing::expect_close;
 
-constexpr int64_t in = 9, out = 3, batch = 131;  // no multiple of a vector or a block
+constexpr int64_t trial_in = 9, trial_out = 3, trial_batch = 131;  // no multiple of a vector or a block
 
 std::vector<std::shared_ptr<DiscreteReadout>> all_kinds(double noise) {
   torch::manual_seed(5);
-  const auto options = DiscreteReadoutOptions(in, out).noise(noise).seed(6);
+  const auto options = DiscreteReadoutOptions(trial_in, trial_out).noise(noise).seed(6);
   std::vector<std::shared_ptr<DiscreteReadout>> all = {std::make_shared<BooleanReadoutImpl>(options),
                                                        std::make_shared<TernaryReadoutImpl>(options)};
   for (const auto& readout : all) {
@@ -26,9 +26,9 @@ std::vector<std::shared_ptr<DiscreteReadout>> all_kinds(double noise) {
   return all;
 }
 
-at::Tensor states(int64_t samples = batch) {
+at::Tensor states(int64_t samples = trial_batch) {
   torch::manual_seed(8);
-  return torch::rand({samples, in}, torch::kFloat64);
+  return torch::rand({samples, trial_in}, torch::kFloat64);
 }
 
 /// Changes of outputs 0 and 2: the values that their weights do not have.
@@ -97,16 +97,17 @@ TEST(ReadoutTrialsTest, ThreadsDoNotMatter) {
 
 TEST(ReadoutTrialsTest, WrongInputIsRejected) {
   const auto readout = all_kinds(0)[1];
-  EXPECT_SAYS(ReadoutTrials(*readout, torch::rand({1, in}, torch::kFloat64)), "2 samples");
-  EXPECT_SAYS(ReadoutTrials(*readout, torch::rand({4, in + 1}, torch::kFloat64)), "states");
-  EXPECT_SAYS(ReadoutTrials(*readout, torch::rand({4, in})), "float64");
-  EXPECT_SAYS(ReadoutTrials(*readout, torch::rand({1, in}, torch::kFloat64).expand({4, in})), "differ");
+  EXPECT_SAYS(ReadoutTrials(*readout, torch::rand({1, trial_in}, torch::kFloat64)), "2 samples");
+  EXPECT_SAYS(ReadoutTrials(*readout, torch::rand({4, trial_in + 1}, torch::kFloat64)), "states");
+  EXPECT_SAYS(ReadoutTrials(*readout, torch::rand({4, trial_in})), "float64");
+  EXPECT_SAYS(ReadoutTrials(*readout, torch::rand({1, trial_in}, torch::kFloat64).expand({4, trial_in})),
+              "differ");
   auto broken = states();
   broken[3][4] = std::nan("");
   EXPECT_SAYS(ReadoutTrials(*readout, broken), "states");
   ReadoutTrials trials(*readout, states());
   EXPECT_SAYS(trials.measure({{}, {}}), "changes");
-  EXPECT_SAYS(trials.measure({{{in, 1}}, {}, {}}), "changes");
+  EXPECT_SAYS(trials.measure({{{trial_in, 1}}, {}, {}}), "changes");
   EXPECT_SAYS(trials.measure({{{0, 0.5}}, {}, {}}), "changes");
   EXPECT_SAYS(trials.measure({{{0, -2}}, {}, {}}), "changes");
   const auto boolean = all_kinds(0)[0];

@@ -19,25 +19,21 @@
 namespace optotorch {
 namespace {
 
-constexpr int64_t in = 12, out = 3, batch = 90;
-
-const Loss cross_entropy = [](const torch::Tensor& y, const torch::Tensor& t) {
-  return torch::nn::functional::cross_entropy(y, t);
-};
+constexpr int64_t annealed_in = 12, annealed_out = 3, annealed_batch = 90;
 
 class AnnealingTest : public ::testing::Test {
  protected:
   AnnealingTest() {
     torch::manual_seed(3);
-    states = torch::rand({batch, in}, torch::kFloat64);
-    classes = at::arange(batch).remainder(out);
+    states = torch::rand({annealed_batch, annealed_in}, torch::kFloat64);
+    classes = at::arange(annealed_batch).remainder(annealed_out);
     states.select(1, 0).add_(classes.to(torch::kFloat64));  // something to find
   }
 
   template <typename Readout = TernaryReadout>
   static Hybrid network(double noise = 0) {
     torch::manual_seed(4);
-    Hybrid net(Readout(DiscreteReadoutOptions(in, out).noise(noise).seed(2)));
+    Hybrid net(Readout(DiscreteReadoutOptions(annealed_in, annealed_out).noise(noise).seed(2)));
     net->to(torch::kFloat64);
     return net;
   }
@@ -52,7 +48,7 @@ class AnnealingTest : public ::testing::Test {
     return (2 * (1 - rho)).mean().item<double>();
   }
 
-  at::Tensor masks() const { return at::one_hot(classes, out).to(torch::kFloat64); }
+  at::Tensor masks() const { return at::one_hot(classes, annealed_out).to(torch::kFloat64); }
 
   torch::Tensor states, classes;
 };
@@ -66,7 +62,7 @@ TEST_F(AnnealingTest, TheCostIsThatOfTheWeightsItLeavesAndFalls) {
     Annealing rule(greedy(60));
     double last = slow_cost(*net, masks());
     for (int step = 0; step < 3; ++step) {
-      rule.step(*net, states, classes, cross_entropy);
+      rule.step(*net, states, classes, testing::class_loss);
       const auto measures = rule.measures();
       EXPECT_EQ(measures.at("measurements"), 62);  // before, after, and the trials
       EXPECT_NEAR(measures.at("cost"), slow_cost(*net, masks()), 1e-12);
@@ -103,11 +99,12 @@ TEST_F(AnnealingTest, FindsWeightsThatExplainTheTarget) {
     testing::expect_close(net->forward(some), target, 1e-9);
   };
   torch::manual_seed(12);
-  const DiscreteReadoutOptions options(few, out);
-  check(Hybrid(TernaryReadout(options)),
-        at::tensor({1., -1., 0., 1., 1., 0., 0., 1., -1., 1., -1., 1., 1., 0., -1.}).view({out, few}));
+  const DiscreteReadoutOptions options(few, annealed_out);
+  check(
+      Hybrid(TernaryReadout(options)),
+      at::tensor({1., -1., 0., 1., 1., 0., 0., 1., -1., 1., -1., 1., 1., 0., -1.}).view({annealed_out, few}));
   check(Hybrid(BooleanReadout(options)),
-        at::tensor({1., 0., 0., 1., 1., 0., 0., 1., 1., 1., 1., 1., 1., 0., 0.}).view({out, few}));
+        at::tensor({1., 0., 0., 1., 1., 0., 0., 1., 1., 1., 1., 1., 1., 0., 0.}).view({annealed_out, few}));
 }
 
 // All weights of a Boolean output change in every trial: only two sets of weights can ever be.
@@ -116,20 +113,20 @@ TEST_F(AnnealingTest, ChangesAsManyWeightsAsTheScheduleSays) {
        {AnnealingSchedule::constant, AnnealingSchedule::exponential, AnnealingSchedule::error}) {
     auto net = network<BooleanReadout>();
     const auto before = readout(*net).discrete_weight();
-    Annealing rule(AnnealingOptions().schedule(schedule).n0(in).floor(in).tau(1).trials(5));
-    rule.step(*net, states, classes, cross_entropy);
+    Annealing rule(AnnealingOptions().schedule(schedule).n0(annealed_in).floor(annealed_in).tau(1).trials(5));
+    rule.step(*net, states, classes, testing::class_loss);
     const auto w = readout(*net).discrete_weight();
-    for (int64_t output = 0; output < out; ++output) {
+    for (int64_t output = 0; output < annealed_out; ++output) {
       EXPECT_TRUE(w[output].equal(before[output]) || w[output].equal(1 - before[output]));
     }
   }
   // Down to single flips at once: after the first trial, two sets of weights differ by at most one a trial.
   auto net = network<BooleanReadout>();
-  Annealing first(AnnealingOptions().n0(in).tau(1e-9).trials(1));
-  first.step(*net, states, classes, cross_entropy);
+  Annealing first(AnnealingOptions().n0(annealed_in).tau(1e-9).trials(1));
+  first.step(*net, states, classes, testing::class_loss);
   for (int step = 0; step < 10; ++step) {
     const auto before = readout(*net).discrete_weight();
-    first.step(*net, states, classes, cross_entropy);
+    first.step(*net, states, classes, testing::class_loss);
     EXPECT_LE((readout(*net).discrete_weight() - before).abs().sum(1).max().item<double>(), 1);
   }
 }
@@ -141,12 +138,12 @@ TEST_F(AnnealingTest, ARunResumesToTheSameBits) {
       auto through = network(0.3), halted = network(0.3);
       Annealing rule(options), first(options), second(options);
       for (int step = 0; step < 2; ++step) {
-        rule.step(*through, states, classes, cross_entropy);
+        rule.step(*through, states, classes, testing::class_loss);
       }
-      first.step(*halted, states, classes, cross_entropy);
+      first.step(*halted, states, classes, testing::class_loss);
       EXPECT_EQ(first.state().at("trials").item<int64_t>(), 30);
       second.load_state(first.state());
-      second.step(*halted, states, classes, cross_entropy);
+      second.step(*halted, states, classes, testing::class_loss);
       EXPECT_TRUE(readout(*through).weight.equal(readout(*halted).weight));
       EXPECT_TRUE(readout(*through).gain.equal(readout(*halted).gain));
       for (const auto& [name, tensor] : rule.state()) {
@@ -160,7 +157,7 @@ TEST_F(AnnealingTest, ThreadsAndLibTorchsGeneratorDoNotMatter) {
   const int before = at::get_num_threads();
   const auto restore = c10::make_scope_exit([&] { at::set_num_threads(before); });
   // Enough for more than one thread.
-  const auto many = states.repeat({400, 1}) + torch::rand({400 * batch, 1}, torch::kFloat64);
+  const auto many = states.repeat({400, 1}) + torch::rand({400 * annealed_batch, 1}, torch::kFloat64);
   const auto their_classes = classes.repeat(400);
   at::Tensor expected;
   for (const int threads : {1, 2, 3}) {
@@ -168,7 +165,7 @@ TEST_F(AnnealingTest, ThreadsAndLibTorchsGeneratorDoNotMatter) {
     auto net = network(0.2);
     torch::manual_seed(threads);
     Annealing rule(AnnealingOptions().n0(5).tau(30).trials(40));
-    rule.step(*net, many, their_classes, cross_entropy);
+    rule.step(*net, many, their_classes, testing::class_loss);
     const auto found =
         at::cat({readout(*net).weight.flatten(), readout(*net).gain, readout(*net).bias}).detach();
     expected = expected.defined() ? expected : found;
@@ -181,7 +178,7 @@ TEST_F(AnnealingTest, SeesWhatWasMeasuredAlone) {
   for (const bool remeasure : {false, true}) {
     auto net = network(0.5);
     Annealing rule(greedy(40).remeasure(remeasure));
-    rule.step(*net, states, classes, cross_entropy);
+    rule.step(*net, states, classes, testing::class_loss);
     const double measurements = remeasure ? 40 + 39 + 2 : 42;
     EXPECT_EQ(rule.measures().at("measurements"), measurements);
     EXPECT_EQ(readout(*net).readings.item<int64_t>(), measurements + 1);  // and the first pass
@@ -192,10 +189,10 @@ TEST_F(AnnealingTest, SeesWhatWasMeasuredAlone) {
 TEST_F(AnnealingTest, TheLossMayStandBehindOtherLayers) {
   auto net = network();
   net->push_back(torch::nn::Tanh());
-  torch::nn::Linear last(out, 2);
+  torch::nn::Linear last(annealed_out, 2);
   last->to(torch::kFloat64);
   net->push_back(last);
-  const auto target = torch::randn({batch, 2}, torch::kFloat64);
+  const auto target = torch::randn({annealed_batch, 2}, torch::kFloat64);
   const auto gain = readout(*net).gain.detach().clone();
   Annealing rule(AnnealingOptions().cost(AnnealingCost::loss).n0(5).tau(20).trials(100));
   const double before = testing::squared_error(net->forward(states), target).item<double>();
@@ -212,7 +209,7 @@ TEST_F(AnnealingTest, AlignmentGivesTheWeightsBack) {
   auto net = network();
   Annealing rule(greedy(20));
   const auto before = readout(*net).weight.detach().clone(), gain = readout(*net).gain.detach().clone();
-  alignment(rule, *net, states, classes, cross_entropy);
+  alignment(rule, *net, states, classes, testing::class_loss);
   EXPECT_TRUE(readout(*net).weight.equal(before));
   EXPECT_TRUE(readout(*net).gain.equal(gain));
   EXPECT_EQ(rule.state().at("trials").item<int64_t>(), 0);
@@ -238,19 +235,21 @@ TEST_F(AnnealingTest, WrongInputIsRejectedAndChangesNothing) {
     before.push_back(parameter.detach().clone());
   }
   const Loss any = [](const torch::Tensor& y, const torch::Tensor& t) { return y.square().mean(); };
-  const auto two_classes = at::arange(batch).remainder(2);
+  const auto two_classes = at::arange(annealed_batch).remainder(2);
   EXPECT_SAYS(rule.step(*net, states, two_classes, any), "none of class 2");
   EXPECT_SAYS(rule.step(*net, states, classes + 1, any), "classes from 0 to 2");
   EXPECT_SAYS(rule.step(*net, states, classes - 1, any), "classes from 0 to 2");
   EXPECT_SAYS(rule.step(*net, states, classes.narrow(0, 1, 50), any), "target");
-  EXPECT_SAYS(rule.step(*net, states, torch::randn({batch, out + 1}), any), "target");
-  EXPECT_SAYS(rule.step(*net, states, torch::ones({batch, out}), any), "output 0");
-  EXPECT_SAYS(rule.step(*net, states, torch::full({batch, out}, std::nan("")), any), "target");
-  EXPECT_SAYS(rule.step(*net, states.narrow(0, 0, 1).expand({batch, in}), classes, any), "differ");
+  EXPECT_SAYS(rule.step(*net, states, torch::randn({annealed_batch, annealed_out + 1}), any), "target");
+  EXPECT_SAYS(rule.step(*net, states, torch::ones({annealed_batch, annealed_out}), any), "output 0");
+  EXPECT_SAYS(rule.step(*net, states, torch::full({annealed_batch, annealed_out}, std::nan("")), any),
+              "target");
+  EXPECT_SAYS(rule.step(*net, states.narrow(0, 0, 1).expand({annealed_batch, annealed_in}), classes, any),
+              "differ");
   auto broken = states.clone();
   broken[0][0] = std::nan("");
   EXPECT_THROW(rule.step(*net, broken, classes, any), c10::ValueError);
-  Annealing wide(AnnealingOptions().n0(in + 1));
+  Annealing wide(AnnealingOptions().n0(annealed_in + 1));
   EXPECT_SAYS(wide.step(*net, states, classes, any), "number of weights");
   size_t index = 0;
   for (const auto& parameter : net->parameters()) {
@@ -259,13 +258,13 @@ TEST_F(AnnealingTest, WrongInputIsRejectedAndChangesNothing) {
   EXPECT_EQ(rule.state().at("trials").item<int64_t>(), 0);
 
   freeze(net->layer(0));
-  net->push_back(torch::nn::Linear(out, out));
+  net->push_back(torch::nn::Linear(annealed_out, annealed_out));
   net->to(torch::kFloat64);
   EXPECT_SAYS(rule.step(*net, states, classes, any), "frozen");
-  Hybrid none{torch::nn::Linear(in, out)};
+  Hybrid none{torch::nn::Linear(annealed_in, annealed_out)};
   none->to(torch::kFloat64);
   EXPECT_SAYS(rule.step(*none, states, classes, any), "discrete read-out");
-  Hybrid two(TernaryReadout(in, in), TernaryReadout(in, out));
+  Hybrid two(TernaryReadout(annealed_in, annealed_in), TernaryReadout(annealed_in, annealed_out));
   two->to(torch::kFloat64);
   EXPECT_SAYS(rule.step(*two, states, classes, any), "got 2");
 }
