@@ -145,16 +145,6 @@ RecipeRow row_over_seeds(const std::string& system, const std::vector<double>& v
   return row;
 }
 
-std::string shown_number(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
-std::string percent(double value) {
-  return shown_number("%.2f %%", 100 * value);
-}
-
 ThreadsOf::ThreadsOf(const RecipeOptions& options) : before_(at::get_num_threads()) {
   if (options.threads > 0) {
     at::set_num_threads(static_cast<int>(options.threads));

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "reproduce/formatted.h"
 #include "reproduce/recipe.h"
 
 namespace optotorch::tools {
@@ -76,9 +77,6 @@ inline constexpr double ridge_lambda = 1e-4;
 
 /// Means and spreads over seeds.
 RecipeRow row_over_seeds(const std::string& system, const std::vector<double>& values);
-
-std::string percent(double value);
-std::string shown_number(const char* format, double value);
 
 /// Runs with options.threads threads, or those of LibTorch, and gives LibTorch its own back.
 class ThreadsOf {

@@ -108,7 +108,7 @@ std::vector<RecipeRow> ternary_consistency(const RecipeOptions& options, Page& p
     table.push_back({std::to_string(hour), percent(in), percent(out), percent(right)});
   }
   const double of_states = consistency(states), of_output = consistency(outputs);
-  tell(options, c10::str("drift ", shown_number("%.4f", drift), ": states ", percent(of_states), ", output ",
+  tell(options, c10::str("drift ", formatted("%.4f", drift), ": states ", percent(of_states), ", output ",
                          percent(of_output)));
   std::vector<RecipeRow> rows{row_over_seeds("input states", {of_states}),
                               row_over_seeds("trained output", {of_output}),
@@ -122,7 +122,7 @@ std::vector<RecipeRow> ternary_consistency(const RecipeOptions& options, Page& p
   page.paragraph(c10::str("The same ", shown.size(0), " frames at hours 0 to ", drift_hours,
                           ". The transmission matrix wanders, sqrt(1 - d^2) T_0 + d T_1(t), "
                           "with d = ",
-                          shown_number("%.4f", drift),
+                          formatted("%.4f", drift),
                           ", at which the states are alike by 99 %, and detectors have noise of ", noise,
                           " of the mean intensity. The read-out was trained at hour 0. Consistency is the "
                           "mean correlation of all pairs of "

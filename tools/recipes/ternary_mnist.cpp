@@ -53,7 +53,7 @@ std::vector<RecipeRow> ternary_mnist(const RecipeOptions& options, Page& page) {
       seconds[is_boolean ? 0 : 1] += found.seconds / static_cast<double>(options.seeds);
       const std::string title = is_boolean ? "Boolean" : "ternary";
       tell(options, c10::str("seed ", seed, ", ", title, ": ", percent(found.accuracy), " after ",
-                             found.measurements, " measurements, ", shown_number("%.0f s", found.seconds)));
+                             found.measurements, " measurements, ", formatted("%.0f s", found.seconds)));
       if (seed == 0) {
         Series line{title, found.at, {}};
         for (const double value : found.along) {
@@ -86,9 +86,9 @@ std::vector<RecipeRow> ternary_mnist(const RecipeOptions& options, Page& page) {
       "weights are real numbers."));
   page.table({"Read-out", "Test accuracy", "Spread", "Measurements", "Seconds a search"},
              {{"Boolean", percent(rows[0].measured), percent(rows[0].spread),
-               shown_number("%.0f", measurements[0]), shown_number("%.0f", seconds[0])},
+               formatted("%.0f", measurements[0]), formatted("%.0f", seconds[0])},
               {"ternary", percent(rows[1].measured), percent(rows[1].spread),
-               shown_number("%.0f", measurements[1]), shown_number("%.0f", seconds[1])},
+               formatted("%.0f", measurements[1]), formatted("%.0f", seconds[1])},
               {"ridge", percent(rows[2].measured), percent(rows[2].spread), "-", "-"}});
   page.plot(curves);
   return rows;

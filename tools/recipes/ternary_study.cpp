@@ -79,7 +79,7 @@ void compare_schedules(const RecipeOptions& options, int64_t images, int64_t tri
     }
     std::vector<std::string> headers{"Weights that change"};
     for (const double noise : noises) {
-      headers.push_back(shown_number("Noise %.0f %%", 100 * noise));
+      headers.push_back(formatted("Noise %.0f %%", 100 * noise));
     }
     std::vector<std::vector<std::string>> table;
     std::vector<RecipeRow> best(noises.size()), best_with_floor(noises.size());
@@ -96,9 +96,9 @@ void compare_schedules(const RecipeOptions& options, int64_t images, int64_t tri
           measurements = found.measurements;
         }
         auto row = row_over_seeds(
-            c10::str(task.name, ", ", shown_number("%.0f %% noise, ", 100 * noise), choice.name), accuracies);
+            c10::str(task.name, ", ", formatted("%.0f %% noise, ", 100 * noise), choice.name), accuracies);
         row.figures["measurements"] = measurements;
-        cells.push_back(percent(row.measured) + " +- " + shown_number("%.2f", 50 * row.spread));
+        cells.push_back(percent(row.measured) + " +- " + formatted("%.2f", 50 * row.spread));
         tell(options, row.system + ": " + cells.back());
         if (row.measured > best[column].measured) {
           best[column] = row;
@@ -147,7 +147,7 @@ void grow(const RecipeOptions& options, int64_t images, int64_t trials, Page& pa
       series.y.push_back(100 * value);
     }
     table.push_back({std::to_string(neurons), percent(found.accuracy), percent(ridge),
-                     shown_number("%.0f", found.measurements), shown_number("%.0f", found.seconds)});
+                     formatted("%.0f", found.measurements), formatted("%.0f", found.seconds)});
     tell(options,
          c10::str(neurons, " neurons: ternary ", percent(found.accuracy), ", ridge ", percent(ridge)));
   }
@@ -166,7 +166,7 @@ void grow(const RecipeOptions& options, int64_t images, int64_t trials, Page& pa
                 .selection = "seconds a frame"};
   rows.push_back(row);
   page.paragraph(c10::str(neurons, " neurons with a transmission matrix that is never stored: ",
-                          shown_number("%.3f", seconds), " s a frame, ", count, " frames at once."));
+                          formatted("%.3f", seconds), " s a frame, ", count, " frames at once."));
 }
 
 }  // namespace
