@@ -276,7 +276,7 @@ class RuleLayerTableAnnealingTest : public ::testing::TestWithParam<LayerCase> {
 TEST_P(RuleLayerTableAnnealingTest, SearchesADiscreteReadoutAndNothingElse) {
   torch::manual_seed(7);
   auto [net, position, input] = surround(GetParam(), /*physical=*/false);
-  const auto target = torch::randn({batch, outputs});
+  const auto target = torch::randn({case_batch, outputs});
   const Loss loss = [](const torch::Tensor& y, const torch::Tensor& t) { return (y - t).square().mean(); };
   Annealing rule(AnnealingOptions().cost(AnnealingCost::loss).n0(2).trials(30));
   const auto weights_before = weights_of(*net);
