@@ -123,9 +123,25 @@ Found search(const ReservoirStates& states, const Search& how) {
   return found;
 }
 
-double ridge_accuracy(const ReservoirStates& states) {
-  const auto readout = ridge_regression(states.train, states.train_target, ridge_lambda, states.classes);
+double ridge_accuracy(const ReservoirStates& states, double lambda) {
+  const auto readout = ridge_regression(states.train, states.train_target, lambda, states.classes);
   return accuracy(readout(states.test), states.test_target);
+}
+
+double chosen_lambda(const ReservoirStates& states) {
+  const int64_t all = states.train.size(0), kept = all - all / 5;
+  const ReservoirStates parts{states.train.narrow(0, 0, kept), states.train_target.narrow(0, 0, kept),
+                              states.train.narrow(0, kept, all - kept),
+                              states.train_target.narrow(0, kept, all - kept), states.classes};
+  double best = 0, most = -1;
+  for (const double lambda : {1e-4, 1e-3, 1e-2, 1e-1}) {
+    const double right = ridge_accuracy(parts, lambda);
+    if (right > most) {
+      most = right;
+      best = lambda;
+    }
+  }
+  return best;
 }
 
 RecipeRow row_over_seeds(const std::string& system, const std::vector<double>& values) {

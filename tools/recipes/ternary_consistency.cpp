@@ -61,7 +61,8 @@ std::vector<RecipeOption> ternary_consistency_options() {
 
 std::vector<RecipeRow> ternary_consistency(const RecipeOptions& options, Page& page) {
   const ThreadsOf threads(options);
-  const int64_t neurons = whole_number_option(consistency_recipe, options, "neurons", 2, 100'000);
+  const int64_t neurons =
+      options.quick ? 100 : whole_number_option(consistency_recipe, options, "neurons", 2, 100'000);
   const int64_t images = options.quick
                              ? quick_consistency_images
                              : whole_number_option(consistency_recipe, options, "images", 600, 60'000);

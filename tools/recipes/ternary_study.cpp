@@ -137,7 +137,7 @@ void grow(const RecipeOptions& options, int64_t images, int64_t trials, Page& pa
     // A weight is tried as often as in a smaller reservoir.
     const int64_t own_trials = std::max(trials, trials * neurons / 450);
     const auto found = search(states, {.annealing = AnnealingOptions().n0(1).trials(own_trials)});
-    const double ridge = ridge_accuracy(states);
+    const double ridge = ridge_accuracy(states, chosen_lambda(states));
     for (const auto& [name, value] : {std::pair{"ternary", found.accuracy}, std::pair{"ridge", ridge}}) {
       auto row = row_over_seeds(c10::str(name, ", ", neurons, " neurons"), {value});
       row.figures["measurements"] = found.measurements;
@@ -151,7 +151,8 @@ void grow(const RecipeOptions& options, int64_t images, int64_t trials, Page& pa
     tell(options,
          c10::str(neurons, " neurons: ternary ", percent(found.accuracy), ", ridge ", percent(ridge)));
   }
-  page.heading(c10::str("More neurons, ", images, " training images"));
+  page.heading(c10::str("More neurons, ", images,
+                        " training images; ridge with the lambda that is best on a fifth of them"));
   page.table({"Neurons", "ternary", "ridge", "Measurements", "Seconds of the search"}, table);
   page.plot(plot);
   // One that no memory holds.
