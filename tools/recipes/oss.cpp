@@ -164,12 +164,13 @@ std::vector<RecipeRow> oss(const RecipeOptions& options, Page& page) {
       "An image's patches of 4 x 4 pixels modulate a carrier, symbol after symbol; passive filters slice its "
       "spectrum, "
       "each with a photodiode that is read once a patch (Tsirigotis et al., arXiv 2405.06434). Only the "
-      "digital "
-      "back-end is trained. The digital rows have 7 kernels of 5 x 5 and pools in the optics' place. "
-      "Published rows of "
-      "3 nodes are an experiment; here their filters are off by a tenth of a width and 5 % of it (standard "
-      "deviations), "
-      "and readings have 2 % of noise, in the test as in training.");
+      "digital back-end "
+      "is trained, on images that are shifted by up to a pixel. The digital rows have 7 kernels of 5 x 5 and "
+      "pools in the "
+      "optics' place, and no shifts. Published rows of 3 nodes are an experiment; here their filters are off "
+      "by a tenth of "
+      "a width and 5 % of it (standard deviations), and readings have 2 % of noise, in the test as in "
+      "training.");
   page.paragraph(
       "Multiply-adds of the convolution: 137,200 for 7 kernels of 5 x 5 at 28 x 28 places, of the optics "
       "none; the "
