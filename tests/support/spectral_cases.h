@@ -38,7 +38,7 @@ inline std::vector<LayerCase> spectral_cases() {
                                             .kind(FilterKind::ring)
                                             .delay(2)
                                             .loss_db(0.1)
-                                            .width(0.05)
+                                            .width(0.2)
                                             .order(2)
                                             .window(5)
                                             .bandwidth(0)),
