@@ -83,7 +83,7 @@ torch::Tensor stored(const ReservoirOptions& o) {
 }
 
 torch::Tensor frame(const ReservoirOptions& o, const torch::Tensor& x) {
-  return (x > o.threshold()).to(x.scalar_type());
+  return (x > o.threshold()).type_as(x);
 }
 
 /// |E|^2 / (1 + E0^2) from E = (Re, Im) without the injected light.

@@ -84,7 +84,8 @@ TEST_P(ExportedNetworksTest, AreWhatTheyWere) {
   EXPECT_LE(export_torchscript(net, example_input(run, 2), path), 1e-6);
   expect_equal_at_any_batch_size(net, path, run);
   const auto x = example_input(run, 3);
-  if (x.is_floating_point()) {
+  const bool shows_binary_frames = GetParam() == "boolean-mnist" || GetParam() == "ternary-mnist";
+  if (x.is_floating_point() && !shows_binary_frames) {  // those have no slope
     expect_equal_gradients(path, x);
   }
   expect_equal_in_double_precision(net, path, x);

@@ -22,7 +22,8 @@ at::Tensor impulse_response(const at::Tensor& coefficients, int64_t count, int64
 }
 
 /// Weights of every sample in every reading, [samples, windows].
-at::Tensor readings_of(const FilterBankLayout& layout, int64_t windows, const at::TensorOptions& options) {
+at::Tensor readings_of(const FilterBankLayout& layout, int64_t windows, const at::Tensor& intensity) {
+  const auto options = intensity.options();
   const int64_t count = windows * layout.window;
   const auto sample = at::arange(count, options.dtype(at::kDouble)).unsqueeze(1);
   const auto last =
@@ -32,7 +33,7 @@ at::Tensor readings_of(const FilterBankLayout& layout, int64_t windows, const at
   const auto weight =
       integrates ? at::full_like(age, 1.0 / static_cast<double>(layout.window)).mul(age < layout.window)
                  : at::pow(layout.memory, age.clamp_min(0)).mul(1 - layout.memory);
-  return weight.mul(age >= 0).to(options);
+  return weight.mul(age >= 0).type_as(intensity);  // whose type an exported file finds anew
 }
 
 }  // namespace
@@ -59,7 +60,7 @@ at::Tensor filter_bank_reference(const at::Tensor& waveform, const at::Tensor& c
   const auto spectrum = at::fft_fft(waveform.narrow(1, 0, count).unsqueeze(1), 2 * count);
   const auto v = at::fft_ifft(spectrum * filter_responses(coefficients, layout, count)).narrow(2, 0, count);
   const auto intensity = at::real(v).square() + at::imag(v).square();
-  return intensity.matmul(readings_of(layout, windows, real));
+  return intensity.matmul(readings_of(layout, windows, intensity));
 }
 
 namespace {
