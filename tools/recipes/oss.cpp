@@ -116,8 +116,9 @@ const std::vector<Sweep>& sweeps() {
        {2, 3, 4, 6, 8},
        [](System& system, double value, const RecipeOptions& options, const std::string& name) {
          system.config.network = varied("oss-7", name, options, [value](nlohmann::json& layers) {
-           layers.insert(layers.begin() + 2,
-                         {{"type", "Digitizer"}, {"bits", static_cast<int64_t>(value)}, {"full_scale", .25}});
+           layers.insert(layers.begin() + 2, nlohmann::json::object({{"type", "Digitizer"},
+                                                                     {"bits", static_cast<int64_t>(value)},
+                                                                     {"full_scale", .25}}));
          });
        }},
   };
