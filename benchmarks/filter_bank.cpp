@@ -7,22 +7,19 @@
 #include <optotorch/ops/filter_coefficients.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <functional>
-#include <stdexcept>
 #include <vector>
 
 #include "benchmarks.h"
 #include "reproduce/memory_meter.h"
 #include "rows.h"
+#include "tensors.h"
 
 namespace optotorch::bench {
 namespace {
 
 constexpr int64_t filter_batch = 128, filter_symbols = 3136, filter_count = 7;
-
-using Readings = std::vector<at::Tensor>;
 
 struct Waveforms {
   const ops::FilterBankLayout layout{.window = 16};  // integrates and dumps: the peer's pool
@@ -33,15 +30,15 @@ struct Waveforms {
           .values.to(at::kComplexFloat);
   at::Tensor dL_dy = at::randn({filter_batch, filter_count, filter_symbols / 16});
 
-  Readings forward() const { return {ops::filter_bank(x, coefficients, layout)}; }
-  Readings both_ways() const {
+  Results forward() const { return {ops::filter_bank(x, coefficients, layout)}; }
+  Results both_ways() const {
     const auto [dL_dx, dL_dc] = ops::filter_bank_backward(dL_dy, x, coefficients, layout);
     return {ops::filter_bank(x, coefficients, layout), dL_dx, dL_dc};
   }
 };
 
 /// With responses that were made before.
-Readings composed(const Waveforms& w, const at::Tensor& responses) {
+Results composed(const Waveforms& w, const at::Tensor& responses) {
   const auto spectrum = at::fft_fft(w.x.unsqueeze(1), 2 * filter_symbols);
   const auto v = at::fft_ifft(spectrum * responses).narrow(2, 0, filter_symbols);
   const auto intensity = at::real(v).square() + at::imag(v).square();
@@ -49,7 +46,7 @@ Readings composed(const Waveforms& w, const at::Tensor& responses) {
 }
 
 /// Gradients at the coefficients, too: responses are made of them every time.
-Readings composed_both_ways(const Waveforms& w) {
+Results composed_both_ways(const Waveforms& w) {
   const auto x = w.x.detach().requires_grad_(), c = w.coefficients.detach().requires_grad_();
   const auto responses = ops::filter_responses(c, w.layout, filter_symbols);
   const auto spectrum = at::fft_fft(x.unsqueeze(1), 2 * filter_symbols);
@@ -57,25 +54,6 @@ Readings composed_both_ways(const Waveforms& w) {
   const auto y = at::avg_pool1d(at::real(v).square() + at::imag(v).square(), {w.layout.window});
   const auto gradients = torch::autograd::grad({y}, {x, c}, {w.dL_dy});
   return {y, gradients[0], gradients[1]};
-}
-
-double compared(const Readings& a, const Readings& b) {
-  double difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double size = b[i].detach().abs().max().item<double>();
-    difference = std::max(difference, (a[i] - b[i]).detach().abs().max().item<double>() / size);
-  }
-  if (!(difference < 1e-4)) {
-    throw std::runtime_error("filter-bank: the two differ by " + std::to_string(difference));
-  }
-  return difference;
-}
-
-double most_mebibytes(const std::function<Readings()>& step) {
-  tools::reset_peak_tensor_bytes();
-  const int64_t before = tools::tensor_bytes();
-  step();
-  return static_cast<double>(tools::peak_tensor_bytes() - before) / (1 << 20);
 }
 
 }  // namespace
@@ -95,9 +73,9 @@ void run_filter_bank(const std::string& json) {
                 static_cast<long long>(filter_symbols), static_cast<long long>(filter_batch), threads,
                 threads == 1 ? "" : "s");
     print_header();
-    const auto add = [&](const std::string& name, const std::function<Readings()>& ours,
-                         const std::function<Readings()>& peer) {
-      const double difference = compared(ours(), peer());
+    const auto add = [&](const std::string& name, const std::function<Results()>& ours,
+                         const std::function<Results()>& peer) {
+      const double difference = verified("filter-bank", ours(), peer());
       auto row = time_pair(name, "composed", ours, peer, 5);
       row.how = "fft, H, ifft, square, pool";
       row.max_difference = difference;
@@ -109,7 +87,7 @@ void run_filter_bank(const std::string& json) {
   }
   at::set_num_threads(1);
   tools::count_tensor_bytes();  // last: counting takes time
-  const double least = most_mebibytes(both_ways), peer = most_mebibytes(peer_both_ways);
+  const double least = most_memory(both_ways), peer = most_memory(peer_both_ways);
   std::printf("tensors of a step, at most: ours %.1f MiB, composed %.1f MiB (%.2f times)\n", least, peer,
               peer / least);
   write_json(rows, json);

@@ -6,22 +6,18 @@
 #include <optotorch/modules/optics/diffractive_layer.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <stdexcept>
 #include <vector>
 
 #include "benchmarks.h"
 #include "reproduce/memory_meter.h"
 #include "rows.h"
+#include "tensors.h"
 
 namespace optotorch::bench {
 namespace {
 
 constexpr int64_t side = 256, batch = 32;
-
-/// y, dL_dx, dL_dphase
-using Results = std::vector<at::Tensor>;
 
 struct PlanesProblem {
   DiffractiveLayer layer{DiffractiveLayerOptions({side, side})};
@@ -33,6 +29,7 @@ struct PlanesProblem {
     transfer = options.sample_hop().transfer({side, side}, {side, side}, x.options());
   }
 
+  /// y, dL_dx, dL_dphase
   Results ours() {
     layer->phase.mutable_grad() = at::Tensor();
     const auto pass = layer->propagate(x);
@@ -90,26 +87,6 @@ class Transforms {
   at::Tensor rows_, columns_;
 };
 
-double verified(const Results& a, const Results& b) {
-  double difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double size = b[i].detach().abs().max().item<double>();
-    difference = std::max(difference, (a[i] - b[i]).detach().abs().max().item<double>() / size);
-  }
-  if (!(difference < 1e-4)) {
-    throw std::runtime_error("free-space: the two differ by " + std::to_string(difference));
-  }
-  return difference;
-}
-
-/// MiB of tensors that a step takes beyond what is there before it, at most.
-double most_memory(const std::function<Results()>& step) {
-  tools::reset_peak_tensor_bytes();
-  const int64_t before = tools::tensor_bytes();
-  step();
-  return static_cast<double>(tools::peak_tensor_bytes() - before) / (1 << 20);
-}
-
 }  // namespace
 
 void run_free_space(const std::string& json) {
@@ -125,7 +102,7 @@ void run_free_space(const std::string& json) {
                 static_cast<long long>(side), static_cast<long long>(batch), threads,
                 threads == 1 ? "" : "s");
     print_header();
-    const double difference = verified(ours(), cached());
+    const double difference = verified("free-space", ours(), cached());
     auto row = time_pair("both ways", "cached", ours, cached, 6);
     row.how = "fft2, H, ifft2";
     row.max_difference = difference;

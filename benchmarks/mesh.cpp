@@ -17,6 +17,7 @@
 #include "fma_peak.h"
 #include "mesh_peers.h"
 #include "rows.h"
+#include "tensors.h"
 
 namespace optotorch::bench {
 namespace {
@@ -34,7 +35,6 @@ Problem problem(int64_t ports, int64_t batch) {
           at::randn({batch, ports}, at::kComplexFloat), phases(), phases()};
 }
 
-using Results = std::vector<at::Tensor>;
 using Mesh = at::Tensor (*)(const at::Tensor&, const at::Tensor&, const at::Tensor&, int64_t);
 
 /// Output and the three gradients as a layer gets them: the operator and its pull-back, without a graph.

@@ -5,30 +5,19 @@
 #include <optotorch/ops/sepn.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <stdexcept>
 #include <vector>
 
 #include "benchmarks.h"
 #include "rows.h"
+#include "tensors.h"
 
 namespace optotorch::bench {
 namespace {
 
-using Results = std::vector<at::Tensor>;
-
 Row verify_and_time(const std::string& name, const std::function<Results()>& ours,
                     const std::function<Results()>& peer) {
-  const auto a = ours(), b = peer();
-  double difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const double size = b[i].detach().abs().max().item<double>();
-    difference = std::max(difference, (a[i] - b[i]).detach().abs().max().item<double>() / size);
-  }
-  if (!(difference < 1e-4)) {
-    throw std::runtime_error(name + " differs by " + std::to_string(difference));
-  }
+  const double difference = verified(name, ours(), peer());
   Row row = time_pair(
       name, "LibTorch", [&] { ours(); }, [&] { peer(); }, 3);
   row.how = "complex conv2d and conv_transpose2d";
