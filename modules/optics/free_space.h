@@ -5,6 +5,7 @@
 #include <optotorch/modules/optics/hop_options.h>
 #include <torch/arg.h>
 
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct FreeSpaceOptions {
   TORCH_ARG(HopOptions, hop) = {};
   /// Rows and columns behind the hop, centred on the window; empty: the same.
   TORCH_ARG(std::vector<int64_t>, output) = {};
+  /// Metres between samples behind the hop, of Propagation::fresnel; 0: as before it.
+  TORCH_ARG(double, output_spacing) = 0;
 
  public:
   /// Every option by name (fields.h).
@@ -26,12 +29,14 @@ struct FreeSpaceOptions {
     visit("window", window_);
     visit("hop", hop_);
     visit("output", output_);
+    visit("output_spacing", output_spacing_);
   }
 };
 
 /// Free space between two planes: field [batch, planes, window] -> [batch, planes, output]. Light that leaves the
-/// window is lost. No parameters. Formula: ops/free_space.h. Throws c10::ValueError for lengths that are not
-/// positive, and a field of another size.
+/// window is lost. No parameters. Formula: ops/free_space.h; between windows of different spacings y = K_y x K_x^T, the
+/// two matrices of a paraxial hop (paraxial_matrix). Throws c10::ValueError for lengths that are not positive, for an
+/// output spacing of another propagation than Fresnel's, and a field of another size.
 class FreeSpaceImpl : public CloneableLayer<FreeSpaceImpl> {
  public:
   explicit FreeSpaceImpl(FreeSpaceOptions options);
@@ -46,6 +51,10 @@ class FreeSpaceImpl : public CloneableLayer<FreeSpaceImpl> {
   torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
   std::vector<torch::Tensor> read_by_pullback(const Pass& /*pass*/) const override { return {}; }
+
+ private:
+  /// K_y and K_x of every wavelength, complex128 [planes, outputs, inputs]; undefined where a transform serves.
+  std::array<torch::Tensor, 2> matrices_;
 };
 
 TORCH_MODULE(FreeSpace);

@@ -50,6 +50,12 @@ inline std::vector<LayerCase> free_space_cases() {
       passive("FreeSpaceOfTwoWavelengthsToASmallerWindow",
               optical<FreeSpaceImpl>(FreeSpaceOptions({4, 5}).hop(hop({532e-9, 633e-9})).output({3, 4})),
               {2, 4, 5}),
+      passive("FreeSpaceToAFinerWindow",
+              optical<FreeSpaceImpl>(FreeSpaceOptions({4, 5})
+                                         .hop(hop({532e-9, 633e-9}).propagation(Propagation::fresnel))
+                                         .output({6, 3})
+                                         .output_spacing(9e-6)),
+              {2, 4, 5}),
       plane("DiffractiveLayer", DiffractiveLayerOptions({5, 6}).hop(hop())),
       plane("DiffractiveLayerOversampledBoth", DiffractiveLayerOptions({3, 4})
                                                    .hop(hop())
