@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optotorch/core/safetensors.h>
 #include <optotorch/modules/laboratory/chips/chip.h>
 #include <optotorch/modules/stage.h>
 
 #include <memory>
+#include <string>
 
 namespace optotorch {
 
@@ -32,6 +34,10 @@ class BuiltStage {
 
   /// Its errors, float64, by the names of Stage::errors: for whoever compares a model with the truth.
   virtual Values errors() const = 0;
+
+  /// Writes it for load_stages (stage_file.h), under names that begin with `in`. Throws c10::ValueError: a stage of
+  /// another kind than those below says how.
+  virtual void save(SafeTensors& content, const std::string& in) const;
 };
 
 /// A mesh, with all that a chip may have.

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <optotorch/modules/hybrid.h>
+#include <optotorch/modules/laboratory/chips/stage_file.h>
 #include <optotorch/modules/laboratory/corrections/linear_correction.h>
 #include <optotorch/modules/laboratory/corrections/screen_correction.h>
 #include <optotorch/modules/laboratory/corrections/white_box_correction.h>
@@ -18,6 +19,7 @@
 #include <support/differences.h>
 #include <support/instruments.h>
 #include <support/stages.h>
+#include <support/temporary_folder.h>
 #include <torch/nn/modules/linear.h>
 
 #include <algorithm>
@@ -238,6 +240,29 @@ TEST_P(StagesTest, ErrorsOfAnHourAreAFunctionOfIt) {
   EXPECT_TRUE(delivered(still).equal(first));
   EXPECT_TRUE(delivered(still->at(5)).equal(first));
   expect_complaint({"at", "hours", "0 to 10000", "-1"}, [&] { now->at(-1); });
+}
+
+TEST_P(StagesTest, AFileKeepsEveryBit) {
+  const testing::TemporaryFolder folder;
+  const auto path = folder.path() + "/stages.safetensors";
+  const auto errors = Imperfections(stage_errors).drift(0.1).error_drift(0.2).relative_noise(0.1);
+  const auto saved = built(*stage, errors, -3)->at(1.0 / 3);
+  save_stages(path, {saved, built(*stage, Imperfections(), 0)});
+  const auto loaded = load_stages(path);
+  ASSERT_EQ(loaded.size(), 2U);
+  EXPECT_EQ(loaded[0]->design(), saved->design());
+  for (const double hours : {-1.0, 7.7}) {
+    const auto there = hours < 0 ? saved : saved->at(hours),
+               here = hours < 0 ? loaded[0] : loaded[0]->at(hours);
+    there->command(stage->commands());
+    here->command(stage->commands());
+    const auto y = there->respond(x);
+    EXPECT_TRUE(here->respond(x).equal(y));
+    const auto ideal = y.is_complex() ? y.abs().square() : y;
+    EXPECT_TRUE(here->read_out(ideal, 5).equal(there->read_out(ideal, 5)));
+  }
+  loaded[1]->command(stage->commands());
+  EXPECT_LT(distance(loaded[1]->respond(x), stage->forward(x)), 1e-13);
 }
 
 TEST(StagesDriftTest, ErrorsWalkAsFarAsTheyShould) {
