@@ -9,7 +9,8 @@ void run_mesh(const std::string& json);
 void run_step(const std::string& json);
 void run_eval(const std::string& json);
 void run_sepn(const std::string& json);
-void run_free_space(const std::string& json);
+/// `python`: one with torchoptics, which becomes a peer; empty: without it.
+void run_free_space(const std::string& json, const std::string& python);
 void run_filter_bank(const std::string& json);
 void run_projection(const std::string& json);
 void run_data(const std::string& json, const std::string& python);

@@ -8,16 +8,14 @@
 #include <optotorch/trainers/datasets/image_folder.h>
 #include <optotorch/trainers/datasets/transforms/all.h>
 #include <optotorch/trainers/prefetched_batches.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
 #include <vector>
 
 #include "benchmarks.h"
+#include "peer_program.h"
 #include "rows.h"
 
 namespace optotorch::bench {
@@ -27,74 +25,6 @@ using namespace transforms;
 
 constexpr int64_t workers = 2;
 const std::vector<double> mean{0.4914, 0.4822, 0.4465}, stddev{0.247, 0.2435, 0.2616};
-
-/// A folder that is gone afterwards.
-class Folder {
- public:
-  Folder() {
-    auto name = (std::filesystem::temp_directory_path() / "optotorch-bench-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      throw std::runtime_error("no temporary folder can be made");
-    }
-    path_ = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-/// A process of Python that does its work when it is told to.
-class PeerProgram {
- public:
-  PeerProgram(const std::string& python, const std::string& script, const std::string& folder) {
-    std::array<int, 2> to{}, from{};
-    if (pipe(to.data()) != 0 || pipe(from.data()) != 0 || (process_ = fork()) < 0) {
-      throw std::runtime_error("no process can be made");
-    }
-    if (process_ == 0) {
-      dup2(to[0], 0);
-      dup2(from[1], 1);
-      for (const int end : {to[0], to[1], from[0], from[1]}) {
-        close(end);
-      }
-      execlp(python.c_str(), python.c_str(), script.c_str(), folder.c_str(), static_cast<char*>(nullptr));
-      _exit(127);
-    }
-    close(to[0]);
-    close(from[1]);
-    to_ = fdopen(to[1], "w");
-    from_ = fdopen(from[0], "r");
-    wait();
-  }
-  PeerProgram(const PeerProgram&) = delete;
-  PeerProgram& operator=(const PeerProgram&) = delete;
-  ~PeerProgram() {
-    std::fclose(to_);
-    std::fclose(from_);
-    waitpid(process_, nullptr, 0);
-  }
-
-  void run(const char* work) {
-    std::fprintf(to_, "%s\n", work);
-    std::fflush(to_);
-    wait();
-  }
-
- private:
-  void wait() {
-    std::array<char, 64> line{};
-    if (std::fgets(line.data(), line.size(), from_) == nullptr || std::string(line.data()) != "done\n") {
-      throw std::runtime_error("Python's side failed: it needs torchvision and Pillow; name one by --python");
-    }
-  }
-
-  pid_t process_ = -1;
-  FILE *to_ = nullptr, *from_ = nullptr;
-};
 
 double difference(const at::Tensor& ours, const at::Tensor& peer) {
   return (ours.to(at::kDouble) - peer.to(at::kDouble)).abs().max().item<double>();
@@ -122,10 +52,10 @@ std::function<void()> epochs(const ImageBatches& batches) {
 
 void run_data(const std::string& json, const std::string& python) {
   const auto script = std::filesystem::path(__FILE__).parent_path() / "torchvision_loader.py";
-  const Folder folder;
+  const TemporaryFolder folder;
   std::printf("making 60,000 images of 32 x 32 and 2,000 JPEGs of 500 x 375 ...\n");
   std::fflush(stdout);
-  PeerProgram peer(python, script, folder.path());
+  PeerProgram peer(python, script, folder.path(), "torchvision and Pillow");
 
   const CIFAR10 cifar(folder.path());
   const ImageFolder photographs(folder.path() + "/photographs");

@@ -3,13 +3,17 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <optotorch/core/npy.h>
 #include <optotorch/modules/optics/diffractive_layer.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cstdio>
+#include <filesystem>
+#include <memory>
 #include <vector>
 
 #include "benchmarks.h"
+#include "peer_program.h"
 #include "reproduce/memory_meter.h"
 #include "rows.h"
 #include "tensors.h"
@@ -87,9 +91,56 @@ class Transforms {
   at::Tensor rows_, columns_;
 };
 
+/// A process of Python that runs torchoptics on the same plane.
+class Torchoptics {
+ public:
+  Torchoptics(const std::string& python, const PlanesProblem& problem)
+      : folder_(std::make_unique<TemporaryFolder>()), problem_(problem) {
+    const auto& hop = problem.layer->options.hop();
+    const auto save = [this](const char* name, const at::Tensor& tensor) {
+      save_npy(folder_->path() + "/" + name + ".npy", tensor.detach());
+    };
+    save("geometry",
+         at::tensor({hop.wavelengths().front(), hop.distance(), hop.spacing()}, at::dtype(at::kDouble)));
+    save("field", problem.x);
+    save("signal", problem.dL_dy);
+    save("phase", problem.layer->phase);
+    // A beam and a lens that both ways of sampling can follow.
+    const auto along = at::linspace(-4, 4, side, at::kDouble).square();
+    const auto square = along.unsqueeze(1) + along;
+    smooth_ = at::exp(-square).to(at::kComplexDouble);
+    smooth_phase_ = 3 * at::exp(-2 * square);
+    save("smooth", smooth_);
+    save("smooth_phase", smooth_phase_);
+    const auto script = std::filesystem::path(__FILE__).parent_path() / "torchoptics_planes.py";
+    peer_ = std::make_unique<PeerProgram>(python, script, folder_->path(), "torchoptics");
+  }
+
+  /// Largest difference of the fields behind a smooth plane, in double.
+  double check() const {
+    DiffractiveLayer layer(problem_.layer->options);
+    layer->to(at::kDouble);
+    {
+      const torch::NoGradGuard no_grad;
+      layer->phase.copy_(smooth_phase_);
+    }
+    peer_->run("check");
+    return verified("free-space", {layer->propagate(smooth_.view({1, 1, side, side})).output[0][0]},
+                    {load_npy(folder_->path() + "/smooth_behind.npy")});
+  }
+
+  void step() const { peer_->run("step"); }
+
+ private:
+  std::unique_ptr<TemporaryFolder> folder_;
+  const PlanesProblem& problem_;
+  at::Tensor smooth_, smooth_phase_;
+  std::unique_ptr<PeerProgram> peer_;
+};
+
 }  // namespace
 
-void run_free_space(const std::string& json) {
+void run_free_space(const std::string& json, const std::string& python) {
   at::manual_seed(1);
   PlanesProblem problem;
   const Cached cached(problem);
@@ -111,6 +162,16 @@ void run_free_space(const std::string& json) {
     if (threads == 1) {
       row = time_pair("both ways", "ffts", ours, transforms, 6);
       row.how = "no arithmetic";
+      print_row(row);
+      rows.push_back(row);
+    }
+    if (threads == 1 && !python.empty()) {
+      const Torchoptics torchoptics(python, problem);
+      const double apart = torchoptics.check();
+      row = time_pair(
+          "both ways", "torchoptics", ours, [&] { torchoptics.step(); }, 30);
+      row.how = "padding 2, its own transfer function each time";
+      row.max_difference = apart;
       print_row(row);
       rows.push_back(row);
     }

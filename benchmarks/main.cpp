@@ -22,6 +22,8 @@ int main(int argc, char** argv) {
   sepn->add_option("--json", json, "write the rows to this file");
   auto* free_space = app.add_subcommand("free-space", "a diffractive layer's step, against LibTorch's fft2");
   free_space->add_option("--json", json, "write the rows to this file");
+  std::string torchoptics;
+  free_space->add_option("--python", torchoptics, "a Python with torchoptics, as another peer");
   auto* filter_bank =
       app.add_subcommand("filter-bank", "spectral filters on waveforms, against LibTorch's fft");
   filter_bank->add_option("--json", json, "write the rows to this file");
@@ -47,7 +49,7 @@ int main(int argc, char** argv) {
       optotorch::bench::run_sepn(json);
     }
     if (*free_space) {
-      optotorch::bench::run_free_space(json);
+      optotorch::bench::run_free_space(json, torchoptics);
     }
     if (*filter_bank) {
       optotorch::bench::run_filter_bank(json);
