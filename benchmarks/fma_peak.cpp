@@ -20,8 +20,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 double multiply_and_add(int64_t times, float* result) {
   const hn::ScalableTag<float> d;
   const auto factor = hn::Set(d, 0.999f), term = hn::Set(d, 1e-3f);
-  auto a0 = term, a1 = term, a2 = term, a3 = term, a4 = term, a5 = term;
-  auto b0 = term, b1 = term, b2 = term, b3 = term, b4 = term, b5 = term;
+  // No two chains begin alike: of equal ones the compiler would keep one.
+  const auto from = [&](float start) { return hn::Set(d, start); };
+  auto a0 = from(.1f), a1 = from(.2f), a2 = from(.3f), a3 = from(.4f), a4 = from(.5f), a5 = from(.6f);
+  auto b0 = from(.7f), b1 = from(.8f), b2 = from(.9f), b3 = from(1.1f), b4 = from(1.2f), b5 = from(1.3f);
   for (int64_t i = 0; i < times; ++i) {
     a0 = hn::MulAdd(a0, factor, term);
     a1 = hn::MulAdd(a1, factor, term);

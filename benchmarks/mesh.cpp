@@ -11,6 +11,7 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "benchmarks.h"
@@ -90,6 +91,24 @@ Row compare(const Problem& p, const std::string& name, const std::string& role, 
             double seconds) {
   return verify_and_time(
       name, role, peer.name, [&] { return ours(p); }, [&] { return both_ways(p, peer.mesh); }, seconds);
+}
+
+/// Output and gradients of the phases without signals at the input, as first layers and rules that send none back want
+/// them, beside ours with signals.
+Row compare_without_signals(int64_t ports, int64_t batch, const std::string& name, double seconds) {
+  const auto p = problem(ports, batch);
+  const auto with_signals = [&] {
+    const auto all = ours(p);
+    return Results{all[1], all[2], all[3]};
+  };
+  const auto without = [&] {
+    const ops::MeshTensors mesh{p.theta.detach(), p.phi.detach()};
+    const auto x = p.input.detach();
+    const auto y = ops::mzi_mesh(x, mesh, p.layout);
+    const auto d = ops::mzi_mesh_backward(p.dL_doutput, x, y, mesh, p.layout, /*to_input=*/false);
+    return Results{d.dL_dtheta, d.dL_dphi, y};
+  };
+  return verify_and_time(name, "with-signals", "ours", without, with_signals, seconds);
 }
 
 /// A stack of meshes in one call, and its meshes one by one.
@@ -176,6 +195,11 @@ void run_mesh(const std::string& json) {
       rows.push_back(compare(p, name, "tree", tree, seconds));
     }
     rows.push_back(compare(p, name, "best", fastest(p), seconds));
+  }
+  at::set_num_threads(1);
+  for (const auto& [ports, batch] : {std::pair{64, 128}, {64, 512}, {64, 4096}, {784, 1024}}) {
+    rows.push_back(
+        compare_without_signals(ports, batch, c10::str(ports, "x", batch, "x1 without signals"), 0.5));
   }
   for (const int threads : {1, 2}) {
     at::set_num_threads(threads);
