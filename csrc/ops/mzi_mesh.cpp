@@ -17,7 +17,7 @@ TORCH_LIBRARY_FRAGMENT(optotorch, library) {
       "mzi_mesh_backward(Tensor dL_doutput, Tensor input, Tensor output, Tensor theta, Tensor phi, Tensor? "
       "screen=None, "
       "Tensor? splitter_error=None, Tensor? transmission=None, *, str grid='rectangular', int columns, "
-      "str phi_arm='output', str zero_state='cross', str idle_port='wire') -> "
+      "str phi_arm='output', str zero_state='cross', str idle_port='wire', bool to_input=True) -> "
       "(Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
   library.def(
       "mzi_mesh_double_backward(Tensor v_input, Tensor v_theta, Tensor v_phi, Tensor? v_screen, "
@@ -36,14 +36,15 @@ at::Tensor mzi_mesh(const at::Tensor& input, const MeshTensors& mesh, const Mesh
 }
 
 MeshGradients mzi_mesh_backward(const at::Tensor& dL_doutput, const at::Tensor& input,
-                                const at::Tensor& output, const MeshTensors& mesh, const MeshLayout& layout) {
+                                const at::Tensor& output, const MeshTensors& mesh, const MeshLayout& layout,
+                                bool to_input) {
   static const auto op = c10::Dispatcher::singleton()
                              .findSchemaOrThrow("optotorch::mzi_mesh_backward", "")
                              .typed<MziMeshBackwardSignature>();
   auto [dL_dinput, dL_dtheta, dL_dphi, dL_dscreen, dL_dsplitter_error, dL_dtransmission] =
       op.call(dL_doutput, input, output, mesh.theta, mesh.phi, mesh.screen, mesh.splitter_error,
               mesh.transmission, to_string(layout.grid), layout.columns, to_string(layout.phi_arm),
-              to_string(layout.zero_state), to_string(layout.idle_port));
+              to_string(layout.zero_state), to_string(layout.idle_port), to_input);
   return {dL_dinput, dL_dtheta, dL_dphi, dL_dscreen, dL_dsplitter_error, dL_dtransmission};
 }
 

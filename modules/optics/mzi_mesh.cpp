@@ -99,13 +99,13 @@ torch::Tensor MziMeshImpl::compute(const torch::Tensor& x, Pass* kept) {
 
 torch::Tensor MziMeshImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
   const auto gradients =
-      ops::mzi_mesh_backward(flat(dL_dy), flat(pass.input), flat(pass.output), tensors(), layout_);
+      ops::mzi_mesh_backward(flat(dL_dy), flat(pass.input), flat(pass.output), tensors(), layout_, to_input);
   accumulate(theta, gradients.dL_dtheta);
   accumulate(phi, gradients.dL_dphi);
   if (gamma.defined()) {
     accumulate(gamma, gradients.dL_dscreen);
   }
-  return gradients.dL_dinput.view(pass.input.sizes());
+  return to_input ? gradients.dL_dinput.view(pass.input.sizes()) : torch::Tensor();
 }
 
 StageDesign mesh_design(const MeshLayout& layout) {

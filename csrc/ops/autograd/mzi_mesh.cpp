@@ -66,7 +66,8 @@ struct Present {
   std::array<bool, 3> optional;
 };
 
-CallPointer call_of(const MeshTensors& given, const MeshLayout& layout) {
+/// `to_input` is what the backward operator was asked for: its derivative gets no signals from there without it.
+CallPointer call_of(const MeshTensors& given, const MeshLayout& layout, bool to_input = true) {
   const Present present(given);
   auto call = std::make_shared<DifferentiableCall>();
   call->keeps_output = true;
@@ -75,14 +76,15 @@ CallPointer call_of(const MeshTensors& given, const MeshLayout& layout) {
     return mzi_mesh_reference_unchecked(x[0], present.mesh(x), layout);
   };
   call->backward = [=](const at::Tensor& dL_dy, const Tensors& x, const at::Tensor& y,
-                       const std::vector<bool>&) {
-    const auto d = mzi_mesh_backward(dL_dy, x[0], y, present.mesh(x), layout);
+                       const std::vector<bool>& wanted) {
+    const auto d = mzi_mesh_backward(dL_dy, x[0], y, present.mesh(x), layout, wanted[0]);
     return present.without_absent(
         {d.dL_dinput, d.dL_dtheta, d.dL_dphi, d.dL_dscreen, d.dL_dsplitter_error, d.dL_dtransmission}, 0);
   };
   call->double_backward = [=](const Tensors& v, const at::Tensor& dL_dy, const Tensors& x) {
     const auto all = present.with_absent(v, 0);
-    return present.without_absent(mzi_mesh_double_backward({all[0], all[1], all[2], all[3], all[4], all[5]},
+    const auto v_input = to_input ? all[0] : at::zeros_like(x[0]);
+    return present.without_absent(mzi_mesh_double_backward({v_input, all[1], all[2], all[3], all[4], all[5]},
                                                            dL_dy, x[0], present.mesh(x), layout),
                                   1);
   };
@@ -106,14 +108,15 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
     const at::Tensor& phi, const std::optional<at::Tensor>& screen,
     const std::optional<at::Tensor>& splitter_error, const std::optional<at::Tensor>& transmission,
     std::string_view grid, int64_t columns, std::string_view arm, std::string_view zero,
-    std::string_view idle) {
+    std::string_view idle, bool to_input) {
   const auto layout = layout_from_schema(input, grid, columns, arm, zero, idle);
   const MeshTensors mesh{theta, phi, screen, splitter_error, transmission};
   check_mzi_mesh_backward(dL_doutput, input, output, mesh, layout);
   const auto x = Present::list(input, mesh);
-  const auto d = Present(mesh).with_absent(differentiable_backward(call_of(mesh, layout), dL_doutput, x,
-                                                                   output, std::vector<bool>(x.size(), true)),
-                                           0);
+  std::vector<bool> wanted(x.size(), true);
+  wanted[0] = to_input;
+  const auto d = Present(mesh).with_absent(
+      differentiable_backward(call_of(mesh, layout, to_input), dL_doutput, x, output, wanted), 0);
   return {d[0], d[1], d[2], d[3], d[4], d[5]};
 }
 

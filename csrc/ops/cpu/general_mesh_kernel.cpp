@@ -187,7 +187,9 @@ void backward_general(const GeneralMesh<T>& mesh, const T* dL_doutput, const T* 
     if (!phi_first) {
       add_phase_gradients(tile(0), g, ports, port_sums);
     }
-    store_tile(g, ports, samples.stride, first, count, dL_dinput);
+    if (dL_dinput != nullptr) {
+      store_tile(g, ports, samples.stride, first, count, dL_dinput);
+    }
   }
 }
 

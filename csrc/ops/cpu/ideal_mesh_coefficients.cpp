@@ -108,6 +108,16 @@ void pass_mzis(const Pass& pass, const IdealMesh<T>& ideal, int64_t k, V64 theta
   hn::StoreInterleaved2(next_size_u, next_size_l, d, factors.next_size.get() + upper);
 }
 
+/// What a vector has written behind the MZIs of a run.
+template <typename T>
+void clear_rotations(const IdealMesh<T>& ideal, int64_t begin, int64_t end) {
+  for (int64_t row = 0; row < 4; ++row) {
+    T* const of = ideal.rotations.get() + row * ideal.stride;
+    std::fill(of + begin, of + end, T(0));
+  }
+  std::fill(ideal.swaps.get() + begin, ideal.swaps.get() + end, 0);
+}
+
 /// Data for preparing strips, beside the mesh.
 struct Workspace {
   Workspace(int64_t ports, int64_t columns)
@@ -156,6 +166,10 @@ bool prepare_strip(const MeshArrays<T>& mesh, const IdealMesh<T>& ideal, int64_t
         const int64_t mzi = start + (u - first) / 2;
         pass_mzis(pass, ideal, k, hn::LoadU(d, work.theta.get() + mzi), hn::LoadU(d, work.phi.get() + mzi), u,
                   factors);
+      }
+      if (ideal.carry == Carry::matrix) {
+        const int64_t count = std::max<int64_t>(0, (run.end - run.begin + 1) / 2);
+        clear_rotations(ideal, run.row + count, run.row + (count + lanes - 1) / lanes * lanes);
       }
     }
     const auto leave_idle = [&](int64_t from, int64_t to) {
@@ -266,11 +280,11 @@ constexpr int64_t thread_mzis = 8000;
 }  // namespace
 
 template <typename T>
-IdealMesh<T>::IdealMesh(const MeshArrays<T>& mesh, Direction direction)
-    : layout(mesh.layout), direction(direction) {
+IdealMesh<T>::IdealMesh(const MeshArrays<T>& mesh, Direction direction, Carry carry)
+    : layout(mesh.layout), direction(direction), carry(carry) {
   const int64_t ports = layout.ports, columns = layout.columns;
   // A tile, or two, that would not fit an L1 cache of 48 KiB together with the coefficients.
-  const int64_t planes = direction == Direction::forward ? 2 : 4;
+  const int64_t planes = carry == Carry::fields_and_signals ? 4 : 2;
   const int64_t fitting = 32768 / (planes * tile_samples<T> * static_cast<int64_t>(sizeof(T)));
   const bool fits = ports <= 2 * (fitting - depth);
   width = fits ? ports + depth : fitting - depth;
@@ -286,12 +300,17 @@ IdealMesh<T>::IdealMesh(const MeshArrays<T>& mesh, Direction direction)
       for (int64_t step = begin; step < std::min(begin + depth, columns); ++step) {
         rows[static_cast<size_t>(step * bands + band)] = stride;
         const auto [first, end, row] = run(step, band);
-        stride += (std::max<int64_t>(end - first + 1, 0) / 2 + 7) / 8 * 8;
+        const int64_t of_mzis = std::max<int64_t>(end - first + 1, 0) / 2;
+        stride += ((carry == Carry::matrix ? pairs(step, band) : of_mzis) + 7) / 8 * 8;
       }
     }
   }
   rotations = AlignedArray<T>(4 * stride);
   swaps = AlignedArray<int32_t>(stride);
+  if (carry == Carry::matrix) {
+    std::fill(rotations.get(), rotations.get() + 4 * stride, T(0));
+    std::fill(swaps.get(), swaps.get() + stride, 0);
+  }
   if (direction == Direction::backward) {
     weights = AlignedArray<T>(3 * stride);
   }

@@ -290,7 +290,9 @@ void backward_ideal(const IdealMesh<T>& mesh, const T* dL_doutput, const T* outp
     if (!phi_first) {
       add_phase_gradients(x, g, ports, port_sums);
     }
-    store_tile(g, ports, samples.stride, first, count, dL_dinput);
+    if (dL_dinput != nullptr) {
+      store_tile(g, ports, samples.stride, first, count, dL_dinput);
+    }
   }
 }
 

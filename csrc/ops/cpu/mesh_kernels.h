@@ -91,6 +91,9 @@ struct GroupSums {
 
 /// Use of the coefficients of an IdealMesh.
 enum class Direction { forward, backward };
+/// What goes through an IdealMesh: fields alone, a tile of each field and its signal, or the matrix of
+/// ideal_mesh_gradient_kernel.cpp and signals alone.
+enum class Carry { fields, fields_and_signals, matrix };
 
 /// A mesh of ideal splitters without loss, as one scaled rotation per MZI. See ideal_mesh_kernel.cpp.
 ///
@@ -101,16 +104,20 @@ enum class Direction { forward, backward };
 template <typename T>
 class IdealMesh {
  public:
-  IdealMesh(const MeshArrays<T>& mesh, Direction direction);
+  IdealMesh(const MeshArrays<T>& mesh, Direction direction, Carry carry);
 
   /// False if a phase is NaN or infinite; nothing else is defined then.
   bool finite() const { return finite_; }
 
   void forward(const T* input, T* output, Samples samples) const;
 
-  /// Writes dL_dinput and, for these samples, `mzi_sums` [sums()] and `port_sums` [ports].
+  /// Writes dL_dinput, unless it is null, and, for these samples, `mzi_sums` [sums()] and `port_sums` [ports].
   void backward(const T* dL_doutput, const T* output, T* dL_dinput, Samples samples, T* mzi_sums,
                 T* port_sums) const;
+
+  /// The same sums, of all samples, from correlation[q][p] = sum conj(g_q) y_p, interleaved [ports, ports]; of a
+  /// mesh of Direction::backward.
+  void gradient_sums(const T* correlation, T* mzi_sums, T* port_sums) const;
 
   int64_t sums() const { return 4 * stride; }
 
@@ -134,7 +141,8 @@ class IdealMesh {
   int64_t first_mzi(int64_t column) const { return first_mzis[static_cast<size_t>(column)]; }
 
   /// MZIs of one column in one band: upper ports `begin`, begin + 2, ... below `end` (none if begin >= end),
-  /// in the arrays below from `row` on, a whole vector of eight.
+  /// in the arrays below from `row` on, a whole vector of eight. For Carry::matrix ports that no MZI covers follow, in
+  /// pairs that are not rotated: factors of 0.
   struct Run {
     int64_t begin, end, row;
   };
@@ -145,11 +153,18 @@ class IdealMesh {
             rows[static_cast<size_t>(step * bands + band)]};
   }
 
+  /// Pairs of ports of a band from a run's first on: its MZIs and, behind them, ports that none covers.
+  int64_t pairs(int64_t step, int64_t band) const {
+    const int64_t below = std::min(band * width - step % depth + width, layout.ports);
+    return std::max<int64_t>(0, (below - run(step, band).begin + 1) / 2);
+  }
+
   /// No run is longer.
   int64_t longest_run() const { return std::min(width, layout.ports) / 2 + 1; }
 
   MeshLayout layout;
   Direction direction;
+  Carry carry;
   int64_t mzis = 0;
   int64_t width = 0, bands = 1;  ///< ports of a band, and their number
   std::vector<int64_t> first_mzis, rows;

@@ -34,6 +34,13 @@ bool matrix_pays_backward(int64_t batch, int64_t ports) {
   return batch > 5 * ports + 100;
 }
 
+/// Is it cheaper to carry one matrix back, and signals alone where they are wanted, than fields and signals? Measured
+/// on one core with AVX2, float32: without signals even at 53 samples for 64 ports and at 80 for 128, with them at 126 and
+/// 178. For few ports sums over short rows cost more than they save.
+bool gradient_matrix_pays(int64_t batch, int64_t ports, bool to_input) {
+  return to_input ? batch > 2 * ports + 64 : ports >= 16 && batch > ports + 16;
+}
+
 at::Tensor plain(const at::Tensor& tensor) {
   return tensor.resolve_conj().resolve_neg().contiguous();
 }
@@ -210,32 +217,48 @@ GroupSums<T> pull_back(const Mesh& mesh, const Fields<T>& fields, Samples batch)
   });
 }
 
-/// The same through the matrix: its pull-back is the mesh's with the unit vectors as batch.
-template <typename T, class Mesh>
-GroupSums<T> pull_back_matrix(const Mesh& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields,
-                              Samples batch) {
+/// The parameters' gradients by fields and signals that are carried back, or through the matrix, whose pull-back is the
+/// mesh's with the unit vectors as batch.
+template <typename T>
+void backward(const GeneralMesh<T>& mesh, const MeshArrays<T>& /*arrays*/, const Fields<T>& fields,
+              Samples batch, const GradientArrays<T>& gradients) {
   const int64_t ports = mesh.layout.ports;
-  const auto images = [&] {
-    if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
-      return realised<T>(IdealMesh<T>(arrays, Direction::forward));
-    } else {
-      return realised<T>(mesh);
-    }
-  }();
-  multiply<Take::conjugate>(images, ports, fields.dL_doutput, fields.dL_dinput, batch);
+  if (!matrix_pays_backward(batch.end, ports)) {
+    mesh.parameter_gradients(pull_back(mesh, fields, batch), gradients);
+    return;
+  }
+  const auto images = realised<T>(mesh);
+  if (fields.dL_dinput != nullptr) {
+    multiply<Take::conjugate>(images, ports, fields.dL_doutput, fields.dL_dinput, batch);
+  }
   const auto dL_dimages = correlate(fields.input, fields.dL_doutput, ports, batch);
-  const AlignedArray<T> unused(2 * ports * ports);
-  return pull_back<T>(mesh, {dL_dimages.get(), identity<T>(ports).get(), images.get(), unused.get()},
-                      unit_samples(ports));
+  const auto sums = pull_back<T>(mesh, {dL_dimages.get(), identity<T>(ports).get(), images.get(), nullptr},
+                                 unit_samples(ports));
+  mesh.parameter_gradients(sums, gradients);
 }
 
-template <typename T, class Mesh>
-void backward(const Mesh& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields, Samples batch,
+/// The parameters' gradients as the mesh was built for.
+template <typename T>
+void backward(const IdealMesh<T>& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields, Samples batch,
               const GradientArrays<T>& gradients) {
-  const auto sums = matrix_pays_backward(batch.end, mesh.layout.ports)
-                        ? pull_back_matrix(mesh, arrays, fields, batch)
-                        : pull_back(mesh, fields, batch);
+  if (mesh.carry == Carry::fields_and_signals) {
+    mesh.parameter_gradients(pull_back(mesh, fields, batch), gradients);
+    return;
+  }
+  const int64_t ports = mesh.layout.ports;
+  const auto correlation = correlate(fields.dL_doutput, fields.output, ports, batch);
+  const GroupSums<T> sums(1, mesh.sums(), ports);
+  mesh.gradient_sums(correlation.get(), sums.mzis(0), sums.ports(0));
   mesh.parameter_gradients(sums, gradients);
+  if (fields.dL_dinput == nullptr) {
+    return;
+  }
+  if (matrix_pays_forward(batch.end, ports)) {
+    const auto images = realised<T>(IdealMesh<T>(arrays, Direction::forward, Carry::fields));
+    multiply<Take::conjugate>(images, ports, fields.dL_doutput, fields.dL_dinput, batch);
+  } else {
+    pass_samples<T>(mesh, fields.dL_doutput, fields.dL_dinput, batch);
+  }
 }
 
 // ---- A stack of meshes ----------------------------------------------------------------------------------
@@ -280,7 +303,7 @@ struct Stack {
 /// Builds the kernel's mesh for every mesh m of a stack, calls `use(mesh, its arrays, m)`, and rejects
 /// phases that are not finite.
 template <typename T, class Use>
-void with_meshes(const Stack& stack, Direction direction, const Use& use) {
+void with_meshes(const Stack& stack, Direction direction, Carry carry, const Use& use) {
   const bool ideal = !stack.tensors.splitter_error && !stack.tensors.transmission;
   if (!ideal) {
     check_mzi_mesh_values(stack.tensors);
@@ -302,7 +325,7 @@ void with_meshes(const Stack& stack, Direction direction, const Use& use) {
       }
     };
     if (ideal) {
-      use_finite(IdealMesh<T>(arrays, direction));
+      use_finite(IdealMesh<T>(arrays, direction, carry));
     } else {
       use_finite(GeneralMesh<T>(arrays));
     }
@@ -317,7 +340,7 @@ at::Tensor forward(const Stack& stack, const at::Tensor& input) {
   auto output = at::empty_like(input);
   const T* x = field_data<T>(input);
   T* y = mutable_field_data<T>(output);
-  with_meshes<T>(stack, Direction::forward, [&](const auto& mesh, const auto&, int64_t m) {
+  with_meshes<T>(stack, Direction::forward, Carry::fields, [&](const auto& mesh, const auto&, int64_t m) {
     const int64_t at = 2 * m * stack.layout.ports;
     forward<T>(mesh, x + at, y + at, stack.batch);
   });
@@ -326,13 +349,17 @@ at::Tensor forward(const Stack& stack, const at::Tensor& input) {
 
 template <typename T>
 MeshGradients backward(const Stack& stack, const at::Tensor& dL_doutput, const at::Tensor& input,
-                       const at::Tensor& output) {
+                       const at::Tensor& output, bool to_input) {
   const MeshTensors& mesh = stack.tensors;
   const auto like = [&](const std::optional<at::Tensor>& tensor) {
     return tensor ? at::empty_like(*tensor) : at::empty({0}, mesh.theta.options());
   };
-  const MeshGradients result{at::empty_like(input), like(mesh.theta),          like(mesh.phi),
-                             like(mesh.screen),     like(mesh.splitter_error), like(mesh.transmission)};
+  const MeshGradients result{to_input ? at::empty_like(input) : at::empty({0}, input.options()),
+                             like(mesh.theta),
+                             like(mesh.phi),
+                             like(mesh.screen),
+                             like(mesh.splitter_error),
+                             like(mesh.transmission)};
   const auto data = [](const at::Tensor& gradient, const std::optional<at::Tensor>& of) {
     return of ? gradient.mutable_data_ptr<T>() : nullptr;
   };
@@ -341,10 +368,14 @@ MeshGradients backward(const Stack& stack, const at::Tensor& dL_doutput, const a
                               data(result.dL_dsplitter_error, mesh.splitter_error),
                               data(result.dL_dtransmission, mesh.transmission)};
   const Fields<T> fields{field_data<T>(dL_doutput), field_data<T>(input), field_data<T>(output),
-                         mutable_field_data<T>(result.dL_dinput)};
-  with_meshes<T>(stack, Direction::backward, [&](const auto& built, const auto& arrays, int64_t m) {
+                         to_input ? mutable_field_data<T>(result.dL_dinput) : nullptr};
+  const auto carry = gradient_matrix_pays(input.size(0), stack.layout.ports, to_input)
+                         ? Carry::matrix
+                         : Carry::fields_and_signals;
+  with_meshes<T>(stack, Direction::backward, carry, [&](const auto& built, const auto& arrays, int64_t m) {
     const int64_t at = 2 * m * stack.layout.ports;
-    const Fields<T> own{fields.dL_doutput + at, fields.input + at, fields.output + at, fields.dL_dinput + at};
+    const Fields<T> own{fields.dL_doutput + at, fields.input + at, fields.output + at,
+                        to_input ? fields.dL_dinput + at : nullptr};
     const GradientArrays<T> gradients{
         Stack::part(all.theta, m, stack.mzis), Stack::part(all.phi, m, stack.mzis),
         Stack::part(all.screen, m, stack.layout.ports), Stack::part(all.splitter_error, m, 2 * stack.mzis),
@@ -372,14 +403,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
     const at::Tensor& phi, const std::optional<at::Tensor>& screen,
     const std::optional<at::Tensor>& splitter_error, const std::optional<at::Tensor>& transmission,
     std::string_view grid, int64_t columns, std::string_view arm, std::string_view zero,
-    std::string_view idle) {
+    std::string_view idle, bool to_input) {
   const auto layout = layout_from_schema(input, grid, columns, arm, zero, idle);
   const MeshTensors given{theta, phi, screen, splitter_error, transmission};
   check_mzi_mesh_backward(dL_doutput, input, output, given, layout);
   const Stack stack(input, given, layout);
   const auto g = plain(dL_doutput), x = plain(input), y = plain(output);
-  const MeshGradients d = x.scalar_type() == at::kComplexFloat ? backward<float>(stack, g, x, y)
-                                                               : backward<double>(stack, g, x, y);
+  const MeshGradients d = x.scalar_type() == at::kComplexFloat ? backward<float>(stack, g, x, y, to_input)
+                                                               : backward<double>(stack, g, x, y, to_input);
   return {d.dL_dinput, d.dL_dtheta, d.dL_dphi, d.dL_dscreen, d.dL_dsplitter_error, d.dL_dtransmission};
 }
 

@@ -25,7 +25,7 @@ using MziMeshBackwardSignature =
         const at::Tensor& theta, const at::Tensor& phi, const std::optional<at::Tensor>& screen,
         const std::optional<at::Tensor>& splitter_error, const std::optional<at::Tensor>& transmission,
         std::string_view grid, int64_t columns, std::string_view phi_arm, std::string_view zero_state,
-        std::string_view idle_port);
+        std::string_view idle_port, bool to_input);
 
 using MziMeshDoubleBackwardSignature =
     std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>(

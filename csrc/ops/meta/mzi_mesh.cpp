@@ -21,7 +21,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
     const at::Tensor& phi, const std::optional<at::Tensor>& screen,
     const std::optional<at::Tensor>& splitter_error, const std::optional<at::Tensor>& transmission,
     std::string_view grid, int64_t columns, std::string_view phi_arm, std::string_view zero_state,
-    std::string_view idle_port) {
+    std::string_view idle_port, bool to_input) {
   const auto layout = layout_from_schema(input, grid, columns, phi_arm, zero_state, idle_port);
   check_mzi_mesh_backward(dL_doutput, input, output, {theta, phi, screen, splitter_error, transmission},
                           layout);
@@ -29,7 +29,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
     return tensor ? at::empty_symint(tensor->sym_sizes(), tensor->options())
                   : at::empty({0}, theta.options());
   };
-  return {like(input), like(theta), like(phi), like(screen), like(splitter_error), like(transmission)};
+  return {to_input ? like(input) : at::empty({0}, input.options()),
+          like(theta),
+          like(phi),
+          like(screen),
+          like(splitter_error),
+          like(transmission)};
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>
