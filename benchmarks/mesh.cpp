@@ -208,7 +208,7 @@ void run_mesh(const std::string& json) {
   at::set_num_threads(threads_before);
   write_json(rows, json);
 
-  // 8 fused multiply-adds forward and 26 backward for an MZI and a sample: ideal_mesh_kernel.cpp.
+  // 8 fused multiply-adds forward and 26 backward for an MZI and a sample: lossless_mesh_kernel.cpp.
   at::set_num_threads(1);
   const auto p = problem(64, 128);
   const double ms = time_one([&] { ours(p); }, 1);

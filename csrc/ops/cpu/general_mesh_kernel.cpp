@@ -1,4 +1,4 @@
-// A mesh of any MZIs: splitter errors, loss. Each is its complex 2x2 matrix T of mzi_mesh.h.
+// A mesh of any MZIs, for those with loss. Each is its complex 2x2 matrix T of mzi_mesh.h.
 //
 // Phases that ports meet between MZIs (the screen at the input, idle ports) are multiplied into the columns
 // of the next matrix, T' = T diag(D_u, D_l), or into the factors at the output.

@@ -89,22 +89,22 @@ struct GroupSums {
   AlignedArray<T> memory;
 };
 
-/// Use of the coefficients of an IdealMesh.
+/// Use of the coefficients of an LosslessMesh.
 enum class Direction { forward, backward };
-/// What goes through an IdealMesh: fields alone, a tile of each field and its signal, or the matrix of
-/// ideal_mesh_gradient_kernel.cpp and signals alone.
+/// What goes through an LosslessMesh: fields alone, a tile of each field and its signal, or the matrix of
+/// lossless_mesh_gradient_kernel.cpp and signals alone.
 enum class Carry { fields, fields_and_signals, matrix };
 
-/// A mesh of ideal splitters without loss, as one scaled rotation per MZI. See ideal_mesh_kernel.cpp.
+/// A mesh without loss, as one scaled rotation per MZI. See lossless_mesh_kernel.cpp.
 ///
 /// Columns are counted in steps in the direction of the pass. A tile that would not fit the L1 cache is swept
 /// `depth` steps at a time in bands of ports that do fit: with every step a band moves up by one port, so
 /// that each MZI finds both its arms as the step before has left them. Coefficients and sums lie in the order
 /// of the sweep.
 template <typename T>
-class IdealMesh {
+class LosslessMesh {
  public:
-  IdealMesh(const MeshArrays<T>& mesh, Direction direction, Carry carry);
+  LosslessMesh(const MeshArrays<T>& mesh, Direction direction, Carry carry);
 
   /// False if a phase is NaN or infinite; nothing else is defined then.
   bool finite() const { return finite_; }
@@ -165,13 +165,14 @@ class IdealMesh {
   MeshLayout layout;
   Direction direction;
   Carry carry;
+  bool has_errors;  ///< of splitters
   int64_t mzis = 0;
   int64_t width = 0, bands = 1;  ///< ports of a band, and their number
   std::vector<int64_t> first_mzis, rows;
   int64_t stride = 0;             ///< MZIs that the arrays below have room for
   AlignedArray<T> rotations;      ///< four rows: re a, im a, re b, im b of every MZI
   AlignedArray<int32_t> swaps;    ///< 1 where a rotation takes its arms in exchanged order
-  AlignedArray<T> weights;        ///< backward: three rows, of the sums of every MZI in its gradients
+  AlignedArray<T> weights;        ///< backward: rows of the sums' weights in every MZI's gradients
   AlignedArray<T> strip_factors;  ///< after every strip: real parts of the ports' factors, then imaginary
 
  private:
@@ -187,7 +188,7 @@ class GeneralMesh {
 
   void forward(const T* input, T* output, Samples samples) const;
 
-  /// Like IdealMesh::backward; eight sums an MZI.
+  /// Like LosslessMesh::backward; eight sums an MZI.
   void backward(const T* dL_doutput, const T* input, const T* output, T* dL_dinput, Samples samples,
                 T* mzi_sums, T* port_sums) const;
 

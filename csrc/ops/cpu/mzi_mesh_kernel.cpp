@@ -1,4 +1,4 @@
-// mzi_mesh's CPU face: checks, tensors to pointers, threads. The arithmetic: ideal_mesh_kernel.cpp and
+// mzi_mesh's CPU face: checks, tensors to pointers, threads. The arithmetic: lossless_mesh_kernel.cpp and
 // general_mesh_kernel.cpp.
 
 #include <ATen/ATen.h>
@@ -36,9 +36,9 @@ bool matrix_pays_backward(int64_t batch, int64_t ports) {
 
 /// Is it cheaper to carry one matrix back, and signals alone where they are wanted, than fields and signals? Measured
 /// on one core with AVX2, float32: without signals even at 53 samples for 64 ports and at 80 for 128, with them at 126 and
-/// 178. For few ports sums over short rows cost more than they save.
+/// 178. Of few ports the matrix has rows that fill no vectors: with 8 it takes 1.3 times as long at any batch.
 bool gradient_matrix_pays(int64_t batch, int64_t ports, bool to_input) {
-  return to_input ? batch > 2 * ports + 64 : ports >= 16 && batch > ports + 16;
+  return to_input ? ports >= 32 && batch > 2 * ports + 64 : ports >= 16 && batch > ports + 16;
 }
 
 at::Tensor plain(const at::Tensor& tensor) {
@@ -209,7 +209,7 @@ template <typename T, class Mesh>
 GroupSums<T> pull_back(const Mesh& mesh, const Fields<T>& fields, Samples batch) {
   const auto [g, x, y, dL_dx] = fields;
   return sum_groups<T>(mesh, batch, [&](Samples samples, T* mzi_sums, T* port_sums) {
-    if constexpr (std::is_same_v<Mesh, IdealMesh<T>>) {
+    if constexpr (std::is_same_v<Mesh, LosslessMesh<T>>) {
       mesh.backward(g, y, dL_dx, samples, mzi_sums, port_sums);
     } else {
       mesh.backward(g, x, y, dL_dx, samples, mzi_sums, port_sums);
@@ -239,8 +239,8 @@ void backward(const GeneralMesh<T>& mesh, const MeshArrays<T>& /*arrays*/, const
 
 /// The parameters' gradients as the mesh was built for.
 template <typename T>
-void backward(const IdealMesh<T>& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields, Samples batch,
-              const GradientArrays<T>& gradients) {
+void backward(const LosslessMesh<T>& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields,
+              Samples batch, const GradientArrays<T>& gradients) {
   if (mesh.carry == Carry::fields_and_signals) {
     mesh.parameter_gradients(pull_back(mesh, fields, batch), gradients);
     return;
@@ -254,7 +254,7 @@ void backward(const IdealMesh<T>& mesh, const MeshArrays<T>& arrays, const Field
     return;
   }
   if (matrix_pays_forward(batch.end, ports)) {
-    const auto images = realised<T>(IdealMesh<T>(arrays, Direction::forward, Carry::fields));
+    const auto images = realised<T>(LosslessMesh<T>(arrays, Direction::forward, Carry::fields));
     multiply<Take::conjugate>(images, ports, fields.dL_doutput, fields.dL_dinput, batch);
   } else {
     pass_samples<T>(mesh, fields.dL_doutput, fields.dL_dinput, batch);
@@ -304,8 +304,8 @@ struct Stack {
 /// phases that are not finite.
 template <typename T, class Use>
 void with_meshes(const Stack& stack, Direction direction, Carry carry, const Use& use) {
-  const bool ideal = !stack.tensors.splitter_error && !stack.tensors.transmission;
-  if (!ideal) {
+  const bool lossless = !stack.tensors.transmission;
+  if (!lossless || stack.tensors.splitter_error) {
     check_mzi_mesh_values(stack.tensors);
   }
   const auto all = arrays_of<T>(stack.tensors, stack.layout);
@@ -324,8 +324,8 @@ void with_meshes(const Stack& stack, Direction direction, Carry carry, const Use
         finite = false;
       }
     };
-    if (ideal) {
-      use_finite(IdealMesh<T>(arrays, direction, carry));
+    if (lossless) {
+      use_finite(LosslessMesh<T>(arrays, direction, carry));
     } else {
       use_finite(GeneralMesh<T>(arrays));
     }

@@ -1,6 +1,6 @@
-// All gradients of an ideal mesh's phases from one matrix, whatever the batch: M = y g^H, summed over the samples, is
+// All gradients of a lossless mesh from one matrix, whatever the batch: M = y g^H, summed over the samples, is
 // carried back through the mesh instead of every field x and signal g. With T the unitary of a column, M' = T^H M T
-// before it. What the gradients of ideal_mesh_kernel.cpp need of a batch,
+// before it. What the gradients of lossless_mesh_kernel.cpp need of a batch,
 //
 //     S = sum conj(g_u) x_l - g_l conj(x_u),      sum Im(g_u conj(x_u)),
 //
@@ -26,7 +26,7 @@
 #include <utility>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "optotorch/ops/cpu/ideal_mesh_gradient_kernel.cpp"
+#define HWY_TARGET_INCLUDE "optotorch/ops/cpu/lossless_mesh_gradient_kernel.cpp"
 #include <hwy/foreach_target.h>
 #include <optotorch/ops/cpu/mesh_simd-inl.h>
 
@@ -86,7 +86,7 @@ struct Carried {
 /// Rotations of a column's MZIs, from the first of a run on.
 template <typename T>
 struct ColumnRotations {
-  ColumnRotations(const IdealMesh<T>& mesh, int64_t row)
+  ColumnRotations(const LosslessMesh<T>& mesh, int64_t row)
       : row(mesh.rotations.get() + row), stride(mesh.stride), swaps(mesh.swaps.get() + row) {}
 
   template <class D>
@@ -189,7 +189,8 @@ struct Diagonal {
 };
 
 /// Carries the blocks of `count` MZIs from port `port` on, K_ul in diagonal.re and .im, and writes their sums.
-template <bool phi_first, typename T>
+/// The third is the upper port's phase sum, before the MZI or behind it, the fourth the lower one's behind it.
+template <bool upper_before, typename T>
 void carry_diagonal(const ColumnRotations<T>& rotations, int64_t port, int64_t count,
                     const Diagonal<T>& diagonal, T* sums) {
   const Lanes<T> d;
@@ -223,16 +224,16 @@ void carry_diagonal(const ColumnRotations<T>& rotations, int64_t port, int64_t c
     hn::StoreU(next_im, d, diagonal.im.get() + j);
     hn::BlendedStore(next_u, valid, d, of_upper + j);
     hn::BlendedStore(next_l, valid, d, of_lower + j);
-    const auto phase = hn::Mul(half, phi_first ? next_u : u);
+    const auto phase = hn::Mul(half, upper_before ? next_u : u);
     // A whole run of vectors: the rows of a run are padded.
-    hn::StoreInterleaved4(s.re, s.im, phase, hn::Zero(d), d, sums + 4 * j);
+    hn::StoreInterleaved4(s.re, s.im, phase, hn::Mul(half, l), d, sums + 4 * j);
   }
 }
 
 /// Takes the blocks of one band of rows and one of columns a step back; with the same band for both, those on the
 /// diagonal, too.
-template <bool phi_first, typename T>
-void carry_step(const IdealMesh<T>& mesh, int64_t step, int64_t row_band, int64_t column_band,
+template <bool upper_before, typename T>
+void carry_step(const LosslessMesh<T>& mesh, int64_t step, int64_t row_band, int64_t column_band,
                 const Carried<T>& k, const Diagonal<T>& diagonal, T* sums) {
   const auto rows = mesh.run(step, row_band), columns = mesh.run(step, column_band);
   const int64_t mzis = std::max<int64_t>(0, (rows.end - rows.begin + 1) / 2);
@@ -245,7 +246,7 @@ void carry_step(const IdealMesh<T>& mesh, int64_t step, int64_t row_band, int64_
     diagonal.im[i] = from[k.half];
   }
   if (on_diagonal) {
-    carry_diagonal<phi_first>(row_rotations, rows.begin, mzis, diagonal, sums + 4 * rows.row);
+    carry_diagonal<upper_before>(row_rotations, rows.begin, mzis, diagonal, sums + 4 * rows.row);
   }
   if (row_band == 0 && rows.begin == 1) {
     carry_idle_row(k, column_rotations, columns.begin, others);
@@ -292,9 +293,10 @@ void scale_matrix(const Carried<T>& k, int64_t ports, const T* factors, const Di
   }
 }
 
-template <bool phi_first, typename T>
-void gradient_sums(const IdealMesh<T>& mesh, const T* correlation, T* mzi_sums, T* port_sums) {
+template <bool upper_before, typename T>
+void gradient_sums(const LosslessMesh<T>& mesh, const T* correlation, T* mzi_sums, T* port_sums) {
   const int64_t ports = mesh.layout.ports, columns = mesh.layout.columns;
+  const bool phi_first = mesh.layout.phi_arm == PhiArm::input;
   // Vectors begin at a multiple of their length behind the first port of a band, or the next.
   const int64_t lanes = hn::Lanes(Lanes<T>());
   const int64_t half = (ports / 2 + 1 + lanes - 1) / lanes * lanes + (mesh.bands > 1 ? lanes : 0);
@@ -320,12 +322,12 @@ void gradient_sums(const IdealMesh<T>& mesh, const T* correlation, T* mzi_sums, 
   if (phi_first) {
     add_screen();
   }
-  for (int64_t begin = 0; begin < columns; begin += IdealMesh<T>::depth) {
-    const int64_t end = std::min(begin + IdealMesh<T>::depth, columns);
+  for (int64_t begin = 0; begin < columns; begin += LosslessMesh<T>::depth) {
+    const int64_t end = std::min(begin + LosslessMesh<T>::depth, columns);
     for (int64_t row_band = 0; row_band < mesh.bands; ++row_band) {
       for (int64_t column_band = row_band; column_band < mesh.bands; ++column_band) {
         for (int64_t step = begin; step < end; ++step) {
-          carry_step<phi_first>(mesh, step, row_band, column_band, k, diagonal, mzi_sums);
+          carry_step<upper_before>(mesh, step, row_band, column_band, k, diagonal, mzi_sums);
         }
       }
     }
@@ -339,19 +341,19 @@ void gradient_sums(const IdealMesh<T>& mesh, const T* correlation, T* mzi_sums, 
 }
 
 template <typename T>
-void gradient_sums(const IdealMesh<T>& mesh, const T* correlation, T* mzi_sums, T* port_sums) {
-  if (mesh.layout.phi_arm == PhiArm::input) {
+void gradient_sums(const LosslessMesh<T>& mesh, const T* correlation, T* mzi_sums, T* port_sums) {
+  if (mesh.layout.phi_arm == PhiArm::input && !mesh.has_errors) {
     gradient_sums<true>(mesh, correlation, mzi_sums, port_sums);
   } else {
     gradient_sums<false>(mesh, correlation, mzi_sums, port_sums);
   }
 }
 
-void gradient_sums_f32(const IdealMesh<float>& mesh, const float* correlation, float* mzi_sums,
+void gradient_sums_f32(const LosslessMesh<float>& mesh, const float* correlation, float* mzi_sums,
                        float* port_sums) {
   gradient_sums(mesh, correlation, mzi_sums, port_sums);
 }
-void gradient_sums_f64(const IdealMesh<double>& mesh, const double* correlation, double* mzi_sums,
+void gradient_sums_f64(const LosslessMesh<double>& mesh, const double* correlation, double* mzi_sums,
                        double* port_sums) {
   gradient_sums(mesh, correlation, mzi_sums, port_sums);
 }
@@ -366,7 +368,7 @@ HWY_EXPORT(gradient_sums_f32);
 HWY_EXPORT(gradient_sums_f64);
 
 template <typename T>
-void IdealMesh<T>::gradient_sums(const T* correlation, T* mzi_sums, T* port_sums) const {
+void LosslessMesh<T>::gradient_sums(const T* correlation, T* mzi_sums, T* port_sums) const {
   if constexpr (std::is_same_v<T, float>) {
     HWY_DYNAMIC_DISPATCH(gradient_sums_f32)(*this, correlation, mzi_sums, port_sums);
   } else {
@@ -374,8 +376,8 @@ void IdealMesh<T>::gradient_sums(const T* correlation, T* mzi_sums, T* port_sums
   }
 }
 
-template void IdealMesh<float>::gradient_sums(const float*, float*, float*) const;
-template void IdealMesh<double>::gradient_sums(const double*, double*, double*) const;
+template void LosslessMesh<float>::gradient_sums(const float*, float*, float*) const;
+template void LosslessMesh<double>::gradient_sums(const double*, double*, double*) const;
 
 }  // namespace optotorch::ops
 #endif

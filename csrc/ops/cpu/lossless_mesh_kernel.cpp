@@ -1,6 +1,9 @@
-// A mesh of ideal splitters without loss. One MZI (cross at zero; in the bar convention t = theta + pi) is
+// A mesh without loss. One MZI of ideal splitters (cross at zero; in the bar convention t = theta + pi) is
 //
 //     T = P_out diag(i, -i) R(r) P_in,      R(r) = [[cos r, sin r], [-sin r, cos r]],  r = (pi - t)/2
+//
+// and with splitter errors it still is phases, a rotation and phases (lossless_mesh_coefficients.cpp), which only the
+// coefficients know.
 //
 // Each port carries a factor D = rho e^{i w}, known from the mesh alone, that the samples have not met yet:
 // the field is D times what the tile holds. Phases only change w. At a rotation, with d = w_u - w_l and k =
@@ -27,7 +30,7 @@
 #include <utility>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "optotorch/ops/cpu/ideal_mesh_kernel.cpp"
+#define HWY_TARGET_INCLUDE "optotorch/ops/cpu/lossless_mesh_kernel.cpp"
 #include <hwy/foreach_target.h>
 #include <optotorch/ops/cpu/mesh_simd-inl.h>
 
@@ -45,7 +48,7 @@ struct Rotation {
 /// compiler would read its members again and again.
 template <typename T>
 struct Rotations {
-  explicit Rotations(const IdealMesh<T>& mesh)
+  explicit Rotations(const LosslessMesh<T>& mesh)
       : row(mesh.rotations.get()), stride(mesh.stride), swaps(mesh.swaps.get()) {}
 
   template <class D>
@@ -104,7 +107,7 @@ HWY_INLINE Complex<V> rotate_and_store(D d, const Rotation<V>& rotation, const A
 }
 
 template <typename T>
-void forward_column(const IdealMesh<T>& mesh, int64_t step, int64_t band, Tile<T> x) {
+void forward_column(const LosslessMesh<T>& mesh, int64_t step, int64_t band, Tile<T> x) {
   const Lanes<T> d;
   const Rotations<T> rotations(mesh);
   const auto run = mesh.run(step, band);
@@ -119,7 +122,7 @@ void forward_column(const IdealMesh<T>& mesh, int64_t step, int64_t band, Tile<T
 /// Columns `step` and the next of a rectangular mesh, the first even, at once: an arm goes from its MZI in
 /// one to that in the other in a register, which halves the loads and stores that bound a single column.
 template <typename T>
-void forward_two_columns(const IdealMesh<T>& mesh, int64_t step, int64_t band, Tile<T> x) {
+void forward_two_columns(const LosslessMesh<T>& mesh, int64_t step, int64_t band, Tile<T> x) {
   const Lanes<T> d;
   using V = Vector<decltype(d)>;
   constexpr int64_t lanes = hn::MaxLanes(Lanes<T>()), vectors = tile_samples<T> / lanes;
@@ -177,11 +180,19 @@ HWY_INLINE Complex<V> conj_product(const Complex<V>& a, const Complex<V>& b) {
   return {hn::MulAdd(a.im, b.im, hn::Mul(a.re, b.re)), hn::NegMulAdd(a.im, b.re, hn::Mul(a.re, b.im))};
 }
 
+/// Ports whose phase sums an MZI's gradients need: of ideal splitters the upper one, on phi's side.
+enum class PhaseSums { upper_behind, upper_before, both_behind };
+
+/// Im(g conj(x)).
+template <class V>
+HWY_INLINE V phase_sum(const Complex<V>& g, const Complex<V>& x) {
+  return hn::NegMulAdd(g.re, x.im, hn::Mul(g.im, x.re));
+}
+
 /// Takes x and g one column back and adds up, for every MZI: S (real, imaginary) of the arms in the
-/// rotation's order, the phase sum on the upper port on phi's side, and nothing (four numbers fill a block).
-/// With `fresh` the sums begin anew.
-template <bool phi_first, bool fresh, typename T>
-void backward_column(const IdealMesh<T>& mesh, int64_t step, int64_t band, Tile<T, 4> x, Tile<T, 4> g,
+/// rotation's order, and phase sums, the lower port's or nothing as the fourth. With `fresh` the sums begin anew.
+template <PhaseSums phases, bool fresh, typename T>
+void backward_column(const LosslessMesh<T>& mesh, int64_t step, int64_t band, Tile<T, 4> x, Tile<T, 4> g,
                      T* sums) {
   const Lanes<T> d;
   const Block<T> block;
@@ -191,7 +202,7 @@ void backward_column(const IdealMesh<T>& mesh, int64_t step, int64_t band, Tile<
   const auto run = mesh.run(step, band);
   for (int64_t u = run.begin, k = run.row; u < run.end; u += 2, ++k) {
     const auto rotation = rotations.load(d, k);
-    V s_re = hn::Zero(d), s_im = hn::Zero(d), phase = hn::Zero(d);
+    V s_re = hn::Zero(d), s_im = hn::Zero(d), phase = hn::Zero(d), lower_phase = hn::Zero(d);
     for (int64_t s = 0; s < tile_samples<T>; s += hn::Lanes(d)) {
       const auto xs = load_arms(d, x, u, s, rotation.swap);
       const auto gs = load_arms(d, g, u, s, rotation.swap);
@@ -199,17 +210,20 @@ void backward_column(const IdealMesh<T>& mesh, int64_t step, int64_t band, Tile<
       const auto one = conj_product(gs.first, xs.second), other = conj_product(gs.second, xs.first);
       s_re = hn::Add(s_re, hn::Sub(one.re, other.re));
       s_im = hn::Add(s_im, hn::Add(one.im, other.im));
-      if constexpr (!phi_first) {
-        const auto xu = load_arms(d, x, u, s, 0).first, gu = load_arms(d, g, u, s, 0).first;
-        phase = hn::Add(phase, hn::NegMulAdd(gu.re, xu.im, hn::Mul(gu.im, xu.re)));
+      if constexpr (phases != PhaseSums::upper_before) {
+        const auto x_here = load_arms(d, x, u, s, 0), g_here = load_arms(d, g, u, s, 0);
+        phase = hn::Add(phase, phase_sum(g_here.first, x_here.first));
+        if constexpr (phases == PhaseSums::both_behind) {
+          lower_phase = hn::Add(lower_phase, phase_sum(g_here.second, x_here.second));
+        }
       }
       const auto xu = rotate_and_store(d, rotation, xs, x, u, s);
       const auto gu = rotate_and_store(d, rotation, gs, g, u, s);
-      if constexpr (phi_first) {
-        phase = hn::Add(phase, hn::NegMulAdd(gu.re, xu.im, hn::Mul(gu.im, xu.re)));
+      if constexpr (phases == PhaseSums::upper_before) {
+        phase = hn::Add(phase, phase_sum(gu, xu));
       }
     }
-    const V sum[4] = {s_re, s_im, phase, hn::Zero(d)};
+    const V sum[4] = {s_re, s_im, phase, lower_phase};
     for (int64_t i = 0; i < 4; i += together) {
       V some[together];
       std::copy(sum + i, sum + i + together, some);
@@ -223,7 +237,7 @@ void backward_column(const IdealMesh<T>& mesh, int64_t step, int64_t band, Tile<
 /// Calls visit(step, band) for all bands of the steps [begin, end), `together` steps at a time, in an order
 /// in which every MZI finds both its arms as the steps before have left them.
 template <typename T, class Visit>
-void sweep(const IdealMesh<T>& mesh, int64_t begin, int64_t end, int64_t together, const Visit& visit) {
+void sweep(const LosslessMesh<T>& mesh, int64_t begin, int64_t end, int64_t together, const Visit& visit) {
   for (int64_t band = 0; band < mesh.bands; ++band) {
     for (int64_t step = begin; step < end; step += together) {
       visit(step, band);
@@ -232,7 +246,7 @@ void sweep(const IdealMesh<T>& mesh, int64_t begin, int64_t end, int64_t togethe
 }
 
 template <typename T>
-void forward_ideal(const IdealMesh<T>& mesh, const T* input, T* output, Samples samples) {
+void forward_lossless(const LosslessMesh<T>& mesh, const T* input, T* output, Samples samples) {
   const int64_t ports = mesh.layout.ports, columns = mesh.layout.columns;
   const bool two = mesh.layout.grid == MeshGrid::rectangular;
   const AlignedArray<T> memory(2 * tile_samples<T> * ports);
@@ -240,8 +254,8 @@ void forward_ideal(const IdealMesh<T>& mesh, const T* input, T* output, Samples 
   for (int64_t first = samples.begin; first < samples.end; first += tile_samples<T>) {
     const int64_t count = std::min(tile_samples<T>, samples.end - first);
     load_tile(input, ports, samples.stride, first, count, x);
-    for (int64_t begin = 0; begin < columns; begin += IdealMesh<T>::depth) {
-      const int64_t end = std::min(begin + IdealMesh<T>::depth, columns);
+    for (int64_t begin = 0; begin < columns; begin += LosslessMesh<T>::depth) {
+      const int64_t end = std::min(begin + LosslessMesh<T>::depth, columns);
       sweep(mesh, begin, end, two ? 2 : 1, [&](int64_t step, int64_t band) {
         if (two && step + 1 < columns) {
           forward_two_columns(mesh, step, band, x);
@@ -257,10 +271,11 @@ void forward_ideal(const IdealMesh<T>& mesh, const T* input, T* output, Samples 
   }
 }
 
-template <bool phi_first, typename T>
-void backward_ideal(const IdealMesh<T>& mesh, const T* dL_doutput, const T* output, T* dL_dinput,
-                    Samples samples, T* mzi_sums, T* port_sums) {
+template <PhaseSums phases, typename T>
+void backward_lossless(const LosslessMesh<T>& mesh, const T* dL_doutput, const T* output, T* dL_dinput,
+                       Samples samples, T* mzi_sums, T* port_sums) {
   const int64_t ports = mesh.layout.ports, columns = mesh.layout.columns;
+  const bool phi_first = mesh.layout.phi_arm == PhiArm::input;
   // x and g of a port side by side: four planes.
   const AlignedArray<T> memory(4 * tile_samples<T> * ports);
   const Tile<T, 4> x{memory.get()}, g{memory.get() + 2 * tile_samples<T>};
@@ -273,13 +288,13 @@ void backward_ideal(const IdealMesh<T>& mesh, const T* dL_doutput, const T* outp
     if (phi_first) {
       add_phase_gradients(x, g, ports, port_sums);
     }
-    for (int64_t begin = 0; begin < columns; begin += IdealMesh<T>::depth) {
-      const int64_t end = std::min(begin + IdealMesh<T>::depth, columns);
+    for (int64_t begin = 0; begin < columns; begin += LosslessMesh<T>::depth) {
+      const int64_t end = std::min(begin + LosslessMesh<T>::depth, columns);
       sweep(mesh, begin, end, 1, [&](int64_t step, int64_t band) {
         if (fresh) {
-          backward_column<phi_first, true>(mesh, step, band, x, g, mzi_sums);
+          backward_column<phases, true>(mesh, step, band, x, g, mzi_sums);
         } else {
-          backward_column<phi_first, false>(mesh, step, band, x, g, mzi_sums);
+          backward_column<phases, false>(mesh, step, band, x, g, mzi_sums);
         }
       });
       if (mesh.ends_strip(end - 1)) {
@@ -297,28 +312,35 @@ void backward_ideal(const IdealMesh<T>& mesh, const T* dL_doutput, const T* outp
 }
 
 template <typename T>
-void backward_ideal(const IdealMesh<T>& mesh, const T* dL_doutput, const T* output, T* dL_dinput,
-                    Samples samples, T* mzi_sums, T* port_sums) {
-  if (mesh.layout.phi_arm == PhiArm::input) {
-    backward_ideal<true>(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums, port_sums);
+void backward_lossless(const LosslessMesh<T>& mesh, const T* dL_doutput, const T* output, T* dL_dinput,
+                       Samples samples, T* mzi_sums, T* port_sums) {
+  if (mesh.has_errors) {
+    backward_lossless<PhaseSums::both_behind>(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums,
+                                              port_sums);
+  } else if (mesh.layout.phi_arm == PhiArm::input) {
+    backward_lossless<PhaseSums::upper_before>(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums,
+                                               port_sums);
   } else {
-    backward_ideal<false>(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums, port_sums);
+    backward_lossless<PhaseSums::upper_behind>(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums,
+                                               port_sums);
   }
 }
 
-void forward_ideal_f32(const IdealMesh<float>& mesh, const float* input, float* output, Samples samples) {
-  forward_ideal(mesh, input, output, samples);
+void forward_lossless_f32(const LosslessMesh<float>& mesh, const float* input, float* output,
+                          Samples samples) {
+  forward_lossless(mesh, input, output, samples);
 }
-void forward_ideal_f64(const IdealMesh<double>& mesh, const double* input, double* output, Samples samples) {
-  forward_ideal(mesh, input, output, samples);
+void forward_lossless_f64(const LosslessMesh<double>& mesh, const double* input, double* output,
+                          Samples samples) {
+  forward_lossless(mesh, input, output, samples);
 }
-void backward_ideal_f32(const IdealMesh<float>& mesh, const float* dL_doutput, const float* output,
-                        float* dL_dinput, Samples samples, float* mzi_sums, float* port_sums) {
-  backward_ideal(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums, port_sums);
+void backward_lossless_f32(const LosslessMesh<float>& mesh, const float* dL_doutput, const float* output,
+                           float* dL_dinput, Samples samples, float* mzi_sums, float* port_sums) {
+  backward_lossless(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums, port_sums);
 }
-void backward_ideal_f64(const IdealMesh<double>& mesh, const double* dL_doutput, const double* output,
-                        double* dL_dinput, Samples samples, double* mzi_sums, double* port_sums) {
-  backward_ideal(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums, port_sums);
+void backward_lossless_f64(const LosslessMesh<double>& mesh, const double* dL_doutput, const double* output,
+                           double* dL_dinput, Samples samples, double* mzi_sums, double* port_sums) {
+  backward_lossless(mesh, dL_doutput, output, dL_dinput, samples, mzi_sums, port_sums);
 }
 const char* target_name() {
   return hwy::TargetName(HWY_TARGET);
@@ -330,10 +352,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace optotorch::ops {
 
-HWY_EXPORT(forward_ideal_f32);
-HWY_EXPORT(forward_ideal_f64);
-HWY_EXPORT(backward_ideal_f32);
-HWY_EXPORT(backward_ideal_f64);
+HWY_EXPORT(forward_lossless_f32);
+HWY_EXPORT(forward_lossless_f64);
+HWY_EXPORT(backward_lossless_f32);
+HWY_EXPORT(backward_lossless_f64);
 HWY_EXPORT(target_name);
 
 std::string simd_target() {
@@ -341,31 +363,32 @@ std::string simd_target() {
 }
 
 template <typename T>
-void IdealMesh<T>::forward(const T* input, T* output, Samples samples) const {
+void LosslessMesh<T>::forward(const T* input, T* output, Samples samples) const {
   if constexpr (std::is_same_v<T, float>) {
-    HWY_DYNAMIC_DISPATCH(forward_ideal_f32)(*this, input, output, samples);
+    HWY_DYNAMIC_DISPATCH(forward_lossless_f32)(*this, input, output, samples);
   } else {
-    HWY_DYNAMIC_DISPATCH(forward_ideal_f64)(*this, input, output, samples);
+    HWY_DYNAMIC_DISPATCH(forward_lossless_f64)(*this, input, output, samples);
   }
 }
 
 template <typename T>
-void IdealMesh<T>::backward(const T* dL_doutput, const T* output, T* dL_dinput, Samples samples, T* mzi_sums,
-                            T* port_sums) const {
+void LosslessMesh<T>::backward(const T* dL_doutput, const T* output, T* dL_dinput, Samples samples,
+                               T* mzi_sums, T* port_sums) const {
   if constexpr (std::is_same_v<T, float>) {
-    HWY_DYNAMIC_DISPATCH(backward_ideal_f32)
+    HWY_DYNAMIC_DISPATCH(backward_lossless_f32)
     (*this, dL_doutput, output, dL_dinput, samples, mzi_sums, port_sums);
   } else {
-    HWY_DYNAMIC_DISPATCH(backward_ideal_f64)
+    HWY_DYNAMIC_DISPATCH(backward_lossless_f64)
     (*this, dL_doutput, output, dL_dinput, samples, mzi_sums, port_sums);
   }
 }
 
-template void IdealMesh<float>::forward(const float*, float*, Samples) const;
-template void IdealMesh<double>::forward(const double*, double*, Samples) const;
-template void IdealMesh<float>::backward(const float*, const float*, float*, Samples, float*, float*) const;
-template void IdealMesh<double>::backward(const double*, const double*, double*, Samples, double*,
-                                          double*) const;
+template void LosslessMesh<float>::forward(const float*, float*, Samples) const;
+template void LosslessMesh<double>::forward(const double*, double*, Samples) const;
+template void LosslessMesh<float>::backward(const float*, const float*, float*, Samples, float*,
+                                            float*) const;
+template void LosslessMesh<double>::backward(const double*, const double*, double*, Samples, double*,
+                                             double*) const;
 
 }  // namespace optotorch::ops
 #endif
