@@ -21,9 +21,9 @@
 namespace optotorch::tools {
 namespace {
 
-const std::set<std::string> electronic = {"mnist-weight-bank", "mnist-1024",  "mnist-mlp",
-                                          "slices-electronic", "optical-cnn", "optical-cnn-average",
-                                          "electronic-cnn"};
+const std::set<std::string> electronic = {"mnist-weight-bank",   "mnist-1024",    "mnist-mlp",
+                                          "slices-electronic",   "optical-cnn",   "optical-cnn-average",
+                                          "optical-cnn-strided", "electronic-cnn"};
 
 const std::set<std::string> in_laboratory_names = {"mpnn-in-situ", "mpnn-published"};
 

@@ -11,9 +11,10 @@ struct OpticalRow {
 constexpr OpticalRow optical_rows[] = {
     {"BP", "optical-cnn", "bp", "transports all weights"},
     {"DFA", "optical-cnn", "dfa", "transports nothing"},
-    {"TPFP multi-point", "optical-cnn-average", "tpfp-multi-point",
-     "random F at every layer: transports nothing; its pools average"},
+    {"TPFP multi-point", "optical-cnn-strided", "tpfp-multi-point",
+     "random F at every layer: transports nothing; strides, normalised channels"},
     {"shallow", "optical-cnn", "shallow", "only the read-out learns"},
+    {"shallow, strided", "optical-cnn-strided", "shallow", "the network of TPFP's row"},
     {"electronic", "electronic-cnn", "bp", "torch::nn::Conv2d by back-propagation"},
 };
 
