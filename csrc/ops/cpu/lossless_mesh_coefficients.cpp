@@ -1,40 +1,19 @@
-// The coefficients of an LosslessMesh, and the gradients of its phases; the algebra stands in
-// lossless_mesh_kernel.cpp.
+// The coefficients of a LosslessMesh; the algebra stands in lossless_mesh_kernel.cpp and lossless_mzi-inl.h.
 
 #include <ATen/Parallel.h>
 #include <optotorch/ops/cpu/mesh_kernels.h>
 
 #include <atomic>
-#include <initializer_list>
 #include <type_traits>
 #include <utility>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "optotorch/ops/cpu/lossless_mesh_coefficients.cpp"
 #include <hwy/foreach_target.h>
-#include <optotorch/ops/cpu/mesh_simd-inl.h>
+#include <optotorch/ops/cpu/lossless_mzi-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace optotorch::ops::HWY_NAMESPACE {
-
-using C64 = Complex<V64>;
-
-HWY_INLINE C64 conj(C64 z) {
-  return {z.re, hn::Neg(z.im)};
-}
-HWY_INLINE C64 times_i(C64 z) {
-  return {hn::Neg(z.im), z.re};
-}
-HWY_INLINE C64 times(V64 real, C64 z) {
-  return {hn::Mul(real, z.re), hn::Mul(real, z.im)};
-}
-template <class M>
-HWY_INLINE C64 either(M first, C64 a, C64 b) {
-  return {hn::IfThenElse(first, a.re, b.re), hn::IfThenElse(first, a.im, b.im)};
-}
-HWY_INLINE V64 squared_size(C64 z) {
-  return hn::MulAdd(z.re, z.re, hn::Mul(z.im, z.im));
-}
 
 /// rho e^{i w} of all ports while a mesh is walked through, e^{i w} as it is: the product of at most a strip's phases.
 struct PortFactors {
@@ -56,112 +35,6 @@ struct Pass {
   bool backward, phi_first;
   ZeroState zero_state;
 };
-
-/// The numbers of a vector of MZIs.
-struct MziNumbers {
-  V64 theta, phi, left_error, right_error;
-};
-
-/// What lies between an MZI's arms phi, C = diag(u, conj(v)) R(r) diag(1, conj(u) v) of ideal splitters with u = v = i, of
-/// others with cos r = |C_uu|, sin r = |C_ul|, u and v their phases.
-template <bool with_errors>
-struct Core {
-  Core(const MziNumbers& m, ZeroState zero_state) {
-    const D64 d;
-    const auto half = hn::Set(d, 0.5), zero = hn::Zero(d), one = hn::Set(d, 1.0);
-    inner = unit_phase(
-        hn::MulAdd(m.theta, half, hn::Set(d, zero_state == ZeroState::bar ? std::numbers::pi / 2 : 0)));
-    if constexpr (!with_errors) {
-      cosine = inner.im;
-      sine = inner.re;
-      u = v = {zero, one};
-      return;
-    }
-    const auto amplitude = [&](V64 error) { return hn::Sqrt(hn::MulAdd(half, error, half)); };
-    const auto lt = amplitude(m.left_error), lc = amplitude(hn::Neg(m.left_error));
-    const auto rt = amplitude(m.right_error), rc = amplitude(hn::Neg(m.right_error));
-    const auto tt = hn::Mul(rt, lt), cc = hn::Mul(rc, lc), tc = hn::Mul(rt, lc), ct = hn::Mul(rc, lt);
-    uu = {hn::Mul(hn::Sub(tt, cc), inner.re), hn::Mul(hn::Add(tt, cc), inner.im)};
-    ul = {hn::Mul(hn::Sub(ct, tc), inner.im), hn::Mul(hn::Add(tc, ct), inner.re)};
-    const auto unit = [&](C64 z, V64& size) {
-      size = hn::Sqrt(squared_size(z));
-      const auto some = hn::Gt(size, zero);
-      const auto by = hn::Div(one, hn::IfThenElse(some, size, one));
-      return either(some, times(by, z), {one, zero});
-    };
-    u = unit(uu, cosine);
-    v = unit(ul, sine);
-  }
-
-  C64 inner;   ///< e^{i t / 2}
-  C64 uu, ul;  ///< elements of C, where splitters have errors
-  C64 u, v;
-  V64 cosine, sine;
-};
-
-/// Weights of the four sums of an MZI, S (real, imaginary) and two phases, in the gradients of its parameters.
-/// At C's output, with p the phases' sums of both arms and physical S and p, for a parameter with the generator A =
-/// dC C^H = [[i a, z], [-conj(z), -i a]]:
-///
-///     dL = a (p_u - p_l) + Re(z S)
-///     theta: a = e_r / 2, z = s_r / 2;            e_r: a = 0, z = i c_r;            e: a splitter's error
-///     e_l: a = c_l s_r sin t, z = c_l (i cos t - e_r sin t);             s = sqrt(1 - e^2), c = -1 / (2 s)
-///     phi: p_u of the arm that carries it; before C that is |C_uu|^2 p_u + |C_lu|^2 p_l - Im(conj(C_lu) C_uu S)
-struct GradientWeights {
-  C64 between;             ///< phase of the upper arm's factor against that of the lower one's, at C's output
-  V64 both, upper, lower;  ///< rho_u rho_l, rho_u^2, rho_l^2
-  hn::Mask<D64> swap;
-
-  /// Of S as its rotation orders the arms: there, exchanged, it is -conj(S).
-  C64 by_sums(C64 z) const {
-    const auto re = hn::MulAdd(z.re, between.re, hn::Mul(z.im, between.im));
-    const auto im = hn::MulSub(z.re, between.im, hn::Mul(z.im, between.re));
-    return {hn::Mul(both, hn::IfThenElse(swap, hn::Neg(re), re)), hn::Mul(both, im)};
-  }
-};
-
-template <typename T>
-void store_weights(const LosslessMesh<T>& lossless, int64_t k, std::initializer_list<V64> rows) {
-  T* to = lossless.weights.get() + k;
-  for (const V64& row : rows) {
-    store_double(row, to);
-    to += lossless.stride;
-  }
-}
-
-/// Rows of a mesh with errors: theta and e_l by all four sums, e_r by S, phi by all four.
-template <typename T>
-void store_error_weights(const LosslessMesh<T>& lossless, int64_t k, const GradientWeights& w,
-                         const Core<true>& core, const MziNumbers& m, bool phi_first) {
-  const D64 d;
-  const auto zero = hn::Zero(d), half = hn::Set(d, 0.5), one = hn::Set(d, 1.0);
-  const auto root = [&](V64 e) { return hn::Sqrt(hn::Max(zero, hn::NegMulAdd(e, e, one))); };
-  // No slope where a splitter passes everything, or nothing.
-  const auto slope = [&](V64 s) {
-    const auto some = hn::Gt(s, zero);
-    return hn::IfThenElseZero(some, hn::Div(hn::Set(d, -0.5), hn::IfThenElse(some, s, one)));
-  };
-  const auto s_r = root(m.right_error), c_r = slope(s_r), c_l = slope(root(m.left_error));
-  const auto cos_t = hn::MulSub(core.inner.re, core.inner.re, hn::Mul(core.inner.im, core.inner.im));
-  const auto product = hn::Mul(core.inner.re, core.inner.im), sin_t = hn::Add(product, product);
-  const auto theta = w.by_sums({hn::Mul(half, s_r), zero});
-  const auto theta_a = hn::Mul(half, m.right_error);
-  const auto right = w.by_sums({zero, c_r});
-  const auto left = w.by_sums({hn::Neg(hn::Mul(c_l, hn::Mul(m.right_error, sin_t))), hn::Mul(c_l, cos_t)});
-  const auto left_a = hn::Mul(c_l, hn::Mul(s_r, sin_t));
-  C64 phi{zero, zero};
-  V64 phi_upper = w.upper, phi_lower = zero;
-  if (phi_first) {
-    // conj(C_lu) = -C_ul
-    phi = w.by_sums(times_i(C64{hn::Neg(core.ul.re), hn::Neg(core.ul.im)} * core.uu));
-    phi_upper = hn::Mul(w.upper, squared_size(core.uu));
-    phi_lower = hn::Mul(w.lower, squared_size(core.ul));
-  }
-  store_weights(lossless, k,
-                {theta.re, theta.im, hn::Mul(theta_a, w.upper), hn::Neg(hn::Mul(theta_a, w.lower)), left.re,
-                 left.im, hn::Mul(left_a, w.upper), hn::Neg(hn::Mul(left_a, w.lower)), right.re, right.im,
-                 phi.re, phi.im, phi_upper, phi_lower});
-}
 
 /// Takes a vector of MZIs' ports, from `upper` on, past the MZIs from k on and writes their coefficients.
 template <bool with_errors, typename T>
@@ -385,56 +258,6 @@ bool prepare_strips(const MeshArrays<T>& mesh, const LosslessMesh<T>& lossless, 
   return finite;
 }
 
-/// total[i] = the sum over the groups, in their order, of their numbers [begin, end).
-template <typename T>
-void add_groups(const GroupSums<T>& sums, int64_t begin, int64_t end, double* total) {
-  const D64 d;
-  std::fill(total, total + (end - begin) + kernel_padding, 0.0);
-  for (int64_t group = 0; group < sums.groups; ++group) {
-    const T* const part = sums.mzis(group) + begin;
-    for (int64_t i = 0; i < end - begin; i += hn::Lanes(d)) {
-      hn::StoreU(hn::Add(hn::LoadU(d, total + i), load_double(part + i)), d, total + i);
-    }
-  }
-}
-
-/// Gradients of the MZIs of the columns that are swept together, in the order of the sweep.
-template <typename T>
-void sweep_gradients(const LosslessMesh<T>& mesh, int64_t sweep, const GroupSums<T>& sums,
-                     const GradientArrays<T>& gradients) {
-  const int64_t begin = sweep * LosslessMesh<T>::depth;
-  const int64_t end = std::min(begin + LosslessMesh<T>::depth, mesh.layout.columns);
-  const T* const weight = mesh.weights.get();
-  AlignedArray<double> total(4 * mesh.longest_run());
-  for (int64_t band = 0; band < mesh.bands; ++band) {
-    for (int64_t step = begin; step < end; ++step) {
-      const int64_t c = mesh.column(step);
-      const auto run = mesh.run(step, band);
-      const int64_t count = std::max<int64_t>(0, (run.end - run.begin + 1) / 2);
-      const int64_t mzi = mesh.first_mzi(c) + (run.begin - MeshLayout::first_port(c)) / 2;
-      add_groups(sums, 4 * run.row, 4 * (run.row + count), total.get());
-      for (int64_t i = 0; i < count; ++i) {
-        const double* const sum = total.get() + 4 * i;
-        const T* const by = weight + run.row + i;
-        const auto row = [&](int64_t number) { return static_cast<double>(by[number * mesh.stride]); };
-        if (!mesh.has_errors) {
-          gradients.theta[mzi + i] = static_cast<T>(row(0) * sum[0] + row(1) * sum[1]);
-          gradients.phi[mzi + i] = static_cast<T>(row(2) * sum[2]);
-          continue;
-        }
-        const auto by_four = [&](int64_t first) {
-          return row(first) * sum[0] + row(first + 1) * sum[1] + row(first + 2) * sum[2] +
-                 row(first + 3) * sum[3];
-        };
-        gradients.theta[mzi + i] = static_cast<T>(by_four(0));
-        gradients.splitter_error[2 * (mzi + i)] = static_cast<T>(by_four(4));
-        gradients.splitter_error[2 * (mzi + i) + 1] = static_cast<T>(row(8) * sum[0] + row(9) * sum[1]);
-        gradients.phi[mzi + i] = static_cast<T>(by_four(10));
-      }
-    }
-  }
-}
-
 bool prepare_strips_f32(const MeshArrays<float>& mesh, const LosslessMesh<float>& lossless, int64_t begin,
                         int64_t end) {
   return prepare_strips(mesh, lossless, begin, end);
@@ -443,15 +266,6 @@ bool prepare_strips_f64(const MeshArrays<double>& mesh, const LosslessMesh<doubl
                         int64_t end) {
   return prepare_strips(mesh, lossless, begin, end);
 }
-void sweep_gradients_f32(const LosslessMesh<float>& mesh, int64_t sweep, const GroupSums<float>& sums,
-                         const GradientArrays<float>& gradients) {
-  sweep_gradients(mesh, sweep, sums, gradients);
-}
-void sweep_gradients_f64(const LosslessMesh<double>& mesh, int64_t sweep, const GroupSums<double>& sums,
-                         const GradientArrays<double>& gradients) {
-  sweep_gradients(mesh, sweep, sums, gradients);
-}
-
 }  // namespace optotorch::ops::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -460,15 +274,6 @@ namespace optotorch::ops {
 
 HWY_EXPORT(prepare_strips_f32);
 HWY_EXPORT(prepare_strips_f64);
-HWY_EXPORT(sweep_gradients_f32);
-HWY_EXPORT(sweep_gradients_f64);
-
-namespace {
-
-/// MZIs whose coefficients or gradients are worth a thread of their own.
-constexpr int64_t thread_mzis = 8000;
-
-}  // namespace
 
 template <typename T>
 LosslessMesh<T>::LosslessMesh(const MeshArrays<T>& mesh, Direction direction, Carry carry)
@@ -523,27 +328,8 @@ LosslessMesh<T>::LosslessMesh(const MeshArrays<T>& mesh, Direction direction, Ca
   finite_ = finite;
 }
 
-template <typename T>
-void LosslessMesh<T>::parameter_gradients(const GroupSums<T>& sums,
-                                          const GradientArrays<T>& gradients) const {
-  const int64_t sweeps = (layout.columns + depth - 1) / depth;
-  at::parallel_for(0, sweeps, std::max<int64_t>(1, thread_mzis * sweeps / std::max<int64_t>(mzis, 1)),
-                   [&](int64_t begin, int64_t end) {
-                     for (int64_t sweep = begin; sweep < end; ++sweep) {
-                       if constexpr (std::is_same_v<T, float>) {
-                         HWY_DYNAMIC_DISPATCH(sweep_gradients_f32)(*this, sweep, sums, gradients);
-                       } else {
-                         HWY_DYNAMIC_DISPATCH(sweep_gradients_f64)(*this, sweep, sums, gradients);
-                       }
-                     }
-                   });
-  if (gradients.screen) {
-    sums.add_ports(layout.ports, gradients.screen);
-  }
-}
-
-template class LosslessMesh<float>;
-template class LosslessMesh<double>;
+template LosslessMesh<float>::LosslessMesh(const MeshArrays<float>&, Direction, Carry);
+template LosslessMesh<double>::LosslessMesh(const MeshArrays<double>&, Direction, Carry);
 
 }  // namespace optotorch::ops
 #endif

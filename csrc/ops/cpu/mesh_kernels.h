@@ -21,6 +21,9 @@ inline constexpr int64_t tile_samples = 128 / sizeof(T);
 /// Elements that a kernel may write past the end of an array.
 inline constexpr int64_t kernel_padding = 64;
 
+/// MZIs whose coefficients or gradients are worth a thread of their own.
+inline constexpr int64_t thread_mzis = 8000;
+
 /// Memory for vectors, uninitialised.
 template <typename T>
 class AlignedArray {
