@@ -18,6 +18,8 @@ def load(name):
 
 wavelength, distance, spacing = load("geometry").tolist()
 torch.set_num_threads(1)
+torchoptics.set_default_spacing(spacing)
+torchoptics.set_default_wavelength(wavelength)
 
 
 class Plane(torch.nn.Module):
@@ -26,10 +28,10 @@ class Plane(torch.nn.Module):
     def __init__(self, phase):
         super().__init__()
         self.phase = torch.nn.Parameter(phase)
-        self.mask = torchoptics.elements.PhaseModulator(self.phase, 0, spacing)
+        self.mask = torchoptics.elements.PhaseModulator(self.phase)
 
     def forward(self, x):
-        field = self.mask(torchoptics.Field(x, wavelength, 0, spacing))
+        field = self.mask(torchoptics.Field(x))
         side = x.shape[-1]
         return field.propagate((side, side), distance, propagation_method="ASM", asm_pad=(side // 2, side // 2)).data
 
