@@ -80,8 +80,8 @@ const std::vector<Case> cases = {
     {66, 66, 197, brick, in, bar, wire, true},
     {127, 67, 319, brick, out, bar, dummy, true},
     // The matrix in tiles: bands of its rows and columns.
-    {227, 35, 519, brick, out, cross, dummy, true},
-    {240, 60, 545, triangle, in, cross, wire, true},
+    {227, 35, 700, brick, out, cross, dummy, true},
+    {240, 60, 725, triangle, in, cross, wire, true},
 };
 
 struct Problem {

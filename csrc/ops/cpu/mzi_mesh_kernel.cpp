@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 #include <optotorch/core/check.h>
 #include <optotorch/ops/cpu/mesh_kernels.h>
+#include <optotorch/ops/cpu/mesh_products.h>
 #include <optotorch/ops/detail/mzi_mesh_schema.h>
 #include <torch/library.h>
 
@@ -36,9 +37,11 @@ bool matrix_pays_backward(int64_t batch, int64_t ports) {
 
 /// Is it cheaper to carry one matrix back, and signals alone where they are wanted, than fields and signals? Measured
 /// on one core with AVX2, float32: without signals even at 53 samples for 64 ports and at 80 for 128, with them at 126 and
-/// 178. Of few ports the matrix has rows that fill no vectors: with 8 it takes 1.3 times as long at any batch.
+/// 178. One thread carries the matrix, so that with several a batch must be larger; with signals it never pays beyond 128
+/// ports. Of few ports its rows fill no vectors: with 8 it takes 1.3 times as long at any batch.
 bool gradient_matrix_pays(int64_t batch, int64_t ports, bool to_input) {
-  return to_input ? ports >= 32 && batch > 2 * ports + 64 : ports >= 16 && batch > ports + 16;
+  return to_input ? ports >= 32 && ports <= 128 && batch > 2 * ports + 64
+                  : ports >= 16 && batch >= (ports <= 128 ? 2 : 3) * ports;
 }
 
 at::Tensor plain(const at::Tensor& tensor) {
@@ -74,98 +77,6 @@ const T* field_data(const at::Tensor& field) {
 template <typename T>
 T* mutable_field_data(const at::Tensor& field) {
   return reinterpret_cast<T*>(field.mutable_data_ptr<c10::complex<T>>());
-}
-
-/// Samples whose passage is worth a thread of its own: some 20 microseconds of arithmetic.
-template <typename T>
-int64_t mesh_grain(int64_t mzis) {
-  return std::max<int64_t>(1, 2000 / std::max<int64_t>(mzis, 1));
-}
-
-/// Calls run(samples) for parts of a batch, whole tiles, in parallel.
-template <typename T, class Run>
-void for_samples(Samples batch, int64_t mzis, const Run& run) {
-  constexpr int64_t tile = tile_samples<T>;
-  at::parallel_for(0, (batch.end + tile - 1) / tile, mesh_grain<T>(mzis), [&](int64_t begin, int64_t end) {
-    run(Samples{begin * tile, std::min(end * tile, batch.end), batch.stride});
-  });
-}
-
-/// The mesh on every sample.
-template <typename T, class Mesh>
-void pass_samples(const Mesh& mesh, const T* x, T* y, Samples batch) {
-  for_samples<T>(batch, mesh.mzis, [&](Samples samples) { mesh.forward(x, y, samples); });
-}
-
-// ---- Through the matrix ---------------------------------------------------------------------------------
-
-/// The rows of a square field: one sample for every port.
-Samples unit_samples(int64_t ports) {
-  return {0, ports, ports};
-}
-
-template <typename T>
-AlignedArray<T> identity(int64_t ports) {
-  AlignedArray<T> rows(2 * ports * ports);
-  std::fill(rows.get(), rows.get() + 2 * ports * ports, T(0));
-  for (int64_t p = 0; p < ports; ++p) {
-    rows[2 * p * (ports + 1)] = 1;
-  }
-  return rows;
-}
-
-/// The images of the unit vectors, one a row: the transpose of the matrix that the mesh realises.
-template <typename T, class Mesh>
-AlignedArray<T> realised(const Mesh& mesh) {
-  const int64_t ports = mesh.layout.ports;
-  AlignedArray<T> images(2 * ports * ports);
-  pass_samples<T>(mesh, identity<T>(ports).get(), images.get(), unit_samples(ports));
-  return images;
-}
-
-/// Operation on the rows of `realised` that makes a matrix.
-enum class Take { transpose, conjugate };
-
-/// y = M x of every sample x, with M the transpose or the conjugate of `rows`, interleaved [ports, ports].
-template <Take take, typename T>
-void multiply(const AlignedArray<T>& rows, int64_t ports, const T* x, T* y, Samples batch) {
-  const AlignedArray<T> re(ports * ports), im(ports * ports);
-  constexpr int64_t block = 16;  // of rows, that lines of both matrices are met whole in the cache
-  at::parallel_for(0, (ports + block - 1) / block, 8, [&](int64_t begin, int64_t end) {
-    for (int64_t first = begin * block; first < std::min(end * block, ports); first += block) {
-      for (int64_t j = 0; j < ports; ++j) {
-        for (int64_t i = first; i < std::min(first + block, ports); ++i) {
-          const int64_t from = 2 * (take == Take::transpose ? j * ports + i : i * ports + j);
-          re[i * ports + j] = rows[from];
-          im[i * ports + j] = take == Take::transpose ? rows[from + 1] : -rows[from + 1];
-        }
-      }
-    }
-  });
-  for_samples<T>(batch, ports * ports / 2,
-                 [&](Samples samples) { multiply_samples(re.get(), im.get(), ports, x, y, samples); });
-}
-
-/// sum over samples of conj(x)_q g_p, interleaved [ports q, ports p]: the gradient by what `realised`
-/// returns.
-template <typename T>
-AlignedArray<T> correlate(const T* x, const T* g, int64_t ports, Samples batch) {
-  const int64_t padded = padded_ports<T>(ports);
-  const AlignedArray<T> planes(2 * padded * batch.end), rows(2 * padded * ports);
-  for_samples<T>(batch, ports, [&](Samples samples) { split_rows(g, ports, samples, planes.get()); });
-  AlignedArray<T> result(2 * ports * ports);
-  constexpr int64_t block = 16;
-  at::parallel_for(0, (ports + block - 1) / block, 1, [&](int64_t begin, int64_t end) {
-    const int64_t last = std::min(end * block, ports);
-    correlate_rows(x, planes.get(), ports, batch, begin * block, last, rows.get());
-    for (int64_t q = begin * block; q < last; ++q) {
-      for (int64_t p = 0; p < ports; ++p) {
-        result[2 * (q * ports + p)] = rows[2 * q * padded + p];
-        result[2 * (q * ports + p) + 1] = rows[(2 * q + 1) * padded + p];
-      }
-    }
-  });
-  return result;
 }
 
 // ---- One mesh -------------------------------------------------------------------------------------------
@@ -217,17 +128,27 @@ GroupSums<T> pull_back(const Mesh& mesh, const Fields<T>& fields, Samples batch)
   });
 }
 
+/// The images of the unit vectors, by a mesh that was built for the way back.
+template <typename T>
+AlignedArray<T> images_of(const GeneralMesh<T>& mesh, const MeshArrays<T>& /*arrays*/) {
+  return realised<T>(mesh);
+}
+template <typename T>
+AlignedArray<T> images_of(const LosslessMesh<T>& /*mesh*/, const MeshArrays<T>& arrays) {
+  return realised<T>(LosslessMesh<T>(arrays, Direction::forward, Carry::fields));
+}
+
 /// The parameters' gradients by fields and signals that are carried back, or through the matrix, whose pull-back is the
 /// mesh's with the unit vectors as batch.
-template <typename T>
-void backward(const GeneralMesh<T>& mesh, const MeshArrays<T>& /*arrays*/, const Fields<T>& fields,
-              Samples batch, const GradientArrays<T>& gradients) {
+template <typename T, class Mesh>
+void backward_by_fields(const Mesh& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields, Samples batch,
+                        const GradientArrays<T>& gradients) {
   const int64_t ports = mesh.layout.ports;
   if (!matrix_pays_backward(batch.end, ports)) {
     mesh.parameter_gradients(pull_back(mesh, fields, batch), gradients);
     return;
   }
-  const auto images = realised<T>(mesh);
+  const auto images = images_of(mesh, arrays);
   if (fields.dL_dinput != nullptr) {
     multiply<Take::conjugate>(images, ports, fields.dL_doutput, fields.dL_dinput, batch);
   }
@@ -237,12 +158,18 @@ void backward(const GeneralMesh<T>& mesh, const MeshArrays<T>& /*arrays*/, const
   mesh.parameter_gradients(sums, gradients);
 }
 
-/// The parameters' gradients as the mesh was built for.
+template <typename T>
+void backward(const GeneralMesh<T>& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields, Samples batch,
+              const GradientArrays<T>& gradients) {
+  backward_by_fields(mesh, arrays, fields, batch, gradients);
+}
+
+/// As the mesh was built for.
 template <typename T>
 void backward(const LosslessMesh<T>& mesh, const MeshArrays<T>& arrays, const Fields<T>& fields,
               Samples batch, const GradientArrays<T>& gradients) {
   if (mesh.carry == Carry::fields_and_signals) {
-    mesh.parameter_gradients(pull_back(mesh, fields, batch), gradients);
+    backward_by_fields(mesh, arrays, fields, batch, gradients);
     return;
   }
   const int64_t ports = mesh.layout.ports;
@@ -254,8 +181,7 @@ void backward(const LosslessMesh<T>& mesh, const MeshArrays<T>& arrays, const Fi
     return;
   }
   if (matrix_pays_forward(batch.end, ports)) {
-    const auto images = realised<T>(LosslessMesh<T>(arrays, Direction::forward, Carry::fields));
-    multiply<Take::conjugate>(images, ports, fields.dL_doutput, fields.dL_dinput, batch);
+    multiply<Take::conjugate>(images_of(mesh, arrays), ports, fields.dL_doutput, fields.dL_dinput, batch);
   } else {
     pass_samples<T>(mesh, fields.dL_doutput, fields.dL_dinput, batch);
   }
