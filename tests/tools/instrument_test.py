@@ -262,9 +262,9 @@ class InstrumentTest(unittest.TestCase):
         self.assertEqual([len(log) for log in logs], [2, 2])
         for there, here in zip(*logs):
             self.assertAlmostEqual(there["train_loss"], here["train_loss"], places=3)
-            # Of rounding, which the correction's Adam steps by its sign, and of nothing at all.
-            self.assertLess(there["measures"]["similarity_loss"], 2e-3)
-            self.assertLess(here["measures"]["similarity_loss"], 2e-3)
+            # Nothing to learn from a perfect chip here; from one behind a cable, rounding, which Adam steps by its sign.
+            self.assertAlmostEqual(here["measures"]["similarity_loss"], 0, places=3)
+            self.assertAlmostEqual(there["measures"]["similarity_loss"], 0, delta=1.5e-3)
 
     @unittest.skipUnless(importlib.util.find_spec("numpy"), "no numpy")
     def test_another_nonlinearity_than_the_model_s_is_refused(self):
