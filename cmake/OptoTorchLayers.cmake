@@ -89,10 +89,15 @@ function(optotorch_install_rpath target destination)
   if(libraries STREQUAL ".")
     set(rpath "$ORIGIN")
   endif()
+  # A wheel goes to other machines, beside another torch.
+  set(rpath ${rpath} ${LibTorch_ROOT_DIR}/lib "$ORIGIN/${beside_prefix}")
+  if(SKBUILD)
+    list(REMOVE_ITEM rpath ${LibTorch_ROOT_DIR}/lib)
+  endif()
   # The same in the build folder, whose bin and lib lie as an installation's do. Otherwise CMake makes room for the
   # change by an empty entry, which is the current folder: libraries that lie there would be loaded.
   set_target_properties(${target} PROPERTIES
-                        INSTALL_RPATH "${rpath};${LibTorch_ROOT_DIR}/lib;$ORIGIN/${beside_prefix}"
+                        INSTALL_RPATH "${rpath}"
                         BUILD_WITH_INSTALL_RPATH ON)
 endfunction()
 
@@ -116,8 +121,11 @@ function(optotorch_library target)
   add_library(${target} SHARED)
   add_library(OptoTorch::${target} ALIAS ${target})
   # Until 1.0 a minor version may break the binary interface.
-  set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION}
-                                             SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  # A wheel has no symbolic links: the library would be in it three times.
+  if(NOT SKBUILD)
+    set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION}
+                                               SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  endif()
   optotorch_install_rpath(${target} ${CMAKE_INSTALL_LIBDIR})
   if(LibTorch_OpenMP_LIBRARY)
     set(openmp_library ${LibTorch_OpenMP_LIBRARY})
@@ -135,6 +143,10 @@ function(optotorch_library target)
 
   # Installed side: headers, the library, and a package file that finds LibTorch the way this build did.
   include(CMakePackageConfigHelpers)
+  set(built_with_libtorch ${LibTorch_ROOT_DIR})
+  if(SKBUILD)
+    set(built_with_libtorch "")
+  endif()
   set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/OptoTorch)
   foreach(layer IN LISTS LIBRARY_LAYERS)
     get_target_property(source optotorch_${layer} OPTOTORCH_SOURCE)

@@ -232,6 +232,10 @@ torch::nn::AnyModule build_part(const json& object, const std::string& place, co
   return module;
 }
 
+const std::vector<PartType>& known_parts() {
+  return part_types();
+}
+
 void register_part(PartType type) {
   const auto names = type_names();
   OPTOTORCH_CHECK(std::find(names.begin(), names.end(), type.name) == names.end(), .where = "register_part",

@@ -10,9 +10,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <typeindex>
 #include <typeinfo>
 #include <utility>
+#include <vector>
 
 namespace optotorch {
 
@@ -57,6 +59,9 @@ struct PartType {
   /// Weights W [outputs, inputs] of a layer that has no parameter `weight`, and a change of them.
   std::function<torch::Tensor(const torch::nn::Module& module)> weight = {};
   std::function<void(torch::nn::Module& module, const torch::Tensor& weight)> set_weight = {};
+  /// Looks at its options as they are unless somebody says otherwise.
+  std::function<void(FieldVisitor& visit)> usual = {};
+  bool is_layer = false;  ///< else a module that rules meet as an ElectronicBlock
 };
 
 /// The type of a layer or module `Impl` that is made from `Impl::options`, which has `fields` (fields.h).
@@ -73,6 +78,11 @@ PartType part_type(const std::string& name, const Options& usual, size_t require
                   options.fields(visit);
                   return torch::nn::AnyModule(std::make_shared<Impl>(options));
                 }};
+  type.usual = [usual](FieldVisitor& visit) {
+    auto options = usual;
+    options.fields(visit);
+  };
+  type.is_layer = std::is_base_of_v<Layer, Impl>;
   if constexpr (requires(Impl & impl, torch::Tensor w) { impl.set_weight(w), w = impl.weight(); }) {
     type.weight = [](const torch::nn::Module& module) { return dynamic_cast<const Impl&>(module).weight(); };
     type.set_weight = [](torch::nn::Module& module, const torch::Tensor& weight) {
@@ -85,9 +95,14 @@ PartType part_type(const std::string& name, const Options& usual, size_t require
 /// The same for a module without options.
 template <typename Impl>
 PartType part_type(const std::string& name) {
-  return {name, typeid(Impl), 0, [](const torch::nn::Module& module, FieldVisitor& visit) {},
-          [](FieldVisitor& visit) { return torch::nn::AnyModule(std::make_shared<Impl>()); }};
+  PartType type{name, typeid(Impl), 0, [](const torch::nn::Module& module, FieldVisitor& visit) {},
+                [](FieldVisitor& visit) { return torch::nn::AnyModule(std::make_shared<Impl>()); }};
+  type.is_layer = std::is_base_of_v<Layer, Impl>;
+  return type;
 }
+
+/// The types that are known, in the order of their registration.
+const std::vector<PartType>& known_parts();
 
 /// Makes a type known, in a line:
 ///

@@ -141,16 +141,21 @@ void fields(torch::nn::LogSoftmaxOptions& o, Visit& visit) {
 
 template <typename Impl, typename Options>
 PartType of_libtorch(const char* name, const Options& usual, size_t required = 0) {
-  return {name, typeid(Impl), required,
-          [](const torch::nn::Module& module, Visit& visit) {
-            auto options = dynamic_cast<const Impl&>(module).options;
-            fields(options, visit);
-          },
-          [usual](Visit& visit) {
-            auto options = usual;
-            fields(options, visit);
-            return torch::nn::AnyModule(std::make_shared<Impl>(options));
-          }};
+  PartType type{name, typeid(Impl), required,
+                [](const torch::nn::Module& module, Visit& visit) {
+                  auto options = dynamic_cast<const Impl&>(module).options;
+                  fields(options, visit);
+                },
+                [usual](Visit& visit) {
+                  auto options = usual;
+                  fields(options, visit);
+                  return torch::nn::AnyModule(std::make_shared<Impl>(options));
+                }};
+  type.usual = [usual](Visit& visit) {
+    auto options = usual;
+    fields(options, visit);
+  };
+  return type;
 }
 
 }  // namespace

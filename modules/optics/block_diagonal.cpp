@@ -241,15 +241,21 @@ struct Blocks {
 };
 
 const RegisteredPart block_diagonal_type(
-    {"BlockDiagonal", typeid(BlockDiagonalImpl), 1,
-     [](const torch::nn::Module& module, FieldVisitor& visit) {
-       Blocks{dynamic_cast<const BlockDiagonalImpl&>(module).blocks()}.fields(visit);
-     },
-     [](FieldVisitor& visit) {
-       Blocks blocks;
-       blocks.fields(visit);
-       return torch::nn::AnyModule(std::make_shared<BlockDiagonalImpl>(std::move(blocks.all)));
-     }});
+    {.name = "BlockDiagonal",
+     .type = typeid(BlockDiagonalImpl),
+     .required = 1,
+     .look =
+         [](const torch::nn::Module& module, FieldVisitor& visit) {
+           Blocks{dynamic_cast<const BlockDiagonalImpl&>(module).blocks()}.fields(visit);
+         },
+     .make =
+         [](FieldVisitor& visit) {
+           Blocks blocks;
+           blocks.fields(visit);
+           return torch::nn::AnyModule(std::make_shared<BlockDiagonalImpl>(std::move(blocks.all)));
+         },
+     .usual = [](FieldVisitor& visit) { Blocks().fields(visit); },
+     .is_layer = true});
 
 }  // namespace
 }  // namespace optotorch

@@ -187,14 +187,31 @@ torch::Tensor ConvolutionImpl::compute(const torch::Tensor& x, Pass* kept) {
   if (by_matrix(x)) {
     return compute_by_matrix(x, kept);
   }
-  const Window window(options);
-  auto pass = options.component()->propagate(take_patches(x, window),
-                                             kept != nullptr ? Keep::context : Keep::nothing);
-  const auto y = to_image(pass.output, x, window);
+  auto pass =
+      around(x, options.component()->propagate(patches(x), kept != nullptr ? Keep::context : Keep::nothing));
   if (kept != nullptr) {
-    kept->inside = {std::move(pass)};
+    kept->inside = std::move(pass.inside);
   }
-  return y;
+  return pass.output;
+}
+
+torch::Tensor ConvolutionImpl::evaluate(const torch::Tensor& x) {
+  if (options.component()->is_matrix()) {
+    return Layer::evaluate(x);
+  }
+  return to_image(options.component()->forward(patches(x)), x, Window(options));
+}
+
+torch::Tensor ConvolutionImpl::patches(const torch::Tensor& x) const {
+  check_input(x);
+  return take_patches(x, Window(options));
+}
+
+Pass ConvolutionImpl::around(const torch::Tensor& x, Pass component) const {
+  Pass pass{x, to_image(component.output, x, Window(options))};
+  pass.inside.push_back(std::move(component));
+  mark(pass);
+  return pass;
 }
 
 std::vector<torch::Tensor> ConvolutionImpl::read_by_pullback(const Pass& pass) const {
@@ -251,7 +268,7 @@ Deployment ConvolutionImpl::deploy() {
   const Window window(options);
   auto part = options.component()->deploy();
   const int64_t kernel = window.kernel->at(0) * window.kernel->at(1);
-  if (part.weight.defined() && part.weight.size(1) % kernel == 0) {
+  if (options.component()->is_matrix() && part.weight.defined() && part.weight.size(1) % kernel == 0) {
     const int64_t outputs = part.weight.size(0), channels = part.weight.size(1) / kernel;
     const auto weight =
         part.weight.reshape({outputs, channels, window.kernel->at(0), window.kernel->at(1)}).contiguous();

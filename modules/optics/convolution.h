@@ -42,8 +42,8 @@ struct ConvolutionOptions {
 ///
 /// Parameters are the component's ("component.detuning"), and so are its errors; a rule's signal reaches it
 /// by its own hooks. Where the component is its matrix, that is what many patches are multiplied with, in the
-/// forward pass and backwards. Deployed as LibTorch's conv2d where the component is its matrix, patch by patch where it
-/// is not.
+/// forward pass and backwards. Deployed as LibTorch's conv2d where the component is its matrix, patch by patch
+/// where it is not. The component may be a PhysicalNetwork: a laboratory is then sent the patches.
 class ConvolutionImpl : public Layer {
  public:
   ConvolutionImpl(std::shared_ptr<Layer> component, torch::ExpandingArray<2> kernel_size)
@@ -63,6 +63,11 @@ class ConvolutionImpl : public Layer {
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
 
+  /// What the component meets of images x: their patches, [batch x height' x width', channels x kernel].
+  torch::Tensor patches(const torch::Tensor& x) const;
+  /// The pass of images x whose patches the component passed so.
+  Pass around(const torch::Tensor& x, Pass component) const;
+
   ConvolutionOptions options;
 
  protected:
@@ -70,6 +75,7 @@ class ConvolutionImpl : public Layer {
   std::vector<torch::Tensor> read_by_pullback(const Pass& pass) const override;
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
+  torch::Tensor evaluate(const torch::Tensor& x) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
 
  private:

@@ -2,6 +2,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/core/safetensors.h>
 #include <optotorch/modules/export/torchscript.h>
+#include <optotorch/modules/network_file.h>
 
 #include <cstdio>
 #include <memory>
@@ -14,7 +15,7 @@ namespace optotorch::tools {
 namespace {
 
 struct ExportOptions {
-  std::string folder, path, examples, phases;
+  std::string folder, path, examples, phases, network;
   bool best = false, float64 = false, trainable = false;
 };
 
@@ -24,12 +25,15 @@ torch::Tensor in_precision(const torch::Tensor& input, torch::ScalarType type) {
 }
 
 void export_run(const ExportOptions& options) {
-  OPTOTORCH_CHECK(!options.path.empty() || !options.phases.empty(), .where = "optotorch", .argument = "--out",
-                  .expected = "a file to write, or --phases with a folder", .got = "neither");
+  OPTOTORCH_CHECK(!options.path.empty() || !options.phases.empty() || !options.network.empty(),
+                  .where = "optotorch", .argument = "--out",
+                  .expected = "a file to write, or --network with one, or --phases with a folder",
+                  .got = "none of them");
   OPTOTORCH_CHECK(options.examples.empty() || !options.path.empty(), .where = "optotorch",
                   .argument = "--examples", .expected = "--out beside it", .got = "none");
   const auto run = load_run(options.folder);
-  OPTOTORCH_CHECK(options.path.empty() || !run.in_laboratory, .where = "optotorch", .argument = "--out",
+  OPTOTORCH_CHECK((options.path.empty() && options.network.empty()) || !run.in_laboratory,
+                  .where = "optotorch", .argument = options.path.empty() ? "--network" : "--out",
                   .expected = "a network that is made of tensors",
                   .got = run.network.name + ", with a physical system in it",
                   .remedy = "--phases DIR writes the phases of its meshes");
@@ -38,6 +42,10 @@ void export_run(const ExportOptions& options) {
   if (!options.phases.empty()) {
     std::printf("wrote %s: phases of %lld meshes\n", options.phases.c_str(),
                 static_cast<long long>(export_phases_of(*model, options.phases)));
+  }
+  if (!options.network.empty()) {
+    save_network(*model, options.network);
+    std::printf("wrote %s: architecture and weights\n", options.network.c_str());
   }
   if (options.path.empty()) {
     return;
@@ -70,6 +78,8 @@ void add_export(CLI::App& app) {
   auto options = std::make_shared<ExportOptions>();
   command->add_option("RUN", options->folder, "Folder that train wrote")->required();
   command->add_option("--out", options->path, "File to write, e.g. model.pt");
+  command->add_option("--network", options->network,
+                      "Network file to write, e.g. net.safetensors, for load_network in C++ and in Python");
   command->add_option("--phases", options->phases,
                       "New folder for the phases of the meshes as .npy: mesh0_theta.npy, ...");
   command->add_option("--examples", options->examples,

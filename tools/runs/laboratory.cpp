@@ -84,20 +84,21 @@ std::shared_ptr<Correction> exact_correction(const Stage& stage, const BuiltStag
 /// Images behind a network's layers before the laboratory.
 class Light : public BatchSource {
  public:
-  Light(HybridImpl& model, size_t layers, const BatchSource& images)
-      : model_(model), layers_(layers), images_(images) {}
+  Light(HybridImpl& model, const Placed& placed, const BatchSource& images)
+      : model_(model), placed_(placed), images_(images) {}
   int64_t size() const override { return images_.size(); }
   Batch batch(int64_t epoch, int64_t index) const override {
     auto batch = images_.batch(epoch, index);
-    for (size_t i = 0; i < layers_; ++i) {
+    for (size_t i = 0; i < placed_.index; ++i) {
       batch.data = at_layer(i, model_.layer(i), [&] { return model_.layer(i).forward(batch.data); });
     }
+    batch.data = placed_.meets(batch.data);
     return batch;
   }
 
  private:
   HybridImpl& model_;
-  size_t layers_;
+  Placed placed_;
   const BatchSource& images_;
 };
 
@@ -199,7 +200,20 @@ struct Stretch {
   std::vector<std::shared_ptr<Layer>> between;
   size_t end = 0;  ///< the part behind it
   Detection detection = Detection::intensity;
+  std::shared_ptr<ConvolutionImpl> around = nullptr;  ///< whose component the only stage is
 };
+
+/// Ends a stretch whose stages deliver light before part number i with the detector that must be there.
+void detect(Stretch& stretch, const std::vector<HybridImpl::Part>& parts, size_t i) {
+  const auto layer = i < parts.size() ? parts[i].layer : nullptr;
+  const auto* detector = dynamic_cast<const PhotodetectorImpl*>(layer.get());
+  OPTOTORCH_CHECK(detector != nullptr, .where = "optotorch", .argument = "--network",
+                  .expected = "a Photodetector behind stages that are measured",
+                  .got = layer != nullptr ? layer->name() : "none",
+                  .remedy = "A laboratory reads intensities");
+  stretch.detection = detector->options.detection();
+  stretch.end = i + 1;
+}
 
 /// The stretch that begins with part number `begin`; none there: no stages.
 Stretch stretch_at(const std::vector<HybridImpl::Part>& parts, size_t begin) {
@@ -207,6 +221,17 @@ Stretch stretch_at(const std::vector<HybridImpl::Part>& parts, size_t begin) {
   const auto layer_at = [&](size_t i) { return i < parts.size() ? parts[i].layer : nullptr; };
   const auto stage_at = [&](size_t i) { return std::dynamic_pointer_cast<Stage>(layer_at(i)); };
   size_t i = begin;
+  stretch.around = std::dynamic_pointer_cast<ConvolutionImpl>(layer_at(i));
+  if (stretch.around != nullptr) {
+    if (auto stage = std::dynamic_pointer_cast<Stage>(stretch.around->options.component())) {
+      stretch.stages.push_back(stage);
+      stretch.end = i + 1;
+      if (stage->design().delivers_field) {
+        detect(stretch, parts, i + 1);
+      }
+    }
+    return stretch;
+  }
   for (auto stage = stage_at(i); stage != nullptr; stage = stage_at(i)) {
     if (!stretch.stages.empty()) {
       stretch.between.resize(stretch.stages.size());  // nothing, unless something was found there
@@ -229,13 +254,7 @@ Stretch stretch_at(const std::vector<HybridImpl::Part>& parts, size_t begin) {
     return stretch;
   }
   stretch.between.resize(stretch.stages.size() - 1);
-  const auto* detector = dynamic_cast<const PhotodetectorImpl*>(layer_at(i).get());
-  OPTOTORCH_CHECK(detector != nullptr, .where = "optotorch", .argument = "--network",
-                  .expected = "a Photodetector behind stages that are measured",
-                  .got = layer_at(i) != nullptr ? layer_at(i)->name() : "none",
-                  .remedy = "A laboratory reads intensities");
-  stretch.detection = detector->options.detection();
-  stretch.end = i + 1;
+  detect(stretch, parts, i);
   return stretch;
 }
 
@@ -344,7 +363,12 @@ Hybrid in_laboratory(const HybridImpl& network, const Laboratory& laboratory, bo
     if (!stretch.stages.empty()) {
       i = stretch.end;
       const auto count = static_cast<int64_t>(stretch.stages.size());
-      measured->push_back(name, physical_network(laboratory, std::move(stretch), monitors, stages, seed));
+      const auto around = stretch.around;
+      std::shared_ptr<Layer> layer = physical_network(laboratory, std::move(stretch), monitors, stages, seed);
+      if (around != nullptr) {
+        layer = std::make_shared<ConvolutionImpl>(ConvolutionOptions(around->options).component(layer));
+      }
+      measured->push_back(name, layer);
       stages += count;
       continue;
     }
@@ -360,16 +384,17 @@ Hybrid in_laboratory(const HybridImpl& network, const Laboratory& laboratory, bo
   OPTOTORCH_CHECK(stages > 0, .where = "optotorch", .argument = "--network",
                   .expected =
                       "a network with stages that a laboratory can measure: MziMesh, PhaseScreen, "
-                      "DiffractiveLayer, WeightBank, or one's own",
+                      "DiffractiveLayer, WeightBank, a Convolution by one of them, or one's own",
                   .got = "one without", .remedy = "Leave the options of the laboratory out");
   return measured;
 }
 
 void identify_errors(HybridImpl& model, const BatchSource& images, const Laboratory& laboratory,
                      int64_t seed) {
-  for (const auto& [network, index] : laboratory_networks("optotorch", model)) {
+  for (const auto& placed : laboratory_networks("optotorch", model)) {
+    const auto* network = placed.network;
     const auto losses = identify(
-        *network, Light(model, index, images),
+        *placed.network, Light(model, placed, images),
         IdentifyOptions()
             .batches(laboratory.identify)
             .similarity(network->options.internal_states() ? Similarity::unitary : Similarity::output)

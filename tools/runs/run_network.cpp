@@ -106,12 +106,12 @@ Readable most_readable(const Run& run, HybridImpl& model) {
   auto x = example_input(run, 1);
   for (size_t i = 0; i < model.size(); ++i) {
     auto& layer = model.layer(i);
-    if (const auto* network = dynamic_cast<const PhysicalNetworkImpl*>(&layer)) {
-      auto shape = network->system()->stages().back().output;
-      shape.insert(shape.begin(), 1);
-      x = torch::zeros(shape);
-      behind.push_back(network->system()->stages().back().delivers_field ? Readable::intensities
-                                                                         : Readable::values);
+    if (const auto placed = placed_at(model, i)) {
+      const auto& last = placed->network->system()->stages().back();
+      auto shape = last.output;
+      shape.insert(shape.begin(), placed->meets(x).size(0));
+      x = placed->whole(x, {{}, torch::zeros(shape)}).output;
+      behind.push_back(last.delivers_field ? Readable::intensities : Readable::values);
     } else {
       x = at_layer(i, layer, [&] { return layer.propagate(x, Keep::nothing).output; });
       behind.push_back(x.is_complex() ? Readable::fields : Readable::values);
@@ -196,8 +196,8 @@ std::shared_ptr<Rule> make_rule(const Run& run, HybridImpl& model, int64_t steps
   const auto& rule = *run.rule;
   int64_t stages = 0;
   for (size_t i = 0; i < model.size(); ++i) {
-    if (const auto* network = dynamic_cast<const PhysicalNetworkImpl*>(&model.layer(i))) {
-      const auto count = static_cast<int64_t>(network->stages().size());
+    if (const auto placed = placed_at(model, i)) {
+      const auto count = static_cast<int64_t>(placed->network->stages().size());
       stages += count;
       OPTOTORCH_CHECK(rule.for_laboratory || rule.family == "zeroth-order" || count == 1,
                       .where = "optotorch", .argument = "--rule",

@@ -4,15 +4,33 @@
 
 namespace optotorch {
 
+torch::Tensor Placed::meets(const torch::Tensor& x) const {
+  return around != nullptr ? around->patches(x) : x;
+}
+
+Pass Placed::whole(const torch::Tensor& x, Pass pass) const {
+  return around != nullptr ? around->around(x, std::move(pass)) : pass;
+}
+
+std::optional<Placed> placed_at(const HybridImpl& model, size_t index) {
+  auto* layer = &model.layer(index);
+  auto* const around = dynamic_cast<ConvolutionImpl*>(layer);
+  if (around != nullptr) {
+    layer = around->options.component().get();
+  }
+  auto* const network = dynamic_cast<PhysicalNetworkImpl*>(layer);
+  return network != nullptr ? std::optional<Placed>({network, index, around}) : std::nullopt;
+}
+
 std::vector<Placed> laboratory_networks(const std::string& rule, const HybridImpl& model) {
   std::vector<Placed> found;
   for (size_t i = 0; i < model.size(); ++i) {
-    if (auto* const network = dynamic_cast<PhysicalNetworkImpl*>(&model.layer(i))) {
-      found.push_back({network, i});
+    if (const auto placed = placed_at(model, i)) {
+      found.push_back(*placed);
     }
   }
   OPTOTORCH_CHECK(!found.empty(), .where = rule, .argument = "model",
-                  .expected = "at least one PhysicalNetwork", .got = "none",
+                  .expected = "at least one PhysicalNetwork, or Convolution with one", .got = "none",
                   .remedy = "A network without any trains in silico");
   return found;
 }
@@ -38,10 +56,12 @@ std::vector<Pass> passes_around(
     }
   };
   size_t number = 0;
-  for (const auto& [network, index] : laboratory_networks(rule, model)) {
-    go_to(index);
-    passes.push_back(at_layer(index, model.layer(index),
-                              [&, placed = network] { return pass_at(*placed, number, reached()); }));
+  for (const auto& placed : laboratory_networks(rule, model)) {
+    go_to(placed.index);
+    passes.push_back(at_layer(placed.index, model.layer(placed.index), [&] {
+      const auto x = reached();
+      return placed.whole(x, pass_at(*placed.network, number, placed.meets(x)));
+    }));
     ++number;
   }
   go_to(model.size());

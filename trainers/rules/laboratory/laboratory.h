@@ -3,11 +3,13 @@
 // Functions that rules for PhysicalNetworks share.
 
 #include <optotorch/modules/laboratory/physical_network.h>
+#include <optotorch/modules/optics/convolution.h>
 #include <optotorch/trainers/rules/rule.h>
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,7 +20,16 @@ namespace optotorch {
 struct Placed {
   PhysicalNetworkImpl* network;
   size_t index;
+  ConvolutionImpl* around;  ///< the layer there, if the network is its component; else nullptr
+
+  /// What the network meets of the layer's input.
+  torch::Tensor meets(const torch::Tensor& x) const;
+  /// The layer's pass for the network's own.
+  Pass whole(const torch::Tensor& x, Pass pass) const;
 };
+
+/// The PhysicalNetwork that layer number `index` is, or whose component it is; none: nullopt.
+std::optional<Placed> placed_at(const HybridImpl& model, size_t index);
 
 /// Those of a model, in the order in which light meets them. Throws c10::ValueError, in the name of `rule`,
 /// if there is none.
