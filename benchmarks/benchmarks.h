@@ -14,5 +14,7 @@ void run_free_space(const std::string& json, const std::string& python);
 void run_filter_bank(const std::string& json);
 void run_projection(const std::string& json);
 void run_data(const std::string& json, const std::string& python);
+/// `python`: one with optotorch, and with neurophox if that is to be a peer.
+void run_python(const std::string& json, const std::string& python, bool neurophox);
 
 }  // namespace optotorch::bench

@@ -37,6 +37,12 @@ int main(int argc, char** argv) {
   std::string python = "python3";
   data->add_option("--json", json, "write the rows to this file");
   data->add_option("--python", python, "a Python with torchvision and Pillow")->capture_default_str();
+  auto* layers = app.add_subcommand("python", "a mesh from Python, against C++");
+  bool neurophox = false;
+  layers->add_option("--json", json, "write the rows to this file");
+  layers->add_option("--python", python, "a Python with optotorch: PYTHONPATH=build/python")
+      ->capture_default_str();
+  layers->add_flag("--neurophox", neurophox, "neurophox's torch layer as another peer");
   CLI11_PARSE(app, argc, argv);
   try {
     if (*mesh) {
@@ -59,6 +65,9 @@ int main(int argc, char** argv) {
     }
     if (*data) {
       optotorch::bench::run_data(json, python);
+    }
+    if (*layers) {
+      optotorch::bench::run_python(json, python, neurophox);
     }
     if (*projection) {
       optotorch::bench::run_projection(json);

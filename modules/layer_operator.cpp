@@ -8,7 +8,7 @@
 //         values, parameters first, drawn by LibTorch's generator as in C++.
 //     layer(Tensor input, Tensor[] state, *, str layer, bool training, bool gradient) -> (Tensor, Tensor[])
 //         The output, and the counters behind it: buffers of whole numbers, in their order. In eval mode it
-//         is what the layer deploys, unless a gradient is wanted.
+//         is what the layer deploys, unless a gradient is wanted, which is seen from the tensors, too.
 //     layer_backward(Tensor dL_doutput, Tensor input, Tensor output, Tensor[] state, *, str layer,
 //                    bool training, bool to_input) -> (Tensor, Tensor[])
 //         dL_dinput (empty unless to_input) and the gradients of the parameters, by the layer's pull-back at
@@ -25,6 +25,7 @@
 // Nothing is kept between calls but layers without values, for their descriptions.
 
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/detail/json.h>
 #include <optotorch/modules/describe.h>
@@ -33,6 +34,7 @@
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/network_file.h>
 #include <optotorch/modules/weights.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -186,7 +188,7 @@ class Vessel {
   void empty() {
     for (auto* tensors : {&parameters_, &buffers_}) {
       for (auto& tensor : *tensors) {
-        tensor.set_data(at::empty({0}, tensor.options()));
+        tensor.set_data(nothing_.to(tensor.options()));
       }
     }
   }
@@ -214,6 +216,7 @@ class Vessel {
  private:
   std::shared_ptr<Layer> layer_;
   std::vector<torch::Tensor> parameters_, buffers_;
+  torch::Tensor nothing_ = at::empty({0});
   std::vector<std::vector<int64_t>> shapes_;
   std::optional<bool> keeps_nothing_;
 };
@@ -391,6 +394,73 @@ void write_network(const std::string& path, const std::string& description,
   save_network(*network, path);
 }
 
+// --- Its place in a graph
+
+using ForwardSignature = std::tuple<torch::Tensor, std::vector<torch::Tensor>>(const torch::Tensor& input,
+                                                                               at::TensorList state,
+                                                                               std::string_view description,
+                                                                               bool training, bool gradient);
+using BackwardSignature = std::tuple<torch::Tensor, std::vector<torch::Tensor>>(
+    const torch::Tensor& dL_doutput, const torch::Tensor& input, const torch::Tensor& output,
+    at::TensorList state, std::string_view description, bool training, bool to_input);
+
+template <typename Signature>
+c10::TypedOperatorHandle<Signature> operator_named(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
+}
+
+class LayerNode : public torch::autograd::Function<LayerNode> {
+ public:
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context,
+                                                const torch::Tensor& input, at::TensorList state,
+                                                const std::string& description, bool training) {
+    static const auto op = operator_named<ForwardSignature>("optotorch::layer");
+    const at::AutoDispatchBelowADInplaceOrView below;
+    auto [output, counters] = op.call(input, state, description, training, /*gradient=*/true);
+    torch::autograd::variable_list saved{input, output};
+    saved.insert(saved.end(), state.begin(), state.end());
+    context->save_for_backward(saved);
+    context->saved_data["layer"] = description;
+    context->saved_data["training"] = training;
+    torch::autograd::variable_list outputs{output};
+    outputs.insert(outputs.end(), counters.begin(), counters.end());
+    context->mark_non_differentiable(counters);
+    return outputs;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& dL_doutputs) {
+    static const auto op = operator_named<BackwardSignature>("optotorch::layer_backward");
+    const auto saved = context->get_saved_variables();
+    const auto& description = context->saved_data["layer"].toStringRef();
+    OPTOTORCH_CHECK(!torch::GradMode::is_enabled(), .where = "layer", .argument = "create_graph",
+                    .expected = "false: a pull-back is differentiable once", .got = "true");
+    const bool to_input = context->needs_input_grad(0);
+    auto [dL_dinput, gradients] = op.call(dL_doutputs[0], saved[0], saved[1], at::TensorList(saved).slice(2),
+                                          description, context->saved_data["training"].toBool(), to_input);
+    torch::autograd::variable_list all{to_input ? dL_dinput : torch::Tensor()};
+    all.insert(all.end(), gradients.begin(), gradients.end());
+    all.resize(saved.size() - 1);  // none for buffers
+    all.resize(all.size() + 2);    // nor for description and mode
+    return all;
+  }
+};
+
+std::tuple<torch::Tensor, std::vector<torch::Tensor>> layer_autograd(const torch::Tensor& input,
+                                                                     at::TensorList state,
+                                                                     std::string_view description,
+                                                                     bool training, bool gradient) {
+  static const auto op = operator_named<ForwardSignature>("optotorch::layer");
+  const auto learns = [](const torch::Tensor& tensor) { return tensor.requires_grad(); };
+  if (!torch::GradMode::is_enabled() ||
+      (!learns(input) && std::none_of(state.begin(), state.end(), learns))) {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    return op.call(input, state, description, training, gradient);
+  }
+  auto outputs = LayerNode::apply(input, state, std::string(description), training);
+  return {outputs.front(), {outputs.begin() + 1, outputs.end()}};
+}
+
 TORCH_LIBRARY_FRAGMENT(optotorch, library) {
   library.def("layer_types() -> str", layer_types);
   library.def("layer_state(str layer) -> (str, str[], str[], Tensor[])", layer_state);
@@ -413,6 +483,10 @@ TORCH_LIBRARY_IMPL(optotorch, CPU, library) {
   library.impl("layer_backward", TORCH_FN(layer_backward));
   library.impl("layer_weight", TORCH_FN(layer_weight));
   library.impl("layer_set_weight", TORCH_FN(layer_set_weight));
+}
+
+TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {
+  library.impl("layer", TORCH_FN(layer_autograd));
 }
 
 }  // namespace

@@ -69,16 +69,19 @@ class Layer(torch.nn.Module):
         return module._buffers[own] if found is None else found
 
     def _state(self):
-        return [self._at(name) for name in self._names]
+        parameters, buffers = self._parameters, self._buffers
+        return [parameters[name] if name in parameters else buffers[name] if name in buffers else self._at(name)
+                for name in self._names]
 
     def forward(self, input):
         state = self._state()
-        if torch.is_grad_enabled() and (input.requires_grad or any(value.requires_grad for value in state)):
+        if self._counters and torch.is_grad_enabled():
             # What the way back begins with, whatever becomes of the counters.
             state = [value if _is_continuous(value) else value.clone() for value in state]
+        if torch._C._are_functorch_transforms_active():
             output, *counters = _Pass.apply(self.description, self.training, input, *state)
         else:
-            output, counters = ops.layer(input, state, layer=self.description, training=self.training)
+            output, counters = ops.layer.default(input, state, layer=self.description, training=self.training)
         for name, value in zip(self._counters, counters):
             self._at(name).copy_(value)
         return output
@@ -215,7 +218,7 @@ def _(info, in_dims, dL_doutput, input, output, state, **options):
 
 
 class _Pass(torch.autograd.Function):
-    """A layer's forward pass, whose way back is the layer's pull-back."""
+    """What the operator's place in a graph is, for torch.func, which looks into no node of C++."""
 
     @staticmethod
     def forward(layer, training, input, *state):
