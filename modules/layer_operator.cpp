@@ -134,14 +134,25 @@ torch::nn::Module& tensors_of(Layer& layer) {
   return block != nullptr ? *block->module() : static_cast<torch::nn::Module&>(layer);
 }
 
-/// Autograd for modules that need it inside an operator, below which it is switched off.
-class AutogradInside {
-  static c10::impl::LocalDispatchKeySet without_exclusion() {
+/// Dispatch as layers expect it, inside an operator. Below autograd LibTorch switches autograd off, which electronic
+/// modules need on their way back; in the first call of a compiled function it switches conjugation off, too, so that
+/// conj() would be nothing.
+class OrdinaryDispatch {
+ public:
+  explicit OrdinaryDispatch(bool with_autograd) : guard_(keys(with_autograd)) {}
+
+ private:
+  static c10::impl::LocalDispatchKeySet keys(bool with_autograd) {
     auto keys = c10::impl::tls_local_dispatch_key_set();
-    keys.excluded_ = keys.excluded_ - c10::autograd_dispatch_keyset_with_ADInplaceOrView;
+    keys.excluded_ =
+        keys.excluded_ - c10::DispatchKeySet({c10::DispatchKey::Conjugate, c10::DispatchKey::Negative,
+                                              c10::DispatchKey::ZeroTensor});
+    if (with_autograd) {
+      keys.excluded_ = keys.excluded_ - c10::autograd_dispatch_keyset_with_ADInplaceOrView;
+    }
     return keys;
   }
-  c10::impl::ForceDispatchKeyGuard guard_{without_exclusion()};
+  c10::impl::ForceDispatchKeyGuard guard_;
 };
 
 bool counts(const torch::Tensor& buffer) {
@@ -168,9 +179,15 @@ class Vessel {
     OPTOTORCH_CHECK(state.size() == shapes_.size(), .where = layer_->name(), .argument = "state",
                     .expected = c10::str(shapes_.size(), " tensors"), .got = std::to_string(state.size()));
     for (size_t i = 0; i < state.size(); ++i) {
-      OPTOTORCH_CHECK(state[i].sizes() == at::IntArrayRef(shapes_[i]), .where = layer_->name(),
-                      .argument = c10::str("state[", i, "]"),
-                      .expected = c10::str(at::IntArrayRef(shapes_[i])), .got = describe(state[i]));
+      const auto& own = i < parameters_.size() ? parameters_[i] : buffers_[i - parameters_.size()];
+      OPTOTORCH_CHECK(
+          state[i].defined() && state[i].layout() == at::kStrided && state[i].is_cpu() &&
+              state[i].sizes() == at::IntArrayRef(shapes_[i]) &&
+              (state[i].is_floating_point() ? own.is_floating_point()
+                                            : state[i].scalar_type() == own.scalar_type()),
+          .where = layer_->name(), .argument = c10::str("state[", i, "]"),
+          .expected = c10::str("dense ", type_name(own.scalar_type()), " ", at::IntArrayRef(shapes_[i])),
+          .got = describe(state[i]));
     }
     for (size_t i = 0; i < parameters_.size(); ++i) {
       parameters_[i].set_data(state[i].detach());
@@ -206,8 +223,11 @@ class Vessel {
 
   /// True if the pull-back needs nothing but input and output of a pass.
   bool keeps_nothing(const torch::Tensor& input) {
+    if (input.dim() == 0 || input.size(0) == 0) {
+      return false;
+    }
     if (!keeps_nothing_) {
-      const auto pass = layer_->propagate(input.narrow(0, 0, std::min<int64_t>(1, input.size(0))));
+      const auto pass = layer_->propagate(input.narrow(0, 0, 1));
       keeps_nothing_ = pass.saved.empty() && pass.inside.empty();
     }
     return *keeps_nothing_;
@@ -270,6 +290,7 @@ std::tuple<torch::Tensor, std::vector<torch::Tensor>> layer_forward(const torch:
                                                                     std::string_view description,
                                                                     bool training, bool gradient) {
   const torch::NoGradGuard no_grad;
+  const OrdinaryDispatch ordinary(/*with_autograd=*/false);
   auto& vessel = vessel_of(std::string(description));
   const Emptied emptied(vessel);
   auto& layer = vessel.filled(state, training);
@@ -285,7 +306,7 @@ std::tuple<torch::Tensor, std::vector<torch::Tensor>> layer_backward(
     const torch::Tensor& dL_doutput, const torch::Tensor& input, const torch::Tensor& output,
     at::TensorList state, std::string_view description, bool training, bool to_input) {
   const torch::NoGradGuard no_grad;
-  const AutogradInside autograd;
+  const OrdinaryDispatch ordinary(/*with_autograd=*/true);
   auto& vessel = vessel_of(std::string(description));
   const Emptied emptied(vessel);
   auto& layer = vessel.filled(state, training);
@@ -293,6 +314,8 @@ std::tuple<torch::Tensor, std::vector<torch::Tensor>> layer_backward(
   if (!by_ends) {
     vessel.filled(state, training);  // counters as they were before the layer was tried
   }
+  OPTOTORCH_CHECK(!by_ends || (output.dim() > 0 && output.size(0) == input.size(0)), .where = layer.name(),
+                  .argument = "output", .expected = "that of " + describe(input), .got = describe(output));
   const auto pass = by_ends ? Pass{input, output} : layer.propagate(input);
   const GradientSink sink;
   auto dL_dinput = layer.pullback(pass, dL_doutput, to_input);
@@ -324,6 +347,7 @@ const PartType& weighted_part(const Layer& layer) {
 
 torch::Tensor layer_weight(at::TensorList state, std::string_view description) {
   const torch::NoGradGuard no_grad;
+  const OrdinaryDispatch ordinary(/*with_autograd=*/false);
   auto& vessel = vessel_of(std::string(description));
   const Emptied emptied(vessel);
   const auto& layer = vessel.filled(state, /*training=*/true);
@@ -333,6 +357,7 @@ torch::Tensor layer_weight(at::TensorList state, std::string_view description) {
 std::vector<torch::Tensor> layer_set_weight(const torch::Tensor& weight, at::TensorList state,
                                             std::string_view description) {
   const torch::NoGradGuard no_grad;
+  const OrdinaryDispatch ordinary(/*with_autograd=*/false);
   auto& vessel = vessel_of(std::string(description));
   const Emptied emptied(vessel);
   std::vector<torch::Tensor> copies;

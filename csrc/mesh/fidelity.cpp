@@ -23,9 +23,10 @@ at::Tensor scaled(const std::string& argument, const at::Tensor& matrix) {
 }  // namespace
 
 double fidelity(const at::Tensor& u, const at::Tensor& v) {
+  // Shapes before values: a tensor may look far larger than its memory is.
+  OPTOTORCH_CHECK(!u.defined() || !v.defined() || u.sizes() == v.sizes(), .where = "fidelity",
+                  .argument = "v", .expected = c10::str("the shape of u, ", u.sizes()), .got = describe(v));
   const at::Tensor a = scaled("u", u), b = scaled("v", v);
-  OPTOTORCH_CHECK(a.sizes() == b.sizes(), .where = "fidelity", .argument = "v",
-                  .expected = c10::str("the shape of u, ", a.sizes()), .got = describe(v));
   const auto power = [](const at::Tensor& matrix) { return matrix.abs().square().sum().item<double>(); };
   const double overlap = (a.conj() * b).sum().abs().item<double>();
   return overlap * overlap / (power(a) * power(b));

@@ -37,7 +37,19 @@ MeshLayout layout_of(const std::string& where, int64_t ports, const std::string&
   return layout;
 }
 
-MeshPhases phases_of(const at::Tensor& theta, const at::Tensor& phi, const std::optional<at::Tensor>& gamma) {
+/// Throws unless there are values that can be read.
+void check_values(const std::string& where, const char* argument, const at::Tensor& tensor) {
+  OPTOTORCH_CHECK(tensor.defined() && tensor.layout() == at::kStrided && tensor.is_cpu(), .where = where,
+                  .argument = argument, .expected = "a dense tensor on the CPU", .got = describe(tensor));
+}
+
+MeshPhases phases_of(const std::string& where, const at::Tensor& theta, const at::Tensor& phi,
+                     const std::optional<at::Tensor>& gamma) {
+  check_values(where, "theta", theta);
+  check_values(where, "phi", phi);
+  if (gamma) {
+    check_values(where, "gamma", *gamma);
+  }
   return {theta.detach(), phi.detach(), gamma ? gamma->detach() : at::Tensor()};
 }
 
@@ -48,6 +60,7 @@ Phases as_tuple(const MeshPhases& phases) {
 
 Phases decompose_operator(const at::Tensor& unitary, const std::string& grid, int64_t columns,
                           const std::string& arm, const std::string& zero, const std::string& idle) {
+  check_values("decompose", "unitary", unitary);
   OPTOTORCH_CHECK(unitary.dim() == 2 && unitary.size(0) == unitary.size(1), .where = "decompose",
                   .argument = "unitary", .expected = "[ports, ports]", .got = describe(unitary));
   return as_tuple(
@@ -58,7 +71,7 @@ at::Tensor reconstruct_operator(const at::Tensor& theta, const at::Tensor& phi,
                                 const std::optional<at::Tensor>& gamma, int64_t ports,
                                 const std::string& grid, int64_t columns, const std::string& arm,
                                 const std::string& zero, const std::string& idle) {
-  return reconstruct(phases_of(theta, phi, gamma),
+  return reconstruct(phases_of("reconstruct", theta, phi, gamma),
                      layout_of("reconstruct", ports, grid, columns, arm, zero, idle));
 }
 
@@ -67,7 +80,7 @@ Phases convert_operator(const at::Tensor& theta, const at::Tensor& phi,
                         int64_t columns, const std::string& arm, const std::string& zero,
                         const std::string& idle, const std::string& to_grid, int64_t to_columns,
                         const std::string& to_arm, const std::string& to_zero, const std::string& to_idle) {
-  return as_tuple(convert(phases_of(theta, phi, gamma),
+  return as_tuple(convert(phases_of("convert", theta, phi, gamma),
                           layout_of("convert", ports, grid, columns, arm, zero, idle),
                           layout_of("convert", ports, to_grid, to_columns, to_arm, to_zero, to_idle)));
 }
@@ -77,6 +90,8 @@ at::Tensor haar_operator(int64_t ports) {
 }
 
 double fidelity_operator(const at::Tensor& u, const at::Tensor& v) {
+  check_values("fidelity", "u", u);
+  check_values("fidelity", "v", v);
   return fidelity(u.detach(), v.detach());
 }
 

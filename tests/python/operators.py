@@ -132,3 +132,13 @@ def projection_cases():
 
 def differentiable(arguments):
     return tuple(a.clone().requires_grad_() if isinstance(a, torch.Tensor) else a for a in arguments)
+
+
+def layer_cases():
+    """Descriptions of layers, and inputs for them."""
+    complex_rows = torch.randn(3, 4, dtype=torch.complex64)
+    return [('{"type": "MziMesh", "ports": 4}', complex_rows),
+            ('{"type": "MziLinear", "in_ports": 4, "out_ports": 3}', complex_rows),
+            ('{"type": "WeightBank", "in_features": 4, "out_features": 3}', torch.randn(3, 4)),
+            ('{"type": "Photodetector", "detection": "amplitude"}', complex_rows),
+            ('{"type": "TransformerBlock", "width": 4, "heads": 2}', torch.randn(3, 2, 4))]

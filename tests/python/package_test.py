@@ -14,7 +14,7 @@ import unittest
 import warnings
 from pathlib import Path
 
-from operators import _skip, torch
+from operators import _skip, layer_cases, torch
 
 try:
     import optotorch
@@ -135,6 +135,9 @@ class SameAsInCpp(unittest.TestCase):
                 if y.requires_grad:
                     y.backward(tensors["dL_doutput"])
                     self.assertTrue(torch.equal(x.grad, tensors["dL_dinput"]))
+                    gradients = part(tensors, "gradient/0.")
+                    for key, parameter in layer.named_parameters():
+                        self.assertTrue(torch.equal(parameter.grad, gradients[key]), key)
 
     def test_export_for_any_batch(self):
         batch = torch.export.Dim("batch", min=2)
@@ -188,6 +191,20 @@ class SameAsInCpp(unittest.TestCase):
 
 
 class AModuleOfPyTorch(unittest.TestCase):
+    def test_opcheck(self):
+        for layer, x in layer_cases():
+            description, parameters, _, state = torch.ops.optotorch.layer_state(layer)
+            with self.subTest(description):
+                state = [value.requires_grad_() if k < len(parameters) else value for k, value in enumerate(state)]
+                options = dict(layer=description, training=True)
+                results = torch.library.opcheck(torch.ops.optotorch.layer, (x.clone().requires_grad_(), state), options)
+                self.assertEqual(set(results.values()), {"SUCCESS"}, results)
+                output = torch.ops.optotorch.layer(x, state, gradient=True, **options)[0].detach()
+                held = [value.detach() for value in state]
+                results = torch.library.opcheck(torch.ops.optotorch.layer_backward,
+                                                (torch.randn_like(output), x, output, held), options)
+                self.assertEqual(set(results.values()), {"SUCCESS"}, results)
+
     def test_double_precision(self):
         torch.manual_seed(1)
         mesh = nn.MziMesh(5).double()
