@@ -17,7 +17,7 @@
 namespace optotorch::bench {
 namespace {
 
-constexpr int64_t ports = 64, batch = 128;
+constexpr int64_t mesh_ports = 64, mesh_batch = 128;
 constexpr int python_repeats = 20;  // as in python_layers.py
 
 }  // namespace
@@ -25,9 +25,9 @@ constexpr int python_repeats = 20;  // as in python_layers.py
 void run_python(const std::string& json, const std::string& python, bool neurophox) {
   at::manual_seed(1);
   at::set_num_threads(1);
-  MziMesh mesh(ports);
-  const auto x = at::randn({batch, ports}, at::kComplexFloat);
-  const auto dL_dy = at::randn({batch, ports}, at::kComplexFloat);
+  MziMesh mesh(mesh_ports);
+  const auto x = at::randn({mesh_batch, mesh_ports}, at::kComplexFloat);
+  const auto dL_dy = at::randn({mesh_batch, mesh_ports}, at::kComplexFloat);
   const auto step = [&] {
     mesh->zero_grad();
     const auto pass = mesh->propagate(x);
@@ -54,8 +54,8 @@ void run_python(const std::string& json, const std::string& python, bool neuroph
   }
   const double difference = verified("python", step(), theirs);
 
-  std::printf("mesh of %lld ports, batch %lld, 1 thread, both ways\n", static_cast<long long>(ports),
-              static_cast<long long>(batch));
+  std::printf("mesh of %lld ports, batch %lld, 1 thread, both ways\n", static_cast<long long>(mesh_ports),
+              static_cast<long long>(mesh_batch));
   print_header();
   std::vector<Row> rows;
   auto row = time_pair(

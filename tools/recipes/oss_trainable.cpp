@@ -34,7 +34,7 @@ std::vector<RecipeRow> oss_trainable(const RecipeOptions& options, Page& page) {
       "photodiodes read.");
   auto bp = trainable("BP", "bp");
   bp.published = .901;
-  auto outcomes = train_systems({bp, trainable("DFA", "dfa"), trainable("TPFP", "tpfp-random")}, options);
+  auto outcomes = train_systems({bp, trainable("DFA", "dfa"), trainable("TPFP multi-point", "tpfp-multi-point")}, options);
   Laboratory chip;
   chip.imperfections.resonance_error(1);  // half widths
   chip.chip_seed = 0;
