@@ -19,7 +19,7 @@ struct TorchScriptOptions {
 /// OptoTorch.
 ///
 /// The forward pass is traced with plain ATen operators; a mesh is exported as the matrix that it realises.
-/// Layer i is the submodule layer<i>, which holds its tensors by name; complex ones as real pairs [..., 2]
+/// Layer i is the submodule `layer0`, `layer1`, ..., which holds its tensors by name; complex ones as real pairs [..., 2]
 /// (at::view_as_complex), so that `double()` and `float()` convert the whole file. Gradients flow through it
 /// as through any module.
 ///

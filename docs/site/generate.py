@@ -1,0 +1,62 @@
+"""Lays out the pages of the site: the manual as it is, and a page for every folder of public headers.
+
+    generate.py ROOT XML SOURCE      ROOT: the project; XML: what Doxygen wrote; SOURCE: a new folder for Sphinx
+"""
+
+import pathlib
+import re
+import shutil
+import sys
+import xml.etree.ElementTree as ElementTree
+
+root, doxygen, source = map(pathlib.Path, sys.argv[1:])
+PRIVATE = re.compile(r"/(detail|cpu|cuda|meta|autograd|reference)/")
+FLOORS = [("csrc/core", "Foundations"), ("csrc/ops", "Operators"), ("csrc/mesh", "Meshes"), ("modules", "Modules"),
+          ("trainers", "Training")]
+
+# Doxygen's index has the names of files alone, of which some come twice.
+index = ElementTree.parse(doxygen / "index.xml")
+for compound in index.getroot().iterfind("compound[@kind='file']"):
+    about = ElementTree.parse(doxygen / f"{compound.get('refid')}.xml")
+    compound.find("name").text = about.find(".//compounddef/location").get("file")
+index.write(doxygen / "index.xml")
+
+source.mkdir(parents=True)
+for page in sorted((root / "docs").glob("*.md")):
+    text = page.read_text()
+    # Links to what is not of the manual stay as they are written, as words.
+    text = re.sub(r"\[([^\]]+)\]\(\.\./[^)]+\)", r"\1", text)
+    (source / page.name).write_text(text)
+for picture in (root / "docs").glob("*.svg"):
+    shutil.copy(picture, source)
+readme = (root / "README.md").read_text()
+readme = re.sub(r"\]\(docs/", "](", readme)
+readme = re.sub(r"(?<!!)\[([^\]]+)\]\((?!http|#)(?![a-z-]+\.(?:md|svg))[^)]+\)", r"\1", readme)
+readme = readme.replace("](CONTRIBUTING.md)", "]").replace("](CHANGELOG.md)", "]")
+(source / "index_text.md").write_text(readme)
+
+pages = []
+for folder, title in FLOORS:
+    headers = sorted(path for path in (root / folder).rglob("*.h") if not PRIVATE.search(f"/{path.relative_to(root)}"))
+    by_folder = {}
+    for header in headers:
+        by_folder.setdefault(header.parent, []).append(header)
+    for parent, group in by_folder.items():
+        name = str(parent.relative_to(root)).replace("/", "_")
+        label = str(parent.relative_to(root)).removeprefix("csrc/")
+        lines = [label, "=" * len(label), ""]
+        for header in group:
+            lines += [header.name, "-" * len(header.name), "", f"``#include <optotorch/{label}/{header.name}>``", "",
+                      f".. doxygenfile:: {header.relative_to(root)}", "   :sections: briefdescription detaileddescription "
+                      "innernamespace innerclass define enum typedef func var public-func public-attrib public-type "
+                      "public-static-func protected-func", ""]
+        (source / f"api_{name}.rst").write_text("\n".join(lines))
+        pages.append(f"api_{name}")
+
+manual = ["architecture", "conventions", "python", "data", "rules", "numerics", "performance", "reproduce", "trials",
+          "file-formats", "instrument"]
+assert set(manual) == {page.stem for page in (root / "docs").glob("*.md")}, "a page of the manual is not in the list"
+(source / "index.rst").write_text("\n".join([
+    ".. include:: index_text.md", "   :parser: myst_parser.sphinx_", "",
+    ".. toctree::", "   :caption: Manual", "   :hidden:", "", *(f"   {page}" for page in manual), "",
+    ".. toctree::", "   :caption: C++", "   :hidden:", "", *(f"   {page}" for page in pages), ""]))
