@@ -173,6 +173,25 @@ class OwnNetworkTest(ProgramTest):
         self.assertEqual((config["splitter"], config["phase"]), (0, 0))
         self.assertIn("continued", self.ok("train", "--out", perfect, "--resume", "--quiet"))
 
+    def test_a_convolution_in_a_laboratory(self):
+        network = {"format": "optotorch-network-1",
+                   "layers": [{"type": "Convolution", "kernel_size": [4, 4], "stride": [4, 4],
+                               "component": {"type": "WeightBank", "in_features": 16, "out_features": 6}},
+                              {"type": "ReLU"}, {"type": "Flatten"},
+                              {"type": "Linear", "in_features": 294, "out_features": "classes"}]}
+        path = self.write(network)
+        for number, arguments in enumerate((("--rule", "pat", "--resonance", 0.2),
+                                            ("--rule", "dat-output", "--resonance", 0.2, "--identify", 2),
+                                            ("--rule", "tpfp", "--relative-noise", 0.01))):
+            out = self.folder / f"patches{number}"
+            self.ok(*self.train(out, "--network", path, *arguments, epochs=1))
+            self.rejected("export", out, "--out", self.folder / "model.pt", say=["physical system"])
+            self.ok("train", "--out", out, "--resume", "--epochs", 2, "--quiet")
+        start = self.folder / "electronic"
+        self.ok(*self.train(start, "--network", path, "--rule", "bp", epochs=1))
+        self.ok(*self.train(self.folder / "there", "--network", path, "--rule", "dat-output", "--resonance", 0.2,
+                            "--start", start, epochs=1))
+
     def test_info_warns_once_of_evanescent_waves(self):
         for spacing, warnings in ((2e-7, 1), (3e-7, 0)):  # of a wavelength of 532 nm
             out = self.folder / f"spacing{spacing}"
