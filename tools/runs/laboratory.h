@@ -10,6 +10,8 @@
 
 #include <string>
 
+#include "runs/corrections.h"
+
 namespace optotorch::tools {
 
 /// Settings of a run in a laboratory. Numbers below zero and empty texts: the network's.
@@ -35,19 +37,8 @@ struct Laboratory {
   int64_t identify = 0;  ///< batches that are measured before training, and none after (rule in-silico)
 };
 
-/// none, unet-10k, unet-4k, linear, screen, white-box, white-box-phases, exact.
-std::vector<std::string> correction_names();
-
 /// Of fields, what a correction is taught by.
 Compared compared_of(const Laboratory& laboratory);
-
-/// The learning rate that suits a correction. Throws c10::ValueError for an unknown name.
-double usual_rate(const std::string& correction);
-/// Likewise Adam's second beta.
-double usual_beta2(const std::string& correction);
-
-/// The learning rate of the phases that suits it, if `rate` is the network's. Throws likewise.
-double usual_phase_rate(const std::string& correction, double rate);
 
 /// Throws c10::ValueError for unknown names and for values out of their ranges.
 void check(const Laboratory& laboratory);
