@@ -14,7 +14,7 @@
 //     layer_set_weight(Tensor weight, Tensor[] state, *, str layer) -> Tensor[]
 //         The matrix of a layer that has `weight()`, and the state with which it is another.
 //
-// Nothing is kept between calls but layers without values, for their descriptions.
+// Between calls a thread keeps layers for their descriptions, without values but for what eval mode has deployed.
 
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>

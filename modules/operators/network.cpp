@@ -4,7 +4,7 @@
 //         Description and initial weights by name of a network that may leave options out and name sizes.
 //     read_network(str path) -> (str, str[], Tensor[])
 //     write_network(str path, str network, str[] names, Tensor[] tensors) -> ()
-//         A network file: its description, and its weights by name.
+//         A network file: its description, and its weights by name. A parameter that requires no gradient is frozen.
 
 #include <optotorch/core/check.h>
 #include <optotorch/modules/describe.h>
@@ -26,9 +26,11 @@ Network as_tuple(const HybridImpl& network) {
   Network all;
   auto& [description, names, tensors] = all;
   description = describe(network);
+  const auto parameters = network.named_parameters();
   for (const auto& [name, tensor] : weights_of(network)) {
+    const auto* const parameter = parameters.find(name);
     names.push_back(name);
-    tensors.push_back(tensor);
+    tensors.push_back(tensor.detach().requires_grad_(parameter != nullptr && parameter->requires_grad()));
   }
   return all;
 }
@@ -61,6 +63,12 @@ void write_network(const std::string& path, const std::string& description,
     }
   }
   load_weights(*network, weights);
+  auto parameters = network->named_parameters();
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (auto* const parameter = parameters.find(names[i])) {
+      parameter->requires_grad_(tensors[i].requires_grad());
+    }
+  }
   save_network(*network, path);
 }
 

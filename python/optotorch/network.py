@@ -48,6 +48,9 @@ def _network(description, names, tensors):
     with torch.random.fork_rng(devices=[]):
         network = _chain(Hybrid, json.loads(description)["layers"])
     network.load_state_dict(dict(zip(names, tensors)), assign=True)
+    learn = {name: tensor.requires_grad for name, tensor in zip(names, tensors)}
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(learn[name])
     return network
 
 
@@ -107,5 +110,5 @@ def load_network(path):
 def save_network(network, path):
     """Writes a chain of optical layers and torch.nn modules to a file, whole or not at all, that C++, the program and
     `load_network` read."""
-    weights = network.state_dict()
+    weights = {**network.state_dict(), **dict(network.named_parameters())}
     ops.write_network(str(path), describe(network), list(weights), list(weights.values()))

@@ -1,5 +1,6 @@
-"""Optical layers as torch.nn modules, one class for every layer and module of the C++ library: the same names, options, parameters and
-state_dict keys, the same initial values for the same seed, the same bits. Gradients are the layers' own pull-backs.
+"""Optical layers as torch.nn modules, one class for every layer and module of the C++ library: the same names, options,
+parameters and state_dict keys, the same initial values for the same seed, the same bits. Gradients are the layers' own
+pull-backs.
 
 A layer with the values of its tensors is one operator, torch.ops.optotorch.layer: torch.compile, torch.export and
 torch.func see no more of it than that.
@@ -22,8 +23,6 @@ _kinds = {"bool": "bool", "int": "int", "float": "float", "str": "str", "word": 
 
 class Layer(torch.nn.Module):
     """A layer of the C++ library. Its options are attributes, and `description` is the whole of it as JSON."""
-
-    _fields = ()
 
     def __init__(self, *arguments, **options):
         super().__init__()
@@ -139,7 +138,6 @@ for _part in json.loads(ops.layer_types()):
             "__module__": __name__,
             "__doc__": _documented(_part),
             "__signature__": _signature(_part["fields"]),
-            "_fields": tuple(field["name"] for field in _part["fields"]),
         })
         __all__.append(_part["name"])
 

@@ -276,7 +276,10 @@ class NetworkFiles(unittest.TestCase):
                 optotorch.load_network(path)
             self.assertIn(str(path), str(caught.exception))
             mesh = optotorch.Hybrid(nn.MziMesh(4), nn.Photodetector())
+            mesh[0].phi.requires_grad_(False)
             optotorch.save_network(mesh, path)
+            learn = {name: parameter.requires_grad for name, parameter in optotorch.load_network(path).named_parameters()}
+            self.assertEqual(learn, {"0.theta": True, "0.phi": False, "0.gamma": True})
             whole = path.read_bytes()
             for net in (optotorch.Hybrid(torch.nn.Transformer(8, 2, 1, 1, 8)),
                         optotorch.Hybrid(torch.nn.Sequential(torch.nn.Hardswish()))):

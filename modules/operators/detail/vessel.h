@@ -15,7 +15,7 @@ std::shared_ptr<Layer> layer_of(const std::string& description);
 /// The module that has a layer's tensors under its own names.
 torch::nn::Module& tensors_of(Layer& layer);
 
-/// A layer for its description; between calls it holds no values.
+/// A layer for its description; between calls it holds no values but what it has deployed.
 class Vessel {
  public:
   /// That of this thread: no two calls share one.
