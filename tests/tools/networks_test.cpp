@@ -52,10 +52,11 @@ Run run_of(const std::string& network, const std::string& rule) {
 std::string obstacle(const std::string& network, const std::string& rule) {
   const bool delays_light = rule == "quadrature" || rule == "quadrature-twin";
   const bool reads_fields = rule == "homodyne-random" || rule == "tpfp-field" || rule == "tpfp-sloped";
-  const bool has_stages =
-      network.starts_with("mnist-hybrid") || network == "mnist-in-situ" || network.starts_with("mpnn") ||
-      network == "mnist-mesh784" || is_diffractive(network) || network == "mnist-1024" ||
-      network == "mnist-weight-bank" || (slices_spectra(network) && !network.starts_with("oss-digital"));
+  const bool has_stages = network.starts_with("mnist-hybrid") || network == "mnist-in-situ" ||
+                          network.starts_with("mpnn") || network == "mnist-mesh784" ||
+                          is_diffractive(network) || network == "mnist-1024" ||
+                          network == "mnist-weight-bank" || network.starts_with("optical-cnn") ||
+                          (slices_spectra(network) && !network.starts_with("oss-digital"));
   if (find_rule(rule).for_laboratory) {
     return has_stages ? "" : "network with stages";
   }
