@@ -75,6 +75,7 @@ void run_python(const std::string& json, const std::string& python, bool neuroph
         "Python, 20 times", "neurophox", [&] { peer.run("ours"); }, [&] { peer.run("neurophox"); }, 20);
     row.peer_ms *= python_repeats;
     row.how = "RMTorch, one times 20";
+    row.max_difference = load_npy(at("neurophox")).item<double>();
     rows.push_back(row);
     print_row(row);
   }

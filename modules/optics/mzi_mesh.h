@@ -29,7 +29,6 @@ struct MziMeshOptions {
  public:
   MeshLayout layout() const;
 
- public:
   /// Every option by name (fields.h).
   void fields(FieldVisitor& visit) {
     visit("ports", ports_);
