@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <utility>
 
 namespace optotorch {
 
@@ -10,6 +11,10 @@ namespace optotorch {
 struct Batch {
   torch::Tensor data, target;
 };
+
+/// Of n things those that are part `part` of `parts`, of which no two differ by more than one: the first, and how many.
+/// Throws c10::ValueError unless 0 <= part < parts.
+std::pair<int64_t, int64_t> part_of(int64_t n, int64_t part, int64_t parts);
 
 /// Where a Trainer gets its data. Batch k of epoch e is a pure function of (e, k): that is what lets a run
 /// resume in the middle of an epoch with the same bits.
@@ -22,6 +27,11 @@ class BatchSource {
 
   /// Batch `index` in [0, size()) of epoch `epoch` >= 0.
   virtual Batch batch(int64_t epoch, int64_t index) const = 0;
+
+  /// Part `part` of `parts` of that batch: of its n samples those from floor(part n / parts) to
+  /// floor((part + 1) n / parts), none if there are too few. By default cut out of the whole batch; a source that
+  /// makes samples one by one makes these alone.
+  virtual Batch part(int64_t epoch, int64_t index, int64_t part, int64_t parts) const;
 };
 
 }  // namespace optotorch

@@ -12,20 +12,25 @@ double accuracy(const torch::Tensor& output, const torch::Tensor& target) {
   return output.argmax(1).eq(target).to(torch::kFloat64).mean().item<double>();
 }
 
-double evaluate(HybridImpl& model, const BatchSource& source, const Metric& metric) {
+MetricSum evaluate_every(HybridImpl& model, const BatchSource& source, const Metric& metric, int64_t first,
+                         int64_t stride) {
   const torch::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   model.eval();
-  double sum = 0;
-  int64_t samples = 0;
-  for (int64_t index = 0; index < source.size(); ++index) {
+  MetricSum result;
+  for (int64_t index = first; index < source.size(); index += stride) {
     const auto batch = source.batch(0, index);
-    const int64_t count = metric.weight(batch.target);
-    sum += metric(model.forward(batch.data), batch.target) * static_cast<double>(count);
-    samples += count;
+    const auto weight = static_cast<double>(metric.weight(batch.target));
+    result.sum += metric(model.forward(batch.data), batch.target) * weight;
+    result.weight += weight;
   }
   model.train(was_training);
-  return samples > 0 ? sum / static_cast<double>(samples) : 0;
+  return result;
+}
+
+double evaluate(HybridImpl& model, const BatchSource& source, const Metric& metric) {
+  const auto [sum, weight] = evaluate_every(model, source, metric, 0, 1);
+  return weight > 0 ? sum / weight : 0;
 }
 
 }  // namespace optotorch

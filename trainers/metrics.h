@@ -56,4 +56,13 @@ double accuracy(const torch::Tensor& output, const torch::Tensor& target);
 /// then as before).
 double evaluate(HybridImpl& model, const BatchSource& source, const Metric& metric = accuracy);
 
+/// A sum of a metric over samples (or elements), each batch's times its weight, and the weights' sum.
+struct MetricSum {
+  double sum = 0, weight = 0;
+};
+
+/// The same of the batches first, first + stride, ...: ranks share out a set so.
+MetricSum evaluate_every(HybridImpl& model, const BatchSource& source, const Metric& metric, int64_t first,
+                         int64_t stride);
+
 }  // namespace optotorch

@@ -18,13 +18,6 @@ namespace {
 
 constexpr auto in_prefetched_batches = "PrefetchedBatches";
 
-/// Epoch and number of a batch.
-using Place = std::pair<int64_t, int64_t>;
-
-Place after(const Place& place, int64_t size) {
-  return place.second + 1 < size ? Place{place.first, place.second + 1} : Place{place.first + 1, 0};
-}
-
 /// One thread for LibTorch's operators on this thread: the workers are the parallelism. LibTorch sets a
 /// thread's number when it is first asked for.
 void work_alone() {
@@ -33,6 +26,22 @@ void work_alone() {
 }
 
 }  // namespace
+
+/// Epoch and number of a batch, and which part of it.
+struct PrefetchedBatches::Place {
+  int64_t epoch, index, part = 0, parts = 1;
+
+  auto operator<=>(const Place&) const = default;
+
+  /// The next one's, of an epoch of so many.
+  Place next(int64_t size) const {
+    return index + 1 < size ? Place{epoch, index + 1, part, parts} : Place{epoch + 1, 0, part, parts};
+  }
+
+  Batch made_by(const BatchSource& source) const {
+    return parts == 1 ? source.batch(epoch, index) : source.part(epoch, index, part, parts);
+  }
+};
 
 /// The workers, and what they have to do and have done.
 struct PrefetchedBatches::Workshop {
@@ -104,10 +113,18 @@ int64_t PrefetchedBatches::size() const {
 }
 
 Batch PrefetchedBatches::batch(int64_t epoch, int64_t index) const {
-  OPTOTORCH_CHECK(epoch >= 0 && index >= 0 && index < size(), .where = in_prefetched_batches,
-                  .argument = "index", .expected = c10::str("0 to ", size() - 1, " of an epoch from 0 on"),
-                  .got = c10::str(index, " of epoch ", epoch));
-  const Place wanted{epoch, index};
+  return prepared({epoch, index});
+}
+
+Batch PrefetchedBatches::part(int64_t epoch, int64_t index, int64_t part, int64_t parts) const {
+  return prepared({epoch, index, part, parts});
+}
+
+Batch PrefetchedBatches::prepared(const Place& wanted) const {
+  OPTOTORCH_CHECK(wanted.epoch >= 0 && wanted.index >= 0 && wanted.index < size(),
+                  .where = in_prefetched_batches, .argument = "index",
+                  .expected = c10::str("0 to ", size() - 1, " of an epoch from 0 on"),
+                  .got = c10::str(wanted.index, " of epoch ", wanted.epoch));
   std::shared_future<Batch> result;
   {
     const std::lock_guard lock(workshop_->mutex);
@@ -115,17 +132,17 @@ Batch PrefetchedBatches::batch(int64_t epoch, int64_t index) const {
     auto& promised = workshop_->promised;
     std::vector<Place> window{wanted};
     for (int64_t i = 0; i < ahead_; ++i) {
-      window.push_back(after(window.back(), size()));
+      window.push_back(window.back().next(size()));
     }
     const auto is_wanted = [&](const Place& place) {
-      return place >= window.front() && place <= window.back();
+      return place.part == wanted.part && place.parts == wanted.parts && place >= window.front() &&
+             place <= window.back();
     };
     std::erase_if(jobs, [&](const auto& job) { return !job.awaited && !is_wanted(job.place); });
     std::erase_if(promised, [&](const auto& batch) { return !is_wanted(batch.first); });
     for (const auto& place : window) {
       if (!promised.contains(place)) {
-        std::packaged_task<Batch()> task(
-            [source = source_, place] { return source->batch(place.first, place.second); });
+        std::packaged_task<Batch()> task([source = source_, place] { return place.made_by(*source); });
         promised[place] = task.get_future().share();
         jobs.push_back({place, std::move(task)});
       }

@@ -37,9 +37,14 @@ class PrefetchedBatches : public BatchSource {
 
   int64_t size() const override;
   Batch batch(int64_t epoch, int64_t index) const override;
+  /// Whoever asks for parts has them prepared, by the same workers; parts and whole batches are not meant to be
+  /// asked for in turn.
+  Batch part(int64_t epoch, int64_t index, int64_t part, int64_t parts) const override;
 
  private:
+  struct Place;
   struct Workshop;
+  Batch prepared(const Place& wanted) const;
   std::shared_ptr<const BatchSource> source_;
   int64_t ahead_;
   std::unique_ptr<Workshop> workshop_;

@@ -6,6 +6,8 @@
 #include <optotorch/trainers/detail/progress.h>
 #include <optotorch/trainers/detail/report_json.h>
 #include <optotorch/trainers/detail/run_position.h>
+#include <optotorch/trainers/detail/step_sums.h>
+#include <optotorch/trainers/detail/team.h>
 #include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/trainer.h>
 
@@ -63,6 +65,12 @@ Trainer::Trainer(Hybrid model, std::shared_ptr<Rule> rule, std::shared_ptr<torch
     base_rates_.push_back(group.options().get_lr());
   }
   evaluates_once_ = evaluates_once(*optimizer_);
+  OPTOTORCH_CHECK(options_.distributed() == nullptr || rule_->teaches_by_gradients(), .where = "Trainer",
+                  .argument = "distributed", .expected = "a rule that teaches by gradients",
+                  .got = "'" + rule_->name() + "', which writes the parameters itself",
+                  .remedy = "Train it in one process");
+  team_ = std::make_shared<Team>(options_.distributed(), options_.own_hardware());
+  options_.progress(options_.progress() && team_->speaks());
 }
 
 FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, const BatchSource* test) {
@@ -72,6 +80,10 @@ FitResult Trainer::fit(const BatchSource& train, const BatchSource* validation, 
   RunPosition position;
   if (!options_.folder().empty()) {
     position.result.resumed = options_.resume() && load(train.size(), position);
+  }
+  team_->require_same_start(*model_, train, c10::str("epoch ", position.epoch, " batch ", position.batch));
+  if (position.result.resumed) {
+    write_log(position);
   }
   model_->train();
   unsaved_.reset();
@@ -97,29 +109,35 @@ void Trainer::train_epoch(const BatchSource& train, RunPosition& position) {
                     (options_.epochs() - position.epoch - 1) * per_epoch);
   while (position.batch < per_epoch) {
     const auto start = std::chrono::steady_clock::now();
-    const auto batch = train.batch(position.epoch, position.batch);
+    const auto [batch, samples] = team_->part(train, position.epoch, position.batch);
     if (options_.alignment() && position.batch == 0) {
       position.alignment = alignment(*rule_, *model_, batch.data, batch.target, loss_, options_.truth());
     }
-    train_step(batch, position.epoch * per_epoch + position.batch, options_.epochs() * per_epoch, position);
+    const bool is_time =
+        options_.checkpoint_seconds() > 0 && seconds_since(last_saved) > options_.checkpoint_seconds();
+    ends_ = InterruptGuard::requested();
+    saves_ = is_time ||
+             (options_.checkpoint_steps() > 0 && (position.batch + 1) % options_.checkpoint_steps() == 0);
+    train_step(batch, samples, position.epoch * per_epoch + position.batch, options_.epochs() * per_epoch,
+               position);
     ++position.batch;
     position.seconds += seconds_since(start);
-    if (!options_.folder().empty()) {
+    if (!options_.folder().empty() && team_->keeps_checkpoint()) {
       unsaved_ = std::make_shared<Moment>(*model_, *optimizer_, *rule_);
     }
-    const auto samples = static_cast<double>(position.samples);
+    const auto seen = static_cast<double>(position.samples);
     char metrics[96];
-    std::snprintf(metrics, sizeof metrics, "loss %.4f  %s %.4f", position.loss_sum / samples,
-                  options_.metric().name.c_str(), position.accuracy_sum / samples);
+    std::snprintf(metrics, sizeof metrics, "loss %.4f  %s %.4f", position.loss_sum / seen,
+                  options_.metric().name.c_str(), position.accuracy_sum / seen);
     progress.step(position.batch, batch.target.size(0), metrics);
-    const bool due =
-        (options_.checkpoint_steps() > 0 && position.batch % options_.checkpoint_steps() == 0) ||
-        (options_.checkpoint_seconds() > 0 && seconds_since(last_saved) > options_.checkpoint_seconds());
-    if (InterruptGuard::requested() || (due && position.batch < per_epoch)) {
+    if (team_->alone()) {
+      ends_ = InterruptGuard::requested();
+    }
+    if (ends_ || (saves_ && position.batch < per_epoch)) {
       save(position);
       last_saved = std::chrono::steady_clock::now();
     }
-    if (InterruptGuard::requested()) {
+    if (ends_) {
       position.result.interrupted = true;
       return;
     }
@@ -143,13 +161,13 @@ void Trainer::finish_epoch(const BatchSource* validation, const BatchSource* tes
     report.measures[name] = sum / static_cast<double>(position.samples);
   }
   if (validation != nullptr) {
-    report.validation_accuracy = evaluate(*model_, *validation, options_.metric());
+    report.validation_accuracy = metric_of(*validation);
     if (is_best(*report.validation_accuracy, position.result.epochs, options_.metric())) {
       next.result.best_weights = weights_of(*model_);
     }
   }
   if (test != nullptr) {
-    report.test_accuracy = evaluate(*model_, *test, options_.metric());
+    report.test_accuracy = metric_of(*test);
   }
   if (options_.progress()) {
     std::fprintf(stderr, "epoch %lld/%lld  loss %.4f  train %s  validation %s  test %s  %.1f s\n",
@@ -162,12 +180,24 @@ void Trainer::finish_epoch(const BatchSource* validation, const BatchSource* tes
   save(next);
   write_log(next);
   position = std::move(next);
+  if (options_.on_epoch() && team_->speaks()) {
+    options_.on_epoch()(position.result.epochs.back(), *model_);
+  }
 }
 
-void Trainer::train_step(const Batch& batch, int64_t step, int64_t total, RunPosition& position) {
+double Trainer::metric_of(const BatchSource& source) {
+  const auto part = evaluate_every(*model_, source, options_.metric(), team_->rank(), team_->size());
+  const auto whole = team_->sum({part.sum, part.weight});
+  return whole[1] > 0 ? whole[0] / whole[1] : 0;
+}
+
+void Trainer::train_step(const Batch& batch, int64_t samples, int64_t step, int64_t total,
+                         RunPosition& position) {
   std::optional<Moment> before;
+  if (!evaluates_once_ || !team_->alone()) {
+    rule_->meet(*model_);  // before what it draws counts as the step's
+  }
   if (!evaluates_once_) {
-    rule_->meet(*model_);  // a rule's state before that is none that it could go back to
     before.emplace(*model_, *optimizer_, *rule_);
   }
   auto& groups = optimizer_->param_groups();
@@ -175,37 +205,44 @@ void Trainer::train_step(const Batch& batch, int64_t step, int64_t total, RunPos
   for (size_t i = 0; i < groups.size(); ++i) {
     groups[i].options().set_lr(base_rates_[i] * factor);
   }
-  const auto look = [&] {
+  StepSums sums;
+  const auto look = [&](bool is_first) {
     optimizer_->zero_grad();
-    return rule_->step(*model_, batch.data, batch.target, loss_);
+    Team::Exchange exchange(*team_, *model_);
+    const auto result = rule_->step(*model_, batch.data, batch.target, loss_);
+    StepSums own(result, batch.target, samples, options_.metric(), rule_->measures());
+    own.ends = ends_;
+    own.saves = saves_;
+    const auto whole = own.over(*team_);
+    exchange.finish(*optimizer_, own.samples / whole.samples);
+    if (is_first) {
+      sums = whole;
+    }
+    return team_->alone() ? result.loss : at::scalar_tensor(whole.loss / whole.weight, result.loss.options());
   };
-  const auto first = look();
-  const int64_t samples = options_.metric().weight(batch.target);
-  const auto weight = static_cast<double>(samples);
-  const double loss = first.loss.item<double>(), measured = options_.metric()(first.output, batch.target);
-  const auto measures = rule_->measures();
+  const auto first = look(/*is_first=*/true);
+  ends_ = sums.ends;
+  saves_ = sums.saves;
   bool looked = true;  // before it is asked: an optimiser may leave its closure alone
   optimizer_->step([&] {
     if (std::exchange(looked, false)) {
-      return first.loss;
+      return first;
     }
     if (before) {
       before->rewind(*model_, *rule_);
     }
-    return look().loss;
+    return look(/*is_first=*/false);
   });
-  position.loss_sum += loss * weight;
-  position.accuracy_sum += measured * weight;
-  for (const auto& [name, value] : measures) {
-    position.measure_sums[name] += value * weight;
-  }
-  position.samples += samples;
+  sums.add_to(position);
 }
 
 void Trainer::save_after_failure(const RunPosition& position) {
   const auto moment = std::exchange(unsaved_, nullptr);
   if (moment == nullptr) {
     return;  // the last whole step is on disk, or there has been none
+  }
+  if (!team_->alone() && options_.own_hardware()) {
+    return;  // the others' may be a step behind: what all have saved at once is where they go on
   }
   try {
     moment->restore(*model_, *optimizer_, *rule_);
@@ -222,18 +259,18 @@ void Trainer::save_after_failure(const RunPosition& position) {
 }
 
 void Trainer::save(const RunPosition& position) {
-  if (options_.folder().empty()) {
+  if (options_.folder().empty() || !team_->keeps_checkpoint()) {
     return;
   }
   std::error_code ignored;
   std::filesystem::create_directories(options_.folder(), ignored);  // if it fails, writing below says why
-  save_checkpoint(options_.folder() + "/checkpoint.safetensors", *model_, *optimizer_, *rule_,
+  save_checkpoint(options_.folder() + "/" + team_->checkpoint_name(), *model_, *optimizer_, *rule_,
                   {{{"trainer", position.to_json(options_.metric().name)}}, position.result.best_weights});
   unsaved_.reset();
 }
 
 bool Trainer::load(int64_t per_epoch, RunPosition& position) {
-  const std::string path = options_.folder() + "/checkpoint.safetensors";
+  const std::string path = options_.folder() + "/" + team_->checkpoint_name();
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
     return false;
@@ -246,12 +283,11 @@ bool Trainer::load(int64_t per_epoch, RunPosition& position) {
         RunPosition::from_json(text->second, path, options_.metric().name, options_.epochs(), per_epoch);
   });
   position.result.best_weights = checkpoint.best_weights;
-  write_log(position);
   return true;
 }
 
 void Trainer::write_log(const RunPosition& position) const {
-  if (options_.folder().empty()) {
+  if (options_.folder().empty() || !team_->speaks()) {
     return;
   }
   std::string lines;

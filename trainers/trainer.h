@@ -2,12 +2,14 @@
 
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/trainers/batch_source.h>
+#include <optotorch/trainers/distributed.h>
 #include <optotorch/trainers/metrics.h>
 #include <optotorch/trainers/rules/alignment.h>
 #include <optotorch/trainers/schedule.h>
 #include <torch/arg.h>
 #include <torch/optim/optimizer.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +17,9 @@
 #include <vector>
 
 namespace optotorch {
+
+struct EpochReport;
+using EpochCallback = std::function<void(const EpochReport& report, HybridImpl& model)>;
 
 /// Options for Trainer.
 struct TrainerOptions {
@@ -38,6 +43,17 @@ struct TrainerOptions {
   TORCH_ARG(bool, alignment) = false;
   /// Where that comes from, if not from back-propagation through the network itself.
   TORCH_ARG(std::optional<TrueGradient>, truth) = std::nullopt;
+  /// Called behind every epoch with its report and the network, by the rank that writes: for dashboards. What it throws
+  /// ends the training, which can be resumed.
+  TORCH_ARG(EpochCallback, on_epoch) = nullptr;
+  /// Ranks that train together: each takes its part of every batch, and what they learn from it is added up. A
+  /// batch of n samples on several ranks is one of n samples on one, but for the order of additions. Rank 0 writes
+  /// the folder, which all must see to resume; any number of ranks goes on with a run. What layers draw at
+  /// random differs between ranks. Metrics are those of the whole. Null: this process alone.
+  TORCH_ARG(std::shared_ptr<Distributed>, distributed) = nullptr;
+  /// Every rank has a system in a laboratory of its own, and corrections of it: parameters that the optimiser
+  /// steps are shared, all else is not, and each rank keeps a checkpoint, `checkpoint-rank1.safetensors`.
+  TORCH_ARG(bool, own_hardware) = false;
 };
 
 /// Results of one epoch. Training figures are means over its steps, as they were taken. The accuracies are
@@ -67,6 +83,7 @@ struct FitResult {
 };
 
 class Moment;
+class Team;
 struct RunPosition;
 
 /// The training loop: a network, a rule, an optimiser and a loss, any of each.
@@ -90,14 +107,16 @@ class Trainer {
           Loss loss, TrainerOptions options = {});
 
   /// Trains; after every epoch evaluates on the sets that are given. Throws c10::ValueError if `train` is
-  /// empty, if a loss is not finite, or if the checkpoint does not fit.
+  /// empty, if a loss is not finite, if the checkpoint does not fit, and, of several ranks, if they do not begin
+  /// alike or one is lost (distributed.h).
   FitResult fit(const BatchSource& train, const BatchSource* validation = nullptr,
                 const BatchSource* test = nullptr);
 
  private:
   void train_epoch(const BatchSource& train, RunPosition& position);
   void finish_epoch(const BatchSource* validation, const BatchSource* test, RunPosition& position);
-  void train_step(const Batch& batch, int64_t step, int64_t total, RunPosition& position);
+  void train_step(const Batch& batch, int64_t samples, int64_t step, int64_t total, RunPosition& position);
+  double metric_of(const BatchSource& source);
   void save(const RunPosition& position);
   void save_after_failure(const RunPosition& position);
   bool load(int64_t per_epoch, RunPosition& position);
@@ -110,7 +129,9 @@ class Trainer {
   TrainerOptions options_;
   std::vector<double> base_rates_;
   bool evaluates_once_ = false;
-  std::shared_ptr<Moment> unsaved_;  // after the last whole step, until it's on disk
+  std::shared_ptr<Team> team_;
+  bool ends_ = false, saves_ = false;  // what the ranks agreed on in the last step
+  std::shared_ptr<Moment> unsaved_;    // after the last whole step, until it's on disk
 };
 
 }  // namespace optotorch

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "reproduce/page.h"
+#include "runs/pictures.h"
 
 namespace optotorch::tools {
 namespace {

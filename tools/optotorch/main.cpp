@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 #include <optotorch/core/allocation.h>
 #include <optotorch/core/check.h>
+#include <optotorch/trainers/distributed.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +21,8 @@ namespace optotorch::tools {
 namespace {
 
 constexpr int wrong_input_exit_code = 2;
+/// Of a rank that ends because another one has said why.
+constexpr int other_rank_exit_code = 1;
 
 /// The one form that errors have.
 int fail(std::string message) {
@@ -82,6 +85,7 @@ int run(int argc, char** argv) {
   add_instrument(app);
   add_decompose(app);
   add_reproduce(app);
+  add_sweep(app);
   check_numbers(app);
   try {
     app.parse(argc, argv);
@@ -121,6 +125,8 @@ int main(int argc, char** argv) {
   using optotorch::tools::fail;
   try {
     return check_output(optotorch::tools::run(argc, argv));
+  } catch (const optotorch::RankEnded&) {
+    return optotorch::tools::other_rank_exit_code;
   } catch (const c10::Error& error) {
     return check_output(fail(error.what_without_backtrace()));
   } catch (const std::bad_alloc&) {

@@ -39,6 +39,9 @@ std::string command_to_go_on(const RunOptions& options) {
   if (options.given.contains("--checkpoint-steps")) {
     words.insert(words.end(), {"--checkpoint-steps", std::to_string(options.checkpoint_steps)});
   }
+  if (options.tensorboard) {
+    words.emplace_back("--tensorboard");
+  }
   if (!options.progress) {
     words.emplace_back("--quiet");
   }
@@ -150,11 +153,15 @@ void add_train(CLI::App& app) {
                    "Steps between checkpoints; 0: by time only")
       ->check(not_negative())
       ->capture_default_str();
+  command->add_flag("--tensorboard", options->tensorboard,
+                    "Event files for TensorBoard in RUN/tensorboard: curves, parameters, phases, settings");
   command->add_flag_callback(
       "--quiet", [options] { options->progress = false; }, "No progress on standard error");
   hide_until_asked(*command, {system_group, model_group}, "--help-laboratory");
   command->callback([config, options, command] {
     options->given = given_options(*command);
+    options->ranks = Distributed::from_environment();
+    options->resume = options->resume || Distributed::restarts() > 0;
     // With settings a run may begin that had not come to its first checkpoint; without any it is a slip.
     const bool says_more = std::any_of(options->given.begin(), options->given.end(), [](const auto& name) {
       return name != "--out" && name != "--resume";
@@ -168,6 +175,12 @@ void add_train(CLI::App& app) {
     } catch (const InstrumentLost& lost) {
       C10_THROW_ERROR(ValueError,
                       lost.why + " What was trained is saved; continue with: " + command_to_go_on(*options));
+    }
+    if (!options->is_first_rank()) {
+      if (result.interrupted) {
+        throw CLI::RuntimeError(interrupted_exit_code);
+      }
+      return;
     }
     if (options->resume) {
       std::printf(result.resumed ? "continued from %s/checkpoint.safetensors\n"

@@ -14,6 +14,7 @@
 #include "recipes/xor_trials.h"
 #include "reproduce/formatted.h"
 #include "reproduce/page.h"
+#include "runs/pictures.h"
 
 namespace optotorch::tools {
 namespace {

@@ -14,6 +14,7 @@
 #include <set>
 
 #include "reproduce/outcome.h"
+#include "runs/pictures.h"
 #include "runs/run_data.h"
 #include "runs/run_network.h"
 
@@ -142,13 +143,7 @@ void add_alignment(const std::vector<Outcome>& outcomes, Page& page) {
 HeatMap confusion(const std::string& title, HybridImpl& model, const ImageSet& set) {
   const int64_t classes = set.classes();
   const ImageBatches batches(set, ImageBatchesOptions(std::min<int64_t>(1000, set.count())));
-  at::Tensor counts = at::zeros({classes * classes}, at::kLong);
-  for (int64_t i = 0; i < batches.size(); ++i) {
-    const auto batch = batches.batch(0, i);
-    const at::Tensor guess = model.forward(batch.data).argmax(1);
-    counts += (batch.target * classes + guess).bincount({}, classes * classes);
-  }
-  const at::Tensor table = counts.view({classes, classes}).to(at::kDouble);
+  const at::Tensor table = confusion_counts(model, batches, classes).to(at::kDouble);
   HeatMap map{title + ": confusion, % of a class", "predicted", "true",
               100 * table / table.sum(1, /*keepdim=*/true).clamp_min(1)};
   map.values.masked_fill_(table == 0, std::nan(""));  // a page full of zeros hides the others

@@ -214,20 +214,4 @@ void Page::write() const {
   write_text_atomically(folder_ + "/index.html", html);
 }
 
-at::Tensor phase_map(const MziMeshImpl& mesh) {
-  const MeshLayout& layout = mesh.layout();
-  const at::Tensor theta =
-      at::remainder(mesh.theta.detach().to(at::kCPU, at::kDouble), 2 * std::numbers::pi).contiguous();
-  at::Tensor map = at::full({layout.ports, layout.columns}, std::nan(""), at::kDouble);
-  auto to = map.accessor<double, 2>();
-  const double* from = theta.const_data_ptr<double>();
-  for (int64_t column = 0; column < layout.columns; ++column) {
-    for (int64_t pair = 0; pair < layout.pairs(column); ++pair) {
-      const int64_t port = MeshLayout::first_port(column) + 2 * pair;
-      to[port][column] = to[port + 1][column] = *from++;
-    }
-  }
-  return map;
-}
-
 }  // namespace optotorch::tools

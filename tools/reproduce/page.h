@@ -10,10 +10,6 @@
 
 #include "reproduce/plots.h"
 
-namespace optotorch {
-class MziMeshImpl;
-}
-
 namespace optotorch::tools {
 
 struct GnuplotInput;
@@ -57,9 +53,5 @@ class Page {
 
 /// A title's name among files: its ASCII letters, in lower case, and digits, with '-' for all else.
 std::string folder_name(const std::string& title);
-
-/// theta mod 2 pi [ports, columns] of a mesh, laid out as light meets it: both ports of an MZI bear its
-/// value, a port without one bears NaN.
-at::Tensor phase_map(const MziMeshImpl& mesh);
 
 }  // namespace optotorch::tools

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 
+#include "runs/dashboard.h"
 #include "runs/folder_lock.h"
 #include "runs/rules.h"
 #include "runs/run_data.h"
@@ -30,7 +31,7 @@ namespace fs = std::filesystem;
 
 constexpr auto config_name = "config.json", network_name = "network.json", vocabulary_name = "vocabulary.txt",
                checkpoint_name = "checkpoint.safetensors", metrics_name = "metrics.jsonl",
-               export_name = "model.pt";
+               export_name = "model.pt", dashboard_name = "tensorboard";
 
 /// Files that a run writes.
 std::vector<std::string> run_files() {
@@ -77,6 +78,7 @@ class Beginning {
       fs::remove(folder_ + "/" + config_name, ignored);
       fs::remove(folder_ + "/" + network_name, ignored);
       fs::remove(folder_ + "/" + vocabulary_name, ignored);
+      fs::remove_all(folder_ + "/" + dashboard_name, ignored);
     }
   }
 
@@ -145,15 +147,54 @@ bool done_unless_interrupted(const std::function<void()>& work) {
   return true;
 }
 
-}  // namespace
+/// The run that a rank trains: rank 0 settles it, and the others read it when it stands in the folder.
+class Settled {
+ public:
+  Settled(const RunConfig& said, const RunOptions& options) : options_(options) {
+    if (options.is_first_rank()) {
+      lock_.emplace(options.folder, "another training");
+      run = settle(said, options, *lock_);
+      is_new = !holds_config(options.folder);
+      lock_->remove_parts(run_files());
+      return;
+    }
+    options.ranks->gather("begun", "");
+    run = load_run(options.folder);
+    options.ranks->gather("read", "");
+  }
 
-FitResult train_run(const RunConfig& said, const RunOptions& options) {
-  const FolderLock lock(options.folder, "another training");
-  auto run = settle(said, options, lock);
+  /// The other ranks may read it.
+  void announce() const {
+    if (lock_ && options_.ranks != nullptr) {
+      options_.ranks->gather("begun", "");
+      options_.ranks->gather("read", "");  // until then it must stay
+    }
+  }
+
+  Run run;
+  bool is_new = false;
+
+ private:
+  const RunOptions& options_;
+  std::optional<FolderLock> lock_;
+};
+
+void require_fitting_ranks(const Run& run, const Distributed& ranks) {
+  OPTOTORCH_CHECK(run.config.batch_size >= ranks.world_size(), .where = "optotorch",
+                  .argument = "--batch-size",
+                  .expected = c10::str("a sample for each of ", ranks.world_size(), " ranks"),
+                  .got = std::to_string(run.config.batch_size));
+}
+
+FitResult train_rank(const RunConfig& said, const RunOptions& options) {
+  Settled settled(said, options);
+  auto& run = settled.run;
   auto& config = run.config;
   const auto& training = run.training();
-  const bool is_new = !holds_config(options.folder);
-  lock.remove_parts(run_files());
+  const bool is_new = settled.is_new;
+  if (options.ranks != nullptr) {
+    require_fitting_ranks(run, *options.ranks);
+  }
   use_settings(config);
   const auto data = load_data(run);
   const auto& train = *data.train;
@@ -164,11 +205,12 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
   config.classes = data.classes;
   config.input = data.input;
 
-  auto model = make_network(run);
+  const auto own = of_rank(run, options.ranks.get());
+  auto model = make_network(own);
   if (!config.start.empty()) {
     start_from(*model, config.start);
   }
-  const auto rule = make_rule(run, *model, train.size());
+  const auto rule = make_rule(own, *model, train.size());
   // A run that is continued has what was identified in its checkpoint.
   const bool identifies =
       config.laboratory.identify > 0 && !(options.resume && keeps_corrections(options.folder));
@@ -180,9 +222,10 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
   if (!data.vocabulary.empty()) {
     require_vocabulary(options.folder, data.vocabulary);
   }
-  if (!is_new && !is_same(config, load_config(options.folder))) {
+  if (!is_new && options.is_first_rank() && !is_same(config, load_config(options.folder))) {
     save_run(run, options.folder);
   }
+  settled.announce();
   FitResult interrupted;
   interrupted.interrupted = true;
   if (identifies) {
@@ -205,6 +248,11 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
       return interrupted;
     }
   }
+  std::optional<Dashboard> dashboard;
+  if (options.tensorboard && options.is_first_rank()) {
+    dashboard.emplace(run, options.folder + "/" + dashboard_name,
+                      goes_on ? static_cast<int64_t>(load_metrics(options.folder).size()) : 0);
+  }
   const auto optimizer = make_optimizer(*model, config.learning_rate, training);
   Trainer trainer(model, rule, optimizer, loss_of(training),
                   TrainerOptions()
@@ -217,7 +265,12 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
                       .checkpoint_steps(options.checkpoint_steps)
                       .progress(options.progress)
                       .alignment(options.alignment)
-                      .truth(options.alignment ? true_gradient(run) : std::nullopt));
+                      .truth(options.alignment ? true_gradient(own) : std::nullopt)
+                      .on_epoch(dashboard ? [&](const EpochReport& report,
+                                                HybridImpl& network) { dashboard->show(report, network); }
+                                          : EpochCallback())
+                      .distributed(options.ranks)
+                      .own_hardware(run.in_laboratory));
   interrupted.resumed = goes_on;
   FitResult result;
   try {
@@ -225,6 +278,8 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
             [&] { result = trainer.fit(train, data.validation.get(), data.test.get()); })) {
       result = interrupted;  // in the midst of a measurement
     }
+  } catch (const RankEnded&) {
+    throw;
   } catch (const c10::Error& error) {
     if (config.laboratory.instrument.empty() ||
         !fs::exists(options.folder + "/" + checkpoint_name, ignored)) {
@@ -235,10 +290,33 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
   if (result.interrupted) {
     beginning.keep();
   }
-  if (!result.interrupted && !run.in_laboratory) {
+  if (!result.interrupted && !run.in_laboratory && options.is_first_rank()) {
     export_torchscript(model, example_input(run, 2), options.folder + "/" + export_name);
   }
+  if (!result.interrupted && dashboard && !result.epochs.empty()) {
+    dashboard->end(result.epochs.back(), *model, data.test.get());
+  }
   return result;
+}
+
+}  // namespace
+
+FitResult train_run(const RunConfig& said, const RunOptions& options) {
+  if (options.ranks == nullptr) {
+    return train_rank(said, options);
+  }
+  try {
+    options.ranks->require_same("settings", options.folder + "\n" + c10::Join("\n", train_arguments(said)),
+                                "Start every rank with the same command");
+    return train_rank(said, options);
+  } catch (const RankEnded&) {
+    throw;
+  } catch (...) {
+    if (!options.ranks->fail()) {
+      throw RankEnded();
+    }
+    throw;
+  }
 }
 
 std::vector<EpochReport> load_metrics(const std::string& folder) {

@@ -179,6 +179,25 @@ bool holds_corrections(const std::map<std::string, torch::Tensor>& rule_state) {
 
 }  // namespace
 
+Run of_rank(Run run, const Distributed* ranks) {
+  const int64_t rank = ranks == nullptr ? 0 : ranks->rank();
+  auto& laboratory = run.config.laboratory;
+  const std::string mark = "{rank}";
+  const auto at = laboratory.instrument.find(mark);
+  OPTOTORCH_CHECK(
+      ranks == nullptr || laboratory.instrument.empty() || at != std::string::npos, .where = "optotorch",
+      .argument = "--instrument",
+      .expected = c10::str("one for each of ", ranks->world_size(), " ranks, with {rank} in its place"),
+      .got = laboratory.instrument, .remedy = "E.g. unix:chip{rank}.sock");
+  if (at != std::string::npos) {
+    laboratory.instrument.replace(at, mark.size(), std::to_string(rank));
+  }
+  if (rank > 0 && run.in_laboratory && laboratory.instrument.empty()) {
+    laboratory.chip_seed = rank + (laboratory.chip_seed < 0 ? run.config.seed : laboratory.chip_seed);
+  }
+  return run;
+}
+
 Hybrid make_network(const Run& run) {
   const auto& config = run.config;
   torch::manual_seed(config.seed);
@@ -233,7 +252,7 @@ Hybrid load_model(const Run& run, const std::string& folder, bool best) {
   OPTOTORCH_CHECK(run.config.classes >= 1 && run.config.classes <= 100'000, .where = "optotorch",
                   .argument = "classes", .expected = "1 to 100000 in config.json",
                   .got = std::to_string(run.config.classes));
-  auto model = make_network(run);
+  auto model = make_network(of_rank(run, nullptr));
   const auto checkpoint = checkpoint_path(folder);
   load_checkpoint_weights(checkpoint, *model, best);
   const auto rule_state = load_checkpoint_rule(checkpoint);

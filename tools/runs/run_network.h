@@ -3,6 +3,7 @@
 // The network of a run: before training, after it, and with the phases of another.
 
 #include <optotorch/modules/hybrid.h>
+#include <optotorch/trainers/distributed.h>
 
 #include <cstdint>
 #include <string>
@@ -10,6 +11,11 @@
 #include "runs/run_config.h"
 
 namespace optotorch::tools {
+
+/// The run as a rank trains it, each with hardware of its own: `{rank}` in the instrument's address becomes its
+/// number, and drawn chips get the chips' seed plus it. Throws c10::ValueError if several ranks would share one
+/// instrument. Null: one process, rank 0.
+Run of_rank(Run run, const Distributed* ranks);
 
 /// The network of a run, whose data are known (`classes`, `input`), as it is before training: in a laboratory
 /// with its corrections, with its read-out aligned to its rule's feedback if it says so.

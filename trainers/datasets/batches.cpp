@@ -232,6 +232,10 @@ int64_t ImageBatches::size() const {
 }
 
 at::Tensor ImageBatches::samples(int64_t epoch, int64_t k) const {
+  OPTOTORCH_CHECK(epoch >= 0, .where = in_batches, .argument = "epoch", .expected = "at least 0",
+                  .got = std::to_string(epoch));
+  OPTOTORCH_CHECK(k >= 0 && k < size(), .where = in_batches, .argument = "k",
+                  .expected = c10::str("0 to ", size() - 1), .got = std::to_string(k));
   const int64_t first = k * options_.batch_size();
   const int64_t count = std::min(options_.batch_size(), images_->count() - first);
   if (!options_.shuffle()) {
@@ -247,11 +251,16 @@ at::Tensor ImageBatches::samples(int64_t epoch, int64_t k) const {
 }
 
 Batch ImageBatches::batch(int64_t epoch, int64_t k) const {
-  OPTOTORCH_CHECK(epoch >= 0, .where = in_batches, .argument = "epoch", .expected = "at least 0",
-                  .got = std::to_string(epoch));
-  OPTOTORCH_CHECK(k >= 0 && k < size(), .where = in_batches, .argument = "k",
-                  .expected = c10::str("0 to ", size() - 1), .got = std::to_string(k));
-  const at::Tensor chosen = samples(epoch, k);
+  return batch_of(epoch, samples(epoch, k));
+}
+
+Batch ImageBatches::part(int64_t epoch, int64_t k, int64_t part, int64_t parts) const {
+  const at::Tensor all = samples(epoch, k);
+  const auto [first, count] = part_of(all.numel(), part, parts);
+  return count > 0 ? batch_of(epoch, all.narrow(0, first, count)) : BatchSource::part(epoch, k, part, parts);
+}
+
+Batch ImageBatches::batch_of(int64_t epoch, const at::Tensor& chosen) const {
   if (bytes_ == nullptr) {
     return one_by_one(epoch, chosen);
   }

@@ -89,6 +89,8 @@ class ImageBatches : public BatchSource {
   /// Throws c10::ValueError unless epoch >= 0 and 0 <= k < size(), for an image that cannot be read (see
   /// skip_broken), and if the images are not of one size.
   Batch batch(int64_t epoch, int64_t k) const override;
+  /// Of images made one by one only those of the part are read; of those that cannot be read parts are smaller.
+  Batch part(int64_t epoch, int64_t k, int64_t part, int64_t parts) const override;
 
   /// The batches of an epoch from `first` on, for a range-based for; 0 <= first <= size().
   Epoch epoch(int64_t epoch, int64_t first = 0) const;
@@ -103,6 +105,7 @@ class ImageBatches : public BatchSource {
   struct Cache;
 
   at::Tensor samples(int64_t epoch, int64_t k) const;
+  Batch batch_of(int64_t epoch, const at::Tensor& samples) const;
   Batch one_by_one(int64_t epoch, const at::Tensor& samples) const;
 
   std::shared_ptr<const ImageSource> images_;

@@ -87,6 +87,7 @@ class Annealing : public Rule {
   explicit Annealing(AnnealingOptions options = {});
 
   std::string name() const override { return "annealing"; }
+  bool teaches_by_gradients() const override { return false; }
 
   /// "measurements": of all outputs on the batch, in the last step; "kept": part of its trials that were kept, of nmse by any
   /// output; "cost": the mean reached.

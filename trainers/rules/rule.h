@@ -82,6 +82,10 @@ class Rule {
   /// epoch.
   virtual std::map<std::string, double> measures() const { return {}; }
 
+  /// False for a rule that writes the parameters itself, by what it has seen of its batches: ranks that share
+  /// batches would write different ones.
+  virtual bool teaches_by_gradients() const { return true; }
+
   /// State by which a run continues as if it had never stopped; by default nothing.
   virtual std::map<std::string, torch::Tensor> state() const { return {}; }
   /// Throws c10::ValueError, with nothing changed, if the state is another rule's.

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <optotorch/modules/hybrid.h>
+#include <optotorch/trainers/batch_source.h>
+#include <optotorch/trainers/distributed.h>
+#include <torch/optim/optimizer.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace optotorch {
+
+/// What a trainer does with the other ranks; alone, nothing: everything then stays as it is, to the bit.
+class Team {
+ public:
+  /// `own_hardware`: every rank's network has a laboratory of its own.
+  Team(std::shared_ptr<Distributed> ranks, bool own_hardware)
+      : ranks_(std::move(ranks)), own_hardware_(own_hardware) {}
+
+  bool alone() const { return ranks_ == nullptr; }
+  int64_t rank() const { return alone() ? 0 : ranks_->rank(); }
+  int64_t size() const { return alone() ? 1 : ranks_->world_size(); }
+  /// True for the rank that writes logs and talks.
+  bool speaks() const { return rank() == 0; }
+  bool keeps_checkpoint() const { return speaks() || own_hardware_; }
+  std::string checkpoint_name() const;
+
+  /// Throws on all ranks unless they have the same weights, data and place in the run.
+  void require_same_start(const HybridImpl& model, const BatchSource& train,
+                          const std::string& position) const;
+
+  /// This rank's part of a batch, and how many of its samples count: none of a batch with too few for all, which
+  /// the rank then takes whole, to keep pace.
+  struct Part {
+    Batch batch;
+    int64_t samples;
+  };
+  Part part(const BatchSource& source, int64_t epoch, int64_t index) const;
+
+  std::vector<double> sum(std::vector<double> values) const;
+
+  /// Gradients and buffers (running statistics) that `step` has changed become those of the whole batch, of which this
+  /// rank's part is `share`.
+  class Exchange;
+
+ private:
+  std::shared_ptr<Distributed> ranks_;
+  bool own_hardware_;
+};
+
+/// One step of a rule: what it draws differs between the ranks, while LibTorch's random state stays the same.
+class Team::Exchange {
+ public:
+  Exchange(const Team& team, const HybridImpl& model);
+  /// Ends the step.
+  void finish(const torch::optim::Optimizer& optimizer, double share);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+ private:
+  const Team& team_;
+  std::vector<torch::Tensor> buffers_;
+  std::vector<int64_t> versions_;
+  torch::Tensor generator_;
+};
+
+}  // namespace optotorch
