@@ -13,5 +13,6 @@ void add_sample(CLI::App& app);
 void add_instrument(CLI::App& app);
 void add_decompose(CLI::App& app);
 void add_reproduce(CLI::App& app);
+void add_sweep(CLI::App& app);
 
 }  // namespace optotorch::tools

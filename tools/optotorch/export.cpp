@@ -1,11 +1,14 @@
 #include <ATen/Parallel.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/safetensors.h>
+#include <optotorch/modules/export/onnx.h>
+#include <optotorch/modules/export/phase_program.h>
 #include <optotorch/modules/export/torchscript.h>
 #include <optotorch/modules/network_file.h>
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "optotorch/command.h"
 #include "runs/run_config.h"
@@ -15,7 +18,10 @@ namespace optotorch::tools {
 namespace {
 
 struct ExportOptions {
-  std::string folder, path, examples, phases, network;
+  std::string folder, path, examples, phases, network, onnx, program, calibration;
+  bool has_target() const {
+    return !(path.empty() && phases.empty() && network.empty() && onnx.empty() && program.empty());
+  }
   bool best = false, float64 = false, trainable = false;
 };
 
@@ -25,27 +31,47 @@ torch::Tensor in_precision(const torch::Tensor& input, torch::ScalarType type) {
 }
 
 void export_run(const ExportOptions& options) {
-  OPTOTORCH_CHECK(!options.path.empty() || !options.phases.empty() || !options.network.empty(),
-                  .where = "optotorch", .argument = "--out",
-                  .expected = "a file to write, or --network with one, or --phases with a folder",
-                  .got = "none of them");
+  OPTOTORCH_CHECK(
+      options.has_target(), .where = "optotorch", .argument = "--out",
+      .expected = "a file to write, or --onnx or --network with one, or --phases or --program with a folder",
+      .got = "none of them");
+  OPTOTORCH_CHECK(options.calibration.empty() || !options.program.empty(), .where = "optotorch",
+                  .argument = "--calibration", .expected = "--program beside it", .got = "none");
   OPTOTORCH_CHECK(options.examples.empty() || !options.path.empty(), .where = "optotorch",
                   .argument = "--examples", .expected = "--out beside it", .got = "none");
   const auto run = load_run(options.folder);
-  OPTOTORCH_CHECK((options.path.empty() && options.network.empty()) || !run.in_laboratory,
-                  .where = "optotorch", .argument = options.path.empty() ? "--network" : "--out",
+  const char* const as_tensors = !options.path.empty()      ? "--out"
+                                 : !options.network.empty() ? "--network"
+                                 : !options.onnx.empty()    ? "--onnx"
+                                                            : nullptr;
+  OPTOTORCH_CHECK(as_tensors == nullptr || !run.in_laboratory, .where = "optotorch", .argument = as_tensors,
                   .expected = "a network that is made of tensors",
                   .got = run.network.name + ", with a physical system in it",
-                  .remedy = "--phases DIR writes the phases of its meshes");
+                  .remedy = "--phases DIR writes the phases of its meshes, --program DIR all its commands");
   at::set_num_threads(static_cast<int>(run.config.threads));
   auto model = load_model_on_paper(run, options.folder, options.best);
   if (!options.phases.empty()) {
     std::printf("wrote %s: phases of %lld meshes\n", options.phases.c_str(),
                 static_cast<long long>(export_phases_of(*model, options.phases)));
   }
+  if (!options.program.empty()) {
+    std::optional<CalibrationTable> calibration;
+    if (!options.calibration.empty()) {
+      calibration = CalibrationTable::read(options.calibration);
+    }
+    const auto stages = export_phase_program(*model, options.program, calibration ? &*calibration : nullptr);
+    std::printf("wrote %s: commands of %lld stages\n", options.program.c_str(),
+                static_cast<long long>(stages));
+  }
   if (!options.network.empty()) {
     save_network(*model, options.network);
     std::printf("wrote %s: architecture and weights\n", options.network.c_str());
+  }
+  if (!options.onnx.empty()) {
+    model->to(torch::kFloat32);
+    model->eval();
+    export_onnx(*model, in_precision(example_input(run, 2), torch::kFloat32), options.onnx);
+    std::printf("wrote %s: ONNX, opset 17, float32\n", options.onnx.c_str());
   }
   if (options.path.empty()) {
     return;
@@ -74,12 +100,18 @@ void export_run(const ExportOptions& options) {
 
 void add_export(CLI::App& app) {
   auto* command = app.add_subcommand(
-      "export", "Write a RUN's network as TorchScript, which needs no OptoTorch, or its meshes' phases");
+      "export",
+      "Write a RUN's network as TorchScript or ONNX, which need no OptoTorch, or its hardware's commands");
   auto options = std::make_shared<ExportOptions>();
   command->add_option("RUN", options->folder, "Folder that train wrote")->required();
   command->add_option("--out", options->path, "File to write, e.g. model.pt");
   command->add_option("--network", options->network,
                       "Network file to write, e.g. net.safetensors, for load_network in C++ and in Python");
+  command->add_option("--onnx", options->onnx, "ONNX model to write, e.g. model.onnx, in float32");
+  command->add_option("--program", options->program,
+                      "New folder for all commands of the hardware: program.json and .npy files");
+  command->add_option("--calibration", options->calibration,
+                      "Table by which the program also holds heater powers, converter codes or the like");
   command->add_option("--phases", options->phases,
                       "New folder for the phases of the meshes as .npy: mesh0_theta.npy, ...");
   command->add_option("--examples", options->examples,

@@ -14,8 +14,10 @@
 #include <sstream>
 
 #include "optotorch/command.h"
+#include "optotorch/cost.h"
 #include "runs/run_config.h"
 #include "runs/run_network.h"
+#include "runs/validators.h"
 #include "runs/versions.h"
 
 namespace optotorch::tools {
@@ -162,12 +164,29 @@ void add_info(CLI::App& app) {
       app.add_subcommand("info", "Versions, SIMD target and threads; the network of a RUN or an export");
   auto target = std::make_shared<std::string>();
   auto network = std::make_shared<std::string>();
+  auto shows_cost = std::make_shared<bool>(false);
+  auto cost = std::make_shared<CostArguments>();
   command->add_option("TARGET", *target, "A RUN folder, or a TorchScript file, which is looked at, not run");
   command->add_option("--network", *network,
                       "Print a network's file, to start one of your own from (optotorch info --network vit)");
-  command->callback([target, network] {
+  command->add_flag("--cost", *shows_cost,
+                    "What the RUN's network costs to run: loss, laser, energy, time, area, multiply-adds");
+  command->add_option("--components", cost->components,
+                      "Table of component figures (default: the program's)");
+  command->add_option("--snr-db", cost->snr_db, "Wanted at every detector, of power, decibels")
+      ->check(within({0, 200}))
+      ->capture_default_str();
+  command->add_option("--json", cost->json, "Write the cost here, too");
+  command->callback([target, network, shows_cost, cost] {
     if (!network->empty()) {
       std::printf("%s", find_network(*network).text.c_str());
+      return;
+    }
+    OPTOTORCH_CHECK(*shows_cost || (cost->components.empty() && cost->json.empty()), .where = "optotorch",
+                    .argument = cost->json.empty() ? "--components" : "--json",
+                    .expected = "--cost beside it", .got = "none");
+    if (*shows_cost) {
+      print_cost(*target, *cost);
       return;
     }
     print_versions();

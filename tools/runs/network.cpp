@@ -35,10 +35,14 @@ bool is_path(const std::string& network) {
   return network.find('/') != std::string::npos || network.ends_with(".json");
 }
 
-std::string networks_folder() {
+std::string share_folder() {
   std::error_code ignored;
   const auto program = fs::read_symlink("/proc/self/exe", ignored);
-  return (program.parent_path().parent_path() / "share/optotorch/networks").string();
+  return (program.parent_path().parent_path() / "share/optotorch").string();
+}
+
+std::string networks_folder() {
+  return share_folder() + "/networks";
 }
 
 std::vector<std::string> network_names() {

@@ -42,5 +42,7 @@ std::vector<std::string> network_names();
 
 /// The folder that they lie in: share/optotorch/networks beside the program's own.
 std::string networks_folder();
+/// Where they and the table of components lie.
+std::string share_folder();
 
 }  // namespace optotorch::tools
