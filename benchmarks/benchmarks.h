@@ -11,6 +11,8 @@ void run_eval(const std::string& json);
 void run_sepn(const std::string& json);
 /// `python`: one with torchoptics, which becomes a peer; empty: without it.
 void run_free_space(const std::string& json, const std::string& python);
+/// Two processes; call it before anything else has started threads.
+void run_all_reduce(const std::string& json);
 void run_filter_bank(const std::string& json);
 void run_projection(const std::string& json);
 void run_data(const std::string& json, const std::string& python);

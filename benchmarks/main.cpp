@@ -27,6 +27,8 @@ int main(int argc, char** argv) {
   auto* filter_bank =
       app.add_subcommand("filter-bank", "spectral filters on waveforms, against LibTorch's fft");
   filter_bank->add_option("--json", json, "write the rows to this file");
+  auto* all_reduce = app.add_subcommand("all-reduce", "gradients summed over two processes, against a copy");
+  all_reduce->add_option("--json", json, "write the rows to this file");
   auto* projection =
       app.add_subcommand("projection", "4096 x 4096 random projections, against LibTorch's matmul");
   projection->add_option("--json", json, "write the rows to this file");
@@ -56,6 +58,9 @@ int main(int argc, char** argv) {
     }
     if (*free_space) {
       optotorch::bench::run_free_space(json, torchoptics);
+    }
+    if (*all_reduce) {
+      optotorch::bench::run_all_reduce(json);
     }
     if (*filter_bank) {
       optotorch::bench::run_filter_bank(json);

@@ -284,6 +284,24 @@ torch::Tensor ResponseLayer::carry(const Pass& pass, const torch::Tensor& signal
                                                          : at::real(signal);
 }
 
+Traversal Layer::traversal(const Pass& pass) const {
+  Traversal way;
+  for (const auto& [kind, count] : footprint()) {
+    if (count > 0) {
+      way.along[kind] = 1;
+      way.detectors += kind == parts::detectors ? count : 0;
+    }
+  }
+  const int64_t samples = std::max<int64_t>(1, pass.input.size(0));
+  const int64_t inputs = pass.input.numel() / samples, outputs = pass.output.numel() / samples;
+  if (role() != Role::component || inputs == 0) {
+    return way;
+  }
+  way.passes = is_matrix() ? inputs / pass.input.size(-1) : 1;
+  way.multiply_adds = inputs * outputs / way.passes;
+  return way;
+}
+
 void add(Footprint& all, const Footprint& some, int64_t times) {
   for (const auto& [kind, count] : some) {
     all[kind] += count * times;

@@ -68,6 +68,15 @@ inline constexpr char lenses[] = "lenses";
 /// Adds `some` to `all`, `times` over.
 void add(Footprint& all, const Footprint& some, int64_t times = 1);
 
+/// The way of one sample's light through a layer.
+struct Traversal {
+  Footprint along;     ///< hardware that light passes, one after the other, on its longest way
+  int64_t passes = 1;  ///< times that light passes for a sample: rows, tokens, patches, symbols of a waveform
+  /// Multiplications and additions, in pairs, of the same linear map as dense matrices; complex ones count once.
+  int64_t multiply_adds = 0;
+  int64_t detectors = 0;  ///< that read at once
+};
+
 /// A layer that is free of autograd: `forward` builds no graph, and a hand-written pull-back gives gradients.
 /// Its parameters are real leaves, which any torch::optim optimiser steps. Those with `requires_grad` learn:
 /// all, unless they are frozen (freeze.h). In an ordinary autograd graph a layer stands as
@@ -135,6 +144,10 @@ class Layer : public torch::nn::Module {
 
   /// Hardware that the layer is built of, where its options say so: kinds (`parts`) and their numbers.
   virtual Footprint footprint() const { return {}; }
+
+  /// The way of a sample's light in a pass of this layer. By default: one part of each kind of the footprint after
+  /// the other, a component's rows one after the other where it `is_matrix`, whole samples elsewhere.
+  virtual Traversal traversal(const Pass& pass) const;
 
   /// Saves as torch::nn::Module does, and which parameters are frozen.
   void save(torch::serialize::OutputArchive& archive) const override;

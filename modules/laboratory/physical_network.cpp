@@ -4,6 +4,7 @@
 #include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/ops/photodetect.h>
 
+#include <algorithm>
 #include <ostream>
 
 namespace optotorch {
@@ -95,6 +96,23 @@ std::shared_ptr<PhysicalNetworkImpl> PhysicalNetworkImpl::remake() const {
   copy->corrections_ = corrections_;
   copy->strength = strength;
   return copy;
+}
+
+Traversal PhysicalNetworkImpl::traversal(const Pass& pass) const {
+  Traversal all;
+  for (size_t n = 0; n < stages_.size(); ++n) {
+    const auto& design = system_->stages()[n];
+    const auto one_of = [](std::vector<int64_t> sample) {
+      sample.insert(sample.begin(), 1);
+      return torch::zeros(sample);
+    };
+    const auto way = stages_[n]->traversal({one_of(design.input), one_of(design.output)});
+    add(all.along, way.along);
+    all.multiply_adds += way.multiply_adds;
+  }
+  all.detectors = pass.output.numel() / std::max<int64_t>(1, pass.output.size(0));
+  all.along[parts::detectors] = 1;
+  return all;
 }
 
 Footprint PhysicalNetworkImpl::footprint() const {

@@ -75,6 +75,7 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   Footprint footprint() const override;
+  Traversal traversal(const Pass& pass) const override;
   void pretty_print(std::ostream& stream) const override;
   /// `signal`, [batch, output...], real or complex, stands at the stage's output, of a mesh its *field*.
   torch::Tensor tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;

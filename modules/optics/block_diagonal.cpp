@@ -4,6 +4,8 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/block_diagonal.h>
 
+#include <algorithm>
+
 namespace optotorch {
 namespace {
 
@@ -217,6 +219,22 @@ Footprint BlockDiagonalImpl::footprint() const {
   Footprint all;
   for (const auto& block : blocks_) {
     add(all, block.layer->footprint());
+  }
+  return all;
+}
+
+Traversal BlockDiagonalImpl::traversal(const Pass& pass) const {
+  Traversal all;
+  int64_t begin = 0;
+  for (const auto& block : blocks_) {  // side by side
+    const auto part = block.layer->propagate(take_part(pass.input, block.sample, begin), Keep::nothing);
+    const auto way = block.layer->traversal(part);
+    for (const auto& [kind, count] : way.along) {
+      all.along[kind] = std::max(all.along[kind], count);
+    }
+    all.passes = std::max(all.passes, way.passes);
+    all.multiply_adds += way.multiply_adds;
+    all.detectors += way.detectors;
   }
   return all;
 }

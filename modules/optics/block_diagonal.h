@@ -43,6 +43,7 @@ class BlockDiagonalImpl : public Layer {
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   Footprint footprint() const override;
+  Traversal traversal(const Pass& pass) const override;
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
 

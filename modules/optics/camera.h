@@ -5,6 +5,7 @@
 #include <optotorch/modules/optics/hop_options.h>
 #include <torch/arg.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace optotorch {
@@ -49,6 +50,9 @@ class CameraImpl : public CloneableLayer<CameraImpl, ResponseLayer> {
 
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::cameras, 1}}; }
+  Traversal traversal(const Pass& pass) const override {
+    return {{{parts::cameras, 1}}, 1, 0, pass.input.numel() / std::max<int64_t>(1, pass.input.size(0))};
+  }
   /// As torch::nn::Module does, except that `passes` keeps its type: a float32 could not count past 2^24.
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Dtype dtype, bool non_blocking = false) override;

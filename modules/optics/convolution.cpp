@@ -4,6 +4,7 @@
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/optics/convolution.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace optotorch {
@@ -305,4 +306,13 @@ const RegisteredPart convolution_type(part_type<ConvolutionImpl>("Convolution",
                                                                  ConvolutionOptions(nullptr, 1), 2));
 
 }  // namespace
+Traversal ConvolutionImpl::traversal(const Pass& pass) const {
+  const auto rows = patches(pass.input);
+  auto way = options.component()->traversal(options.component()->propagate(rows, Keep::nothing));
+  const int64_t patches_of_image = rows.size(0) / std::max<int64_t>(1, pass.input.size(0));
+  way.passes *= patches_of_image;
+  way.multiply_adds *= patches_of_image;
+  return way;
+}
+
 }  // namespace optotorch

@@ -60,6 +60,7 @@ class ConvolutionImpl : public Layer {
   Adjoint adjoint(const torch::Tensor& x) const override;
   Deployment deploy() override;
   Footprint footprint() const override { return options.component()->footprint(); }
+  Traversal traversal(const Pass& pass) const override;
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
 

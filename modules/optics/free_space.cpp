@@ -14,7 +14,7 @@ const std::vector<int64_t>& output_of(const FreeSpaceOptions& options) {
 }
 
 /// Places of the samples of one side of a window, metres from its middle.
-torch::Tensor sample_places(int64_t samples, double spacing) {
+torch::Tensor places_of_samples(int64_t samples, double spacing) {
   const double middle = static_cast<double>(samples - 1) / 2;
   return (at::arange(samples, at::kDouble) - middle) * spacing;
 }
@@ -23,8 +23,8 @@ torch::Tensor sample_places(int64_t samples, double spacing) {
 torch::Tensor paraxial_matrices(const FreeSpaceOptions& options, size_t axis) {
   const torch::NoGradGuard no_grad;
   const auto& hop = options.hop();
-  const auto to = sample_places(output_of(options)[axis], options.output_spacing());
-  const auto from = sample_places(options.window()[axis], hop.spacing());
+  const auto to = places_of_samples(output_of(options)[axis], options.output_spacing());
+  const auto from = places_of_samples(options.window()[axis], hop.spacing());
   const auto distance = at::full({}, hop.distance(), at::kDouble);
   std::vector<torch::Tensor> each;
   for (const double wavelength : hop.wavelengths()) {

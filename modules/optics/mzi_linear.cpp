@@ -96,6 +96,13 @@ Footprint MziLinearImpl::footprint() const {
   return all;
 }
 
+Traversal MziLinearImpl::traversal(const Pass& pass) const {
+  auto way = Layer::traversal(pass);
+  way.along[parts::mzis] = u->layout().columns + v->layout().columns;
+  way.along[parts::phase_shifters] = 2 * way.along[parts::mzis] + u->options.screen() + v->options.screen();
+  return way;
+}
+
 Deployment MziLinearImpl::deploy() {
   const auto transposed = matrix().t().contiguous();
   return {{{"matrix_transposed", transposed}},

@@ -41,6 +41,7 @@ class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
   Role role() const override { return Role::component; }
   Deployment deploy() override;
   Footprint footprint() const override;
+  Traversal traversal(const Pass& pass) const override;
 
   /// The matrix that the layer realises, [out_ports, in_ports].
   torch::Tensor matrix();

@@ -5,6 +5,7 @@
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -183,6 +184,16 @@ Footprint MziMeshImpl::footprint() const {
   const int64_t meshes = options.meshes(), mzis = layout_.mzis();
   return {{parts::mzis, meshes * mzis},
           {parts::phase_shifters, meshes * (2 * mzis + (options.screen() ? layout_.ports : 0))}};
+}
+
+Traversal MziMeshImpl::traversal(const Pass& pass) const {
+  auto way = Layer::traversal(pass);
+  way.along[parts::mzis] = layout_.columns;
+  way.along[parts::phase_shifters] = 2 * layout_.columns + (options.screen() ? 1 : 0);
+  const int64_t samples = pass.input.size(0), ports = layout_.ports;
+  way.passes = pass.input.numel() / std::max<int64_t>(1, samples * options.meshes() * ports);
+  way.multiply_adds = way.passes * options.meshes() * ports * ports;
+  return way;
 }
 
 torch::Tensor MziMeshImpl::matrix() const {

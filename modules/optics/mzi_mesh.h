@@ -61,6 +61,7 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl, Stage> {
   Deployment deploy() override;
   /// Parts of all meshes together.
   Footprint footprint() const override;
+  Traversal traversal(const Pass& pass) const override;
 
   /// As a stage: one mesh, [batch, ports]; commands theta, phi and, if there is a screen, gamma; errors as
   /// mesh_errors says.

@@ -73,6 +73,9 @@ class PatchStreamImpl : public CloneableLayer<PatchStreamImpl> {
 
   Role role() const override { return Role::source; }
   Footprint footprint() const override { return {{parts::modulators, 1}}; }
+  Traversal traversal(const Pass& pass) const override {
+    return {{{parts::modulators, 1}}, pass.output.size(-1)};
+  }
 
   PatchStreamOptions options;
 

@@ -4,6 +4,8 @@
 #include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/ops/photodetect.h>
 
+#include <algorithm>
+
 namespace optotorch {
 
 std::string to_string(Detection detection) {
@@ -132,4 +134,13 @@ const RegisteredPart photodetector_type(part_type<PhotodetectorImpl>("Photodetec
                                                                      PhotodetectorOptions()));
 
 }  // namespace
+Traversal PhotodetectorImpl::traversal(const Pass& pass) const {
+  const int64_t values = pass.output.numel() / std::max<int64_t>(1, pass.output.size(0));
+  const bool is_image = pass.output.dim() > 3;  // read at once
+  Traversal way{{{parts::detectors, 1}}};
+  way.detectors = is_image || values == 0 ? values : pass.output.size(-1);
+  way.passes = is_image || values == 0 ? 1 : values / way.detectors;
+  return way;
+}
+
 }  // namespace optotorch

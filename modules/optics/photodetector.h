@@ -62,6 +62,7 @@ class PhotodetectorImpl : public CloneableLayer<PhotodetectorImpl, ResponseLayer
   explicit PhotodetectorImpl(PhotodetectorOptions options = {});
 
   Deployment deploy() override;
+  Traversal traversal(const Pass& pass) const override;
   /// As torch::nn::Module does, except that `passes` keeps its type: a float32 could not count past 2^24.
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Dtype dtype, bool non_blocking = false) override;

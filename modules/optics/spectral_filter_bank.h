@@ -84,6 +84,13 @@ class SpectralFilterBankImpl : public CloneableLayer<SpectralFilterBankImpl, Sta
   Footprint footprint() const override {
     return {{parts::filters, options.filters() * options.order()}, {parts::detectors, options.filters()}};
   }
+  Traversal traversal(const Pass& pass) const override {
+    auto way = Layer::traversal(pass);
+    way.along[parts::filters] = options.order();
+    way.passes = options.symbols();
+    way.multiply_adds = options.symbols() * options.filters() * options.order();  // as recursions
+    return way;
+  }
 
   std::vector<StageError> errors() const override;
   torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;

@@ -64,6 +64,11 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl, Stage> {
     return {{parts::rings, options.in_features() * options.out_features()},
             {parts::detectors, 2 * options.out_features()}};
   }
+  Traversal traversal(const Pass& pass) const override {
+    auto way = Layer::traversal(pass);
+    way.along[parts::rings] = options.in_features();  // on the bus of an output
+    return way;
+  }
 
   /// The weights W that the rings realise, rounded if `bits` is given.
   torch::Tensor weight() const;
