@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/cost.h>
+#include <optotorch/modules/detail/eval_mode.h>
 #include <optotorch/modules/detail/multiply_adds.h>
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/optics/hop_options.h>
@@ -243,8 +244,7 @@ NetworkCost cost_of(HybridImpl& model, const torch::Tensor& example, const Compo
                   .argument = "example", .expected = "[batch, ...], at least one sample",
                   .got = describe(example));
   const torch::NoGradGuard no_grad;
-  const bool was_training = model.is_training();
-  model.eval();
+  const EvalMode eval(model);
   const auto one = example.narrow(0, 0, 1);
   const auto passes = model.propagate(one, 0, Keep::nothing);
   NetworkCost cost;
@@ -265,7 +265,6 @@ NetworkCost cost_of(HybridImpl& model, const torch::Tensor& example, const Compo
     add(cost.footprint, own.footprint);
     cost.layers.push_back(std::move(own));
   }
-  model.train(was_training);
   add_lights(cost, passes, model);
   for (auto& light : cost.lights) {
     add_hardware(cost, light);

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/detail/eval_mode.h>
 #include <optotorch/modules/export/detail/onnx_walk.h>
 #include <optotorch/modules/export/detail/traced_sizes.h>
 #include <optotorch/modules/export/onnx.h>
@@ -12,21 +13,6 @@ namespace onnx {
 namespace {
 
 constexpr char input_name[] = "input", output_name[] = "output";
-
-/// Puts a network into eval mode and back into the mode it came in.
-class Evaluating {
- public:
-  explicit Evaluating(torch::nn::Module& module) : module_(module), was_training_(module.is_training()) {
-    module_.eval();
-  }
-  ~Evaluating() { module_.train(was_training_); }
-  Evaluating(const Evaluating&) = delete;
-  Evaluating& operator=(const Evaluating&) = delete;
-
- private:
-  torch::nn::Module& module_;
-  bool was_training_;
-};
 
 /// Before traces copy them.
 void check_size_of_tensors(HybridImpl& model) {
@@ -121,7 +107,7 @@ void export_onnx(HybridImpl& model, const torch::Tensor& example, const std::str
   // Traces are made of ordinary tensors.
   const c10::InferenceMode ordinary(false);
   const torch::NoGradGuard no_grad;
-  const onnx::Evaluating eval(model);
+  const EvalMode eval(model);
   OPTOTORCH_CHECK(example.defined() && example.dim() >= 1 && example.size(0) >= 1, .where = onnx::in_export,
                   .argument = "example", .expected = "[batch, ...], at least one sample",
                   .got = describe(example), .remedy = "Take a batch of the network's data");

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/atomic_file.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/detail/eval_mode.h>
 #include <optotorch/modules/export/detail/traced_sizes.h>
 #include <optotorch/modules/export/torchscript.h>
 #include <torch/csrc/jit/serialization/import.h>
@@ -15,21 +16,6 @@ namespace {
 namespace jit = torch::jit;
 
 constexpr char in_export[] = "export_torchscript";
-
-/// Puts a network into eval mode and back into the mode it came in.
-class EvalMode {
- public:
-  explicit EvalMode(torch::nn::Module& module) : module_(module), was_training_(module.is_training()) {
-    module_.eval();
-  }
-  ~EvalMode() { module_.train(was_training_); }
-  EvalMode(const EvalMode&) = delete;
-  EvalMode& operator=(const EvalMode&) = delete;
-
- private:
-  torch::nn::Module& module_;
-  bool was_training_;
-};
 
 /// The layers one after the other. A batch of no samples passes them as one dark sample: not every operator
 /// of LibTorch takes an empty one.

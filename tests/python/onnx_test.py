@@ -1,14 +1,16 @@
 """ONNX models that export_onnx wrote, as onnx checks them and onnxruntime runs them.
 
-    onnx_test.py FOLDER
+    onnx_test.py [FOLDER]
 
-FOLDER (or OPTOTORCH_ONNX_MODELS) holds pairs NAME.onnx and NAME.safetensors, or one model.onnx and
+Without a folder the program OPTOTORCH_DUMP_ONNX writes one. It holds pairs NAME.onnx and NAME.safetensors, or one model.onnx and
 examples.safetensors: input_0, output_0, input_1, ... as `optotorch export --examples` writes them.
 """
 
 import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 import unittest
 
 try:
@@ -20,9 +22,10 @@ except ImportError as error:
     print(f"skipped: {sys.executable}: {error}")
     sys.exit(77)
 
-FOLDER = os.environ.get("OPTOTORCH_ONNX_MODELS") or (sys.argv.pop(1) if len(sys.argv) > 1 else None)
-if not FOLDER:
-    print("skipped: no models")
+FOLDER = sys.argv.pop(1) if len(sys.argv) > 1 and os.path.isdir(sys.argv[1]) else None
+PROGRAM = os.environ.get("OPTOTORCH_DUMP_ONNX")
+if not FOLDER and not PROGRAM:
+    print("skipped: no models, and nothing that writes them")
     sys.exit(77)
 REAL_AND_WHOLE = {onnx.TensorProto.DataType.Value(name) for name in ("FLOAT", "DOUBLE", "INT32", "INT64", "BOOL")}
 TOLERANCE = 1e-5
@@ -36,10 +39,14 @@ def examples_of(path):
 class Onnx(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.paths = sorted(pathlib.Path(FOLDER).glob("*.onnx"))
+        folder = FOLDER
+        if not folder:
+            folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+            subprocess.run([PROGRAM, folder], check=True)
+        cls.paths = sorted(pathlib.Path(folder).glob("*.onnx"))
 
     def each(self):
-        self.assertTrue(self.paths, f"no *.onnx in {FOLDER}")
+        self.assertTrue(self.paths, "no models")
         for path in self.paths:
             with self.subTest(path.stem):
                 yield path
