@@ -8,6 +8,7 @@
 #include <optotorch/modules/optics/fourier_lens.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 #include <optotorch/modules/optics/photodetector.h>
+#include <support/blocks.h>
 #include <support/differences.h>
 #include <support/errors.h>
 #include <support/parameters.h>
@@ -19,11 +20,6 @@
 #include <sstream>
 
 namespace optotorch {
-
-inline bool operator==(const Block& a, const Block& b) {
-  return a.begin == b.begin && a.component == b.component && a.end == b.end && a.trainable == b.trainable;
-}
-
 namespace {
 
 using testing::expect_equal;

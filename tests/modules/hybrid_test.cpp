@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <optotorch/modules/differentiable.h>
+#include <support/blocks.h>
 #include <support/differences.h>
 #include <support/layer_cases.h>
 #include <torch/nn/modules/activation.h>
@@ -13,15 +14,6 @@
 #include <sstream>
 
 namespace optotorch {
-
-inline bool operator==(const Block& a, const Block& b) {
-  return a.begin == b.begin && a.component == b.component && a.end == b.end && a.trainable == b.trainable;
-}
-
-inline void PrintTo(const Block& block, std::ostream* stream) {
-  *stream << "[" << block.begin << ", " << block.component << ", " << block.end << ") " << block.trainable;
-}
-
 namespace {
 
 using testing::expect_close;
