@@ -10,7 +10,7 @@
 namespace optotorch {
 namespace {
 
-constexpr char table_format[] = "optotorch-components-1";
+constexpr char components_format[] = "optotorch-components-1";
 
 const std::set<std::string>& known_figures() {
   static const std::set<std::string> all{figures::loss_db,
@@ -35,9 +35,10 @@ ComponentTable ComponentTable::parse(const std::string& json, const std::string&
                     .expected = expected, .got = got);
   };
   const auto object = parse_json(json, where, argument, "a table of components");
-  require(object.is_object() && object.value("format", nlohmann::json()) == table_format &&
+  require(object.is_object() && object.value("format", nlohmann::json()) == components_format &&
               object.contains("components") && object["components"].is_object(),
-          "", c10::str("\"format\": \"", table_format, "\" and \"components\": {...}"), "something else");
+          "", c10::str("\"format\": \"", components_format, "\" and \"components\": {...}"),
+          "something else");
   ComponentTable table;
   for (const auto& [kind, component] : object["components"].items()) {
     require(component.is_object(), kind, "an object of figures", component.type_name());

@@ -77,8 +77,9 @@ LightCost begin_light(const std::vector<LayerCost>& layers, const std::vector<Pa
     add(light.along, layers[n].traversal.along);
     add(hardware, layers[n].footprint);
     light.passes = std::max(light.passes, layers[n].traversal.passes);
-    light.detectors += layers[n].traversal.detectors;
+    light.readings += layers[n].traversal.detectors * layers[n].traversal.passes;
   }
+  light.detectors = std::max(hardware[parts::detectors], (light.readings + light.passes - 1) / light.passes);
   const auto& input = passes[first].input;
   const int64_t values = input.numel() / input.size(0);
   light.inputs = (values + light.passes - 1) / light.passes;
@@ -101,6 +102,9 @@ void find_powers(LightCost& light, const ComponentTable& table, const Known& kno
   light.seconds = static_cast<double>(light.passes) / light.rate_hz;
   const double responsivity = known(parts::detectors, figures::responsivity_a_per_w);
   const double efficiency = known(parts::lasers, figures::efficiency);
+  if (light.detectors == 0) {
+    unknown.insert(c10::str("detectors behind layer ", light.last));
+  }
   if (responsivity == 0) {
     return;
   }
@@ -115,11 +119,12 @@ void find_powers(LightCost& light, const ComponentTable& table, const Known& kno
 std::map<std::string, int64_t> uses_of(const NetworkCost& cost) {
   std::map<std::string, int64_t> uses;
   for (const auto& light : cost.lights) {
-    const int64_t given = light.inputs * light.passes, read = light.detectors * light.passes;
+    const int64_t given = light.inputs * light.passes;
     uses[parts::dacs] += given;
     uses[light.along.contains(parts::modulators) ? parts::modulators : parts::pixels] += given;
-    uses[parts::adcs] += read;
-    uses[light.along.contains(parts::cameras) ? parts::cameras : parts::detectors] += read;
+    const bool by_camera = light.along.contains(parts::cameras);  // which digitises by itself
+    uses[by_camera ? parts::cameras : parts::detectors] += light.readings;
+    uses[parts::adcs] += by_camera ? 0 : light.readings;
   }
   return uses;
 }
@@ -188,7 +193,7 @@ void add_hardware(NetworkCost& cost, const LightCost& light) {
   }
   auto& all = cost.footprint;
   all[parts::dacs] += light.inputs;
-  all[parts::adcs] += light.detectors;
+  all[parts::adcs] += light.along.contains(parts::cameras) ? 0 : light.detectors;
   all[parts::lasers] += 1;
   if (light.along.contains(parts::modulators) && own[parts::modulators] == 0) {
     all[parts::modulators] += light.inputs;
@@ -252,13 +257,22 @@ NetworkCost cost_of(HybridImpl& model, const torch::Tensor& example, const Compo
   for (size_t n = 0; n < model.size(); ++n) {
     auto& layer = model.layer(n);
     LayerCost own{layer.name(), layer.footprint(), {}};
-    if (is_optical(layer, passes[n])) {
+    const auto place = c10::str("layer ", n, " (", layer.name(), ")");
+    if (is_optical(layer, passes[n]) && !is_electronic(layer)) {
       own.traversal = layer.traversal(passes[n]);
-      if (is_electronic(layer)) {
-        cost.unknown.insert(c10::str("the way of light inside layer ", n, " (", layer.name(), ")"));
+      const bool is_hidden = layer.role() == Layer::Role::response && own.footprint.empty() &&
+                             own.traversal.along.empty() && passes[n].output.is_complex();
+      if (is_hidden) {
+        cost.unknown.insert("hardware of " + place);
       }
     } else {
       own.electronic_multiply_adds = multiply_adds_of([&] { layer.forward(passes[n].input); });
+      if (!own.footprint.empty()) {
+        for (const auto& [kind, count] : own.footprint) {
+          own.traversal.along[kind] = 1;
+        }
+        cost.unknown.insert("passes and multiply-adds of light inside " + place);
+      }
     }
     cost.optical_multiply_adds += own.traversal.multiply_adds;
     cost.electronic_multiply_adds += own.electronic_multiply_adds;
@@ -291,6 +305,7 @@ std::string NetworkCost::to_json(const ComponentTable& table) const {
                                 {"along", light.along},
                                 {"inputs", light.inputs},
                                 {"detectors", light.detectors},
+                                {"readings", light.readings},
                                 {"passes", light.passes},
                                 {"loss_db", light.loss_db},
                                 {"rate_hz", light.rate_hz},

@@ -34,6 +34,7 @@ struct LightCost {
   Footprint along;        ///< hardware that light passes, with modulator and detector
   int64_t inputs = 0;     ///< values that light is given at once
   int64_t detectors = 0;  ///< that read at once
+  int64_t readings = 0;   ///< of all detectors, for a sample
   int64_t passes = 1;     ///< one after the other, for a sample
   double loss_db = 0;     ///< of `along`, and of the laser's coupling
   double rate_hz = 0;     ///< of passes: the slowest component's; 0: unknown
@@ -77,7 +78,8 @@ double detector_power(double snr, double rate_hz, double responsivity_a_per_w, d
 
 /// The cost of a network for samples like `example`, [batch, ...].
 ///
-/// Light begins where real values become a field, or where a linear component takes them, and ends at its detectors;
+/// Light begins where real values become a field, or where a linear component takes them, and ends at its detectors,
+/// whose readings are dealt out over its passes;
 /// its loss is that of the longest way (Layer::traversal). Where no layer brings modulators, every input has one; every
 /// input has a DAC, every detector an ADC. Electrical energy: settings held for the interval between samples, lasers
 /// for the time of their passes, converters, modulators and detectors for each use, electronics for each

@@ -292,13 +292,11 @@ Traversal Layer::traversal(const Pass& pass) const {
       way.detectors += kind == parts::detectors ? count : 0;
     }
   }
-  const int64_t samples = std::max<int64_t>(1, pass.input.size(0));
-  const int64_t inputs = pass.input.numel() / samples, outputs = pass.output.numel() / samples;
-  if (role() != Role::component || inputs == 0) {
-    return way;
+  if (is_matrix() && pass.input.numel() > 0) {
+    const int64_t inputs = pass.input.size(-1);
+    way.passes = pass.input.numel() / (pass.input.size(0) * inputs);
+    way.multiply_adds = way.passes * inputs * pass.output.size(-1);
   }
-  way.passes = is_matrix() ? inputs / pass.input.size(-1) : 1;
-  way.multiply_adds = inputs * outputs / way.passes;
   return way;
 }
 

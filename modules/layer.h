@@ -72,9 +72,10 @@ void add(Footprint& all, const Footprint& some, int64_t times = 1);
 struct Traversal {
   Footprint along;     ///< hardware that light passes, one after the other, on its longest way
   int64_t passes = 1;  ///< times that light passes for a sample: rows, tokens, patches, symbols of a waveform
-  /// Multiplications and additions, in pairs, of the same linear map as dense matrices; complex ones count once.
+  /// Multiplications and additions, in pairs, of the same linear map as dense matrices; complex ones count once,
+  /// diagonal maps not.
   int64_t multiply_adds = 0;
-  int64_t detectors = 0;  ///< that read at once
+  int64_t detectors = 0;  ///< that read in each pass
 };
 
 /// A layer that is free of autograd: `forward` builds no graph, and a hand-written pull-back gives gradients.
@@ -146,7 +147,7 @@ class Layer : public torch::nn::Module {
   virtual Footprint footprint() const { return {}; }
 
   /// The way of a sample's light in a pass of this layer. By default: one part of each kind of the footprint after
-  /// the other, a component's rows one after the other where it `is_matrix`, whole samples elsewhere.
+  /// the other; where it `is_matrix` a sample's rows one after the other, elsewhere whole samples and no multiply-adds.
   virtual Traversal traversal(const Pass& pass) const;
 
   /// Saves as torch::nn::Module does, and which parameters are frozen.

@@ -125,18 +125,22 @@ def main():
 
     with torch.no_grad():
         program, is_free = convert(script, example)
-        torch.export.save(program, arguments.out)
+        part = arguments.out[: -len(".pt2")] + ".part.pt2"  # torch wants the ending
+        torch.export.save(program, part)
         batches = BATCHES if is_free else (len(example),)
+        if not agrees("loaded again", torch.export.load(part).module(), script, example, batches):
+            os.remove(part)
+            print("to_pt2: the program and the TorchScript file differ: nothing was written", file=sys.stderr)
+            return 1
+        os.replace(part, arguments.out)
         print(f"wrote {arguments.out}: batches of {'any size' if is_free else len(example)}")
-        equal = agrees("loaded again", torch.export.load(arguments.out).module(), script, example, batches)
         if arguments.aotinductor:
             torch._inductor.aoti_compile_and_package(program, package_path=arguments.aotinductor)
             print(f"wrote {arguments.aotinductor}: compiled for this machine")
             compiled = torch._inductor.aoti_load_package(arguments.aotinductor)
-            equal = agrees("compiled", compiled, script, example, batches) and equal
-    if not equal:
-        print("to_pt2: the program and the TorchScript file differ", file=sys.stderr)
-        return 1
+            if not agrees("compiled", compiled, script, example, batches):
+                print("to_pt2: the compiled program and the TorchScript file differ", file=sys.stderr)
+                return 1
     return 0
 
 

@@ -56,6 +56,17 @@ std::vector<std::string> frozen_in(const SafeTensors& file, const torch::nn::Mod
   return names;
 }
 
+std::map<std::string, std::string> progress_in(const SafeTensors& file) {
+  std::map<std::string, std::string> progress;
+  const std::string prefix = "progress/";
+  for (const auto& [name, value] : file.metadata) {
+    if (name.starts_with(prefix)) {
+      progress[name.substr(prefix.size())] = value;
+    }
+  }
+  return progress;
+}
+
 /// Errors of `look` are told with the file's name.
 template <typename Look>
 void in_file(const std::string& path, Look&& look) {
@@ -167,14 +178,7 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
   check_optimizer_class(path, file, optimizer);
   const auto weights = take(file.tensors, "model/");
   const OptimizerState state{take(file.tensors, "optimizer"), text("optimizer")};
-  Checkpoint checkpoint;
-  checkpoint.best_weights = take(file.tensors, "best/");
-  const std::string prefix = "progress/";
-  for (const auto& [name, value] : file.metadata) {
-    if (name.starts_with(prefix)) {
-      checkpoint.progress[name.substr(prefix.size())] = value;
-    }
-  }
+  const Checkpoint checkpoint{progress_in(file), take(file.tensors, "best/")};
   std::vector<std::string> frozen;
   in_file(path, [&] {
     check_weights(model, weights);
@@ -206,6 +210,10 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
 
 Tensors load_checkpoint_rule(const std::string& path) {
   return take(read_checkpoint(path).tensors, "rule/");
+}
+
+std::map<std::string, std::string> load_checkpoint_progress(const std::string& path) {
+  return progress_in(read_checkpoint(path));
 }
 
 void load_checkpoint_weights(const std::string& path, HybridImpl& model, bool best) {

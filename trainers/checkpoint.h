@@ -35,6 +35,9 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
 /// Throws c10::ValueError also if `best` is asked for and there is none.
 void load_checkpoint_weights(const std::string& path, HybridImpl& model, bool best = false);
 
+/// Only the trainer's own numbers.
+std::map<std::string, std::string> load_checkpoint_progress(const std::string& path);
+
 /// Only what the rule remembered (Rule::state).
 std::map<std::string, torch::Tensor> load_checkpoint_rule(const std::string& path);
 

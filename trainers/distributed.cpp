@@ -2,6 +2,7 @@
 #include <c10/util/Flags.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/distributed.h>
+#include <optotorch/trainers/interrupt.h>
 
 #include <algorithm>
 #include <charconv>
@@ -248,7 +249,7 @@ void Distributed::lost(const std::string& why) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   } catch (const std::exception&) {
-    reports = rank() == (options_.serves() ? 1 : 0);  // the store went with rank 0, or with the launcher
+    reports = true;  // the store is lost, too: nobody knows who is left, and twice is better than not at all
   }
   if (!reports) {
     throw RankEnded();
@@ -296,7 +297,7 @@ std::string Distributed::waited_for(const std::string& key) {
   const auto patience = Clock::now() + milliseconds(options_.timeout());
   together([&] {
     while (!group_->has(key)) {
-      if (group_->has(failed_key)) {
+      if (group_->has(failed_key) || InterruptGuard::requested()) {
         throw RankEnded();
       }
       TORCH_CHECK(Clock::now() < patience, "nothing from it for ", options_.timeout(), " s");
@@ -308,7 +309,8 @@ std::string Distributed::waited_for(const std::string& key) {
 }
 
 std::vector<std::string> Distributed::gather(const std::string& name, const std::string& text) {
-  const auto key = [&](int64_t rank) { return c10::str(name, "/", rank); };
+  const int64_t number = gathers_++;  // what was said before under the same name stays in the store
+  const auto key = [&](int64_t rank) { return c10::str(name, "/", number, "/", rank); };
   together([&] { group_->set(key(rank()), text); });
   std::vector<std::string> all;
   for (int64_t other = 0; other < world_size(); ++other) {

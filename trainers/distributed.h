@@ -45,8 +45,8 @@ class RankEnded : public std::exception {
 ///     auto ranks = Distributed::from_environment();  // torchrun, or RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT
 ///     Trainer trainer(model, rule, optimizer, loss, TrainerOptions().distributed(ranks));
 ///
-/// Every rank calls everything in the same order. If one throws, or is lost, all end: exactly one of them
-/// throws c10::ValueError, which says why, the others RankEnded.
+/// Every rank calls everything in the same order. If one throws, or is lost, all end: one of them throws
+/// c10::ValueError, which says why, the others RankEnded; all say it where the store is lost, too.
 class Distributed {
  public:
   /// Meets the other ranks. Throws c10::ValueError for options out of their ranges, if the store can't be
@@ -72,10 +72,10 @@ class Distributed {
   /// Sums over the ranks, in double precision.
   std::vector<double> sum(std::vector<double> values);
 
-  /// Texts of all ranks, by rank. `name` is used once.
+  /// Texts of all ranks, by rank. Ends early, by RankEnded, when a signal has asked for an end (interrupt.h).
   std::vector<std::string> gather(const std::string& name, const std::string& text);
-  /// Throws on all ranks unless they give the same text; `argument` is what the error calls it, used once, and
-  /// it quotes the first line that differs.
+  /// Throws on all ranks unless they give the same text; `argument` is what the error calls it, and it quotes the
+  /// first line that differs.
   void require_same(const std::string& argument, const std::string& text, const std::string& remedy);
 
   /// Tells the others that this rank ends with an error of its own. True for the first that does: the others keep
@@ -91,6 +91,7 @@ class Distributed {
 
   DistributedOptions options_;
   std::unique_ptr<Group> group_;
+  int64_t gathers_ = 0;
   bool speaks_ = false;  // it has said why all end
 };
 

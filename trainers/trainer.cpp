@@ -21,6 +21,9 @@
 namespace optotorch {
 namespace {
 
+/// Behind the name of a checkpoint that not all ranks are known to have yet.
+constexpr char unagreed[] = ".next";
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -264,13 +267,44 @@ void Trainer::save(const RunPosition& position) {
   }
   std::error_code ignored;
   std::filesystem::create_directories(options_.folder(), ignored);  // if it fails, writing below says why
-  save_checkpoint(options_.folder() + "/" + team_->checkpoint_name(), *model_, *optimizer_, *rule_,
+  const auto path = options_.folder() + "/" + team_->checkpoint_name();
+  const auto file = team_->saves_together() ? path + unagreed : path;
+  save_checkpoint(file, *model_, *optimizer_, *rule_,
                   {{{"trainer", position.to_json(options_.metric().name)}}, position.result.best_weights});
+  if (file != path) {
+    team_->sum({});  // all have written theirs
+    std::filesystem::rename(file, path);
+  }
   unsaved_.reset();
+}
+
+/// A run may have been cut off while some ranks had put their new checkpoints in the old ones' places: the latest that
+/// every rank has is the one to go on from.
+void Trainer::choose_checkpoint(const std::string& path, int64_t per_epoch) const {
+  const auto place_of = [&](const std::string& file) -> int64_t {
+    try {
+      const auto position = RunPosition::from_json(load_checkpoint_progress(file).at("trainer"), file,
+                                                   options_.metric().name, options_.epochs(), per_epoch);
+      return position.epoch * per_epoch + position.batch;
+    } catch (const std::exception&) {
+      return -1;  // there is none, or none that is whole
+    }
+  };
+  const int64_t next = place_of(path + unagreed);
+  const int64_t chosen = team_->latest_common({place_of(path), next});
+  std::error_code ignored;
+  if (chosen >= 0 && chosen == next) {
+    std::filesystem::rename(path + unagreed, path);
+  } else {
+    std::filesystem::remove(path + unagreed, ignored);
+  }
 }
 
 bool Trainer::load(int64_t per_epoch, RunPosition& position) {
   const std::string path = options_.folder() + "/" + team_->checkpoint_name();
+  if (team_->saves_together()) {
+    choose_checkpoint(path, per_epoch);
+  }
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
     return false;

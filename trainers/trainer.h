@@ -48,8 +48,9 @@ struct TrainerOptions {
   TORCH_ARG(EpochCallback, on_epoch) = nullptr;
   /// Ranks that train together: each takes its part of every batch, and what they learn from it is added up. A
   /// batch of n samples on several ranks is one of n samples on one, but for the order of additions. Rank 0 writes
-  /// the folder, which all must see to resume; any number of ranks goes on with a run. What layers draw at
-  /// random differs between ranks. Metrics are those of the whole. Null: this process alone.
+  /// the folder, which all must see to resume; any number of ranks goes on with a run. What layers draw from
+  /// LibTorch's generator differs between ranks; noise by a layer's own seed (Photodetector, Camera) is that of the same
+  /// place in a batch on each. Metrics are those of the whole. Null: this process alone.
   TORCH_ARG(std::shared_ptr<Distributed>, distributed) = nullptr;
   /// Every rank has a system in a laboratory of its own, and corrections of it: parameters that the optimiser
   /// steps are shared, all else is not, and each rank keeps a checkpoint, `checkpoint-rank1.safetensors`.
@@ -120,6 +121,7 @@ class Trainer {
   void save(const RunPosition& position);
   void save_after_failure(const RunPosition& position);
   bool load(int64_t per_epoch, RunPosition& position);
+  void choose_checkpoint(const std::string& path, int64_t per_epoch) const;
   void write_log(const RunPosition& position) const;
 
   Hybrid model_;

@@ -25,11 +25,15 @@ int64_t of_call(const std::string& name, Inputs inputs) {
   if (name == "aten::mm" || name == "aten::bmm") {
     return of_matrices(inputs[0].toTensor(), inputs[1].toTensor());
   }
-  if (name == "aten::addmm" || name == "aten::baddbmm") {
+  if (name == "aten::addmm" || name == "aten::baddbmm" || name == "aten::addbmm" ||
+      name == "aten::_addmm_activation") {
     return of_matrices(inputs[1].toTensor(), inputs[2].toTensor());
   }
   if (name == "aten::mv" || name == "aten::dot") {
     return inputs[0].toTensor().numel();
+  }
+  if (name == "aten::addmv") {
+    return inputs[1].toTensor().numel();
   }
   if (name == "aten::_scaled_dot_product_flash_attention_for_cpu") {
     return of_attention(inputs);
@@ -39,8 +43,8 @@ int64_t of_call(const std::string& name, Inputs inputs) {
 
 /// A convolution: every output, or input of a transposed one, meets a kernel. Inputs are known before the call alone,
 /// outputs behind it.
-struct Convolution : at::ObserverContext {
-  Convolution(int64_t kernel, int64_t inputs) : kernel(kernel), inputs(inputs) {}
+struct ConvolutionCall : at::ObserverContext {
+  ConvolutionCall(int64_t kernel, int64_t inputs) : kernel(kernel), inputs(inputs) {}
   int64_t kernel, inputs;  ///< the latter 0 unless it is transposed
 };
 
@@ -59,11 +63,12 @@ std::unique_ptr<at::ObserverContext> before(const at::RecordFunction& call) {
   }
   const auto input = inputs[0].toTensor(), weight = inputs[1].toTensor();
   const bool transposed = inputs[6].toBool();
-  return std::make_unique<Convolution>(weight.numel() / weight.size(0), transposed ? input.numel() : 0);
+  return std::make_unique<ConvolutionCall>(weight.numel() / weight.size(0), transposed ? input.numel() : 0);
 }
 
 void behind(const at::RecordFunction& call, at::ObserverContext* context) {
-  if (const auto* const convolution = static_cast<Convolution*>(context)) {
+  if (const auto* const convolution = static_cast<ConvolutionCall*>(context);
+      convolution != nullptr && !call.outputs().empty()) {  // it may have thrown
     const int64_t times =
         convolution->inputs > 0 ? convolution->inputs : call.outputs().front().toTensor().numel();
     counted() += times * convolution->kernel;

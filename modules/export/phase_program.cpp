@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numbers>
 #include <set>
@@ -19,7 +20,8 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr char in_table[] = "CalibrationTable", in_program[] = "export_phase_program";
-constexpr char table_format[] = "optotorch-calibration-1", program_format[] = "optotorch-phase-program-1";
+constexpr char calibration_format[] = "optotorch-calibration-1",
+               program_format[] = "optotorch-phase-program-1";
 
 /// The first element of `values` at which `bad` holds, in words.
 std::string first_of(const torch::Tensor& bad, const torch::Tensor& values) {
@@ -56,10 +58,16 @@ class Heater : public Calibration {
 
   std::string unit() const override { return bits > 0 ? "DAC code" : "mW"; }
 
-  torch::Tensor given_for(const torch::Tensor& values, const std::string& what) const override {
-    constexpr double turn = 2 * std::numbers::pi;
-    const auto per_radian = p_pi_mw.like(values, what, "p_pi_mw") / std::numbers::pi;
-    const auto power = (values - offset.like(values, what, "offset")).remainder(turn) * per_radian;
+  torch::Tensor given_for(const torch::Tensor& values, double period,
+                          const std::string& what) const override {
+    const auto per_unit = p_pi_mw.like(values, what, "p_pi_mw") / std::numbers::pi;
+    auto needed = values - offset.like(values, what, "offset");
+    if (period > 0) {
+      constexpr double rounding = 1e-6;  // of float32 parameters: a hair below 0 is 0, not a whole period
+      needed = (needed + rounding * period).remainder(period).sub_(rounding * period).clamp_min_(0);
+    }
+    const auto power = needed * per_unit;
+    require_reached(power >= 0, values, what, "values from its offset on");
     require_reached(power <= most_mw, values, what,
                     c10::str("phases that a heater reaches with at most ", most_mw, " mW"));
     if (bits == 0) {
@@ -77,11 +85,11 @@ class Curve : public Calibration {
  public:
   std::string unit_;
   torch::Tensor given, values;  ///< [points], the latter rising
-  double period = 0;            ///< 0: none
 
   std::string unit() const override { return unit_; }
 
-  torch::Tensor given_for(const torch::Tensor& wanted, const std::string& what) const override {
+  torch::Tensor given_for(const torch::Tensor& wanted, double period,
+                          const std::string& what) const override {
     const double first = values[0].item<double>(), last = values[-1].item<double>();
     auto moved = wanted;
     if (period > 0) {
@@ -179,7 +187,9 @@ std::shared_ptr<const Calibration> read_heater(Fields& fields) {
   heater->p_pi_mw = fields.per_element("p_pi_mw", 1e-12, huge);
   heater->offset = fields.per_element("offset", -huge, huge, 0);
   heater->most_mw = fields.number("most_mw", 0, huge);
-  heater->bits = static_cast<int64_t>(fields.number("bits", 0, 32, 0));
+  const double bits = fields.number("bits", 0, 32, 0);
+  fields.require(bits == std::round(bits), "bits", "a whole number", c10::str(bits));
+  heater->bits = static_cast<int64_t>(bits);
   if (heater->bits > 0) {
     heater->resistance_ohm = fields.number("resistance_ohm", 1e-12, huge);
     heater->full_scale_v = fields.number("full_scale_v", 1e-12, huge);
@@ -192,7 +202,6 @@ std::shared_ptr<const Calibration> read_curve(Fields& fields) {
   curve->unit_ = fields.word("unit", "as measured");
   curve->given = fields.row("given");
   curve->values = fields.row("values");
-  curve->period = fields.number("period", 0, huge, 0);
   fields.require(curve->given.sizes() == curve->values.sizes(), "values",
                  c10::str("as many as are given, ", curve->given.numel()),
                  std::to_string(curve->values.numel()));
@@ -200,53 +209,103 @@ std::shared_ptr<const Calibration> read_curve(Fields& fields) {
   return curve;
 }
 
-/// Stages that are no part of another one.
-std::vector<std::pair<std::string, Stage*>> stages_of(const HybridImpl& model) {
-  std::vector<std::pair<std::string, Stage*>> stages;
+/// What is commanded together: a stage, or another layer of optics.
+struct Commanded {
+  std::string name, type;
+  nlohmann::ordered_json options;
+  Values commands;
+};
+
+/// Stages, and layers with a footprint beside them, in the order in which the network holds them; nothing twice.
+std::vector<Commanded> commanded_in(const HybridImpl& model) {
+  std::vector<Commanded> all;
+  std::set<const at::TensorImpl*> taken;
+  const auto take = [&](const std::string& name, const std::string& type, const std::string& options,
+                        const Values& commands) {
+    Commanded one{name, type, nlohmann::ordered_json::parse(options), {}};
+    for (const auto& [command, tensor] : commands) {
+      if (tensor.numel() > 0 && taken.insert(tensor.unsafeGetTensorImpl()).second) {
+        one.commands[command] = tensor;
+      }
+    }
+    if (!one.commands.empty()) {
+      all.push_back(std::move(one));
+    }
+  };
   for (const auto& item : model.named_modules("", /*include_self=*/false)) {
-    auto* stage = dynamic_cast<Stage*>(item.value().get());
-    const bool is_part = !stages.empty() && item.key().starts_with(stages.back().first + ".");
-    if (stage != nullptr && !is_part) {
-      stages.emplace_back(item.key(), stage);
+    const auto* const layer = dynamic_cast<const Layer*>(item.value().get());
+    if (layer == nullptr) {
+      continue;
+    }
+    Values commands;
+    const auto* const stage = dynamic_cast<const Stage*>(layer);
+    for (const auto& parameter : layer->named_parameters(/*recurse=*/stage != nullptr)) {
+      commands[parameter.key()] = parameter.value();
+    }
+    if (stage != nullptr) {
+      take(item.key(), stage->design().type, stage->design().options, commands);
+    } else if (!layer->footprint().empty()) {
+      take(item.key(), layer->name(), "null", commands);
     }
   }
-  return stages;
+  return all;
+}
+
+/// After which a command means the same again; 0: never.
+double period_of(const std::string& command) {
+  constexpr double turn = 2 * std::numbers::pi;
+  static const std::map<std::string, double> angles{
+      {"theta", 2 * turn}, {"phi", turn}, {"gamma", turn}, {"phase", turn}};
+  const auto found = angles.find(command);
+  return found == angles.end() ? 0 : found->second;
 }
 
 /// Files of a program, by name; nothing is on disk yet.
 struct Program {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   std::vector<std::pair<std::string, torch::Tensor>> arrays;
+  std::set<std::string> commands;
 };
 
+nlohmann::ordered_json entry_of(const std::string& stage, const std::string& type, const std::string& command,
+                                const torch::Tensor& tensor, const CalibrationTable* calibration,
+                                Program& program) {
+  const auto values = tensor.detach().to(at::kDouble).contiguous();
+  const double period = period_of(command);
+  nlohmann::ordered_json entry{{"name", command},
+                               {"shape", std::vector<int64_t>(values.sizes().begin(), values.sizes().end())},
+                               {"unit", period > 0 ? "radians" : "as " + type + " has it"},
+                               {"file", stage + "_" + command + ".npy"}};
+  if (period > 0) {
+    entry["period"] = period;
+  }
+  program.arrays.emplace_back(entry["file"], values);
+  program.commands.insert(command);
+  if (const auto* known = calibration == nullptr ? nullptr : calibration->find(command)) {
+    const auto given = stage + "_" + command + "_given.npy";
+    program.arrays.emplace_back(given, known->given_for(values, period, stage + ", " + command));
+    entry["given"] = {{"file", given}, {"unit", known->unit()}};
+  }
+  return entry;
+}
+
 Program program_of(const HybridImpl& model, const CalibrationTable* calibration) {
-  static const std::set<std::string> angles{"theta", "phi", "gamma", "phase"};
   Program program;
-  const auto stages = stages_of(model);
-  for (size_t n = 0; n < stages.size(); ++n) {
-    const auto& [name, stage] = stages[n];
-    const auto& design = stage->design();
+  for (const auto& one : commanded_in(model)) {
+    const auto stage = c10::str("stage", program.list.size());
     nlohmann::ordered_json commands = nlohmann::ordered_json::array();
-    for (const auto& [command, tensor] : stage->commands()) {
-      const auto file = c10::str("stage", n, "_", command, ".npy");
-      const auto values = tensor.to(at::kDouble).contiguous();
-      nlohmann::ordered_json entry{
-          {"name", command},
-          {"shape", std::vector<int64_t>(values.sizes().begin(), values.sizes().end())},
-          {"unit", angles.contains(command) ? "radians" : "as " + design.type + " has it"},
-          {"file", file}};
-      program.arrays.emplace_back(file, values);
-      if (const auto* known = calibration == nullptr ? nullptr : calibration->find(command)) {
-        const auto given = c10::str("stage", n, "_", command, "_given.npy");
-        program.arrays.emplace_back(given, known->given_for(values, c10::str("stage ", n, ", ", command)));
-        entry["given"] = {{"file", given}, {"unit", known->unit()}};
-      }
-      commands.push_back(std::move(entry));
+    for (const auto& [command, tensor] : one.commands) {
+      commands.push_back(entry_of(stage, one.type, command, tensor, calibration, program));
     }
-    program.list.push_back({{"name", name},
-                            {"type", design.type},
-                            {"options", nlohmann::ordered_json::parse(design.options)},
-                            {"commands", commands}});
+    program.list.push_back(
+        {{"name", one.name}, {"type", one.type}, {"options", one.options}, {"commands", commands}});
+  }
+  for (const auto& name : calibration == nullptr ? std::vector<std::string>() : calibration->names()) {
+    OPTOTORCH_CHECK(program.commands.contains(name), .where = in_program, .argument = "calibration",
+                    .expected = "commands that the network has: " +
+                                c10::Join(", ", std::vector<std::string>(program.commands.begin(),
+                                                                         program.commands.end())),
+                    .got = "'" + name + "'");
   }
   return program;
 }
@@ -255,10 +314,10 @@ Program program_of(const HybridImpl& model, const CalibrationTable* calibration)
 
 CalibrationTable CalibrationTable::read(const std::string& path) {
   const auto object = load_json(path, in_table, path, "a table of calibrations");
-  const bool is_table = object.is_object() && object.value("format", Json()) == table_format &&
+  const bool is_table = object.is_object() && object.value("format", Json()) == calibration_format &&
                         object.contains("commands") && object["commands"].is_object();
   OPTOTORCH_CHECK(is_table, .where = in_table, .argument = path,
-                  .expected = c10::str("\"format\": \"", table_format, "\" and \"commands\": {...}"),
+                  .expected = c10::str("\"format\": \"", calibration_format, "\" and \"commands\": {...}"),
                   .got = "something else");
   CalibrationTable table;
   for (const auto& [command, description] : object["commands"].items()) {
@@ -276,23 +335,39 @@ const Calibration* CalibrationTable::find(const std::string& command) const {
   return found == calibrations_.end() ? nullptr : found->second.get();
 }
 
+std::vector<std::string> CalibrationTable::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, calibration] : calibrations_) {
+    names.push_back(name);
+  }
+  return names;
+}
+
 int64_t export_phase_program(const HybridImpl& model, const std::string& folder,
                              const CalibrationTable* calibration) {
   const torch::NoGradGuard no_grad;
   const auto program = program_of(model, calibration);
   OPTOTORCH_CHECK(!program.list.empty(), .where = in_program, .argument = "model",
-                  .expected = "a network with stages, such as a mesh", .got = "one without");
+                  .expected = "a network with optics that are commanded, such as a mesh",
+                  .got = "one without");
   std::error_code error;
   const bool is_free =
       !fs::exists(folder, error) || (fs::is_directory(folder, error) && fs::is_empty(folder, error));
   OPTOTORCH_CHECK(is_free, .where = in_program, .argument = "folder", .expected = "a new or empty folder",
                   .got = folder);
   fs::create_directories(folder, error);  // if it fails, writing below says why
-  for (const auto& [name, values] : program.arrays) {
-    save_npy(folder + "/" + name, values);
-  }
   const nlohmann::ordered_json list{{"format", program_format}, {"stages", program.list}};
-  write_text_atomically(folder + "/program.json", list.dump(2) + "\n");
+  try {
+    for (const auto& [name, values] : program.arrays) {
+      save_npy(folder + "/" + name, values);
+    }
+    write_text_atomically(folder + "/program.json", list.dump(2) + "\n");
+  } catch (...) {
+    for (const auto& [name, values] : program.arrays) {
+      fs::remove(folder + "/" + name, error);
+    }
+    throw;
+  }
   return static_cast<int64_t>(program.list.size());
 }
 

@@ -108,6 +108,7 @@ Traversal PhysicalNetworkImpl::traversal(const Pass& pass) const {
     };
     const auto way = stages_[n]->traversal({one_of(design.input), one_of(design.output)});
     add(all.along, way.along);
+    all.passes = std::max(all.passes, way.passes);
     all.multiply_adds += way.multiply_adds;
   }
   all.detectors = pass.output.numel() / std::max<int64_t>(1, pass.output.size(0));

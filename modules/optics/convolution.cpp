@@ -292,6 +292,15 @@ Deployment ConvolutionImpl::deploy() {
   return deployment;
 }
 
+Traversal ConvolutionImpl::traversal(const Pass& pass) const {
+  const auto rows = patches(pass.input);
+  auto way = options.component()->traversal(options.component()->propagate(rows, Keep::nothing));
+  const int64_t patches_of_image = rows.size(0) / std::max<int64_t>(1, pass.input.size(0));
+  way.passes *= patches_of_image;
+  way.multiply_adds *= patches_of_image;
+  return way;
+}
+
 std::shared_ptr<torch::nn::Module> ConvolutionImpl::clone(const std::optional<torch::Device>& device) const {
   auto other = options;
   other.component(std::dynamic_pointer_cast<Layer>(options.component()->clone(device)));
@@ -306,13 +315,4 @@ const RegisteredPart convolution_type(part_type<ConvolutionImpl>("Convolution",
                                                                  ConvolutionOptions(nullptr, 1), 2));
 
 }  // namespace
-Traversal ConvolutionImpl::traversal(const Pass& pass) const {
-  const auto rows = patches(pass.input);
-  auto way = options.component()->traversal(options.component()->propagate(rows, Keep::nothing));
-  const int64_t patches_of_image = rows.size(0) / std::max<int64_t>(1, pass.input.size(0));
-  way.passes *= patches_of_image;
-  way.multiply_adds *= patches_of_image;
-  return way;
-}
-
 }  // namespace optotorch

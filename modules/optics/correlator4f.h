@@ -56,6 +56,11 @@ class Correlator4fImpl : public CloneableLayer<Correlator4fImpl> {
   Role role() const override { return Role::component; }
   Deployment deploy() override;
   Footprint footprint() const override;
+  Traversal traversal(const Pass& pass) const override {
+    auto way = between_planes(Layer::traversal(pass), pass);
+    way.along[parts::lenses] = 2;
+    return way;
+  }
 
   /// T, complex [padded], in the precision of the parameters.
   torch::Tensor transfer() const;

@@ -110,6 +110,9 @@ class DiffractiveLayerImpl : public CloneableLayer<DiffractiveLayerImpl, Stage> 
                              const Values& commands, const Values& errors) const override;
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::pixels, c10::multiply_integers(options.pixels())}}; }
+  Traversal traversal(const Pass& pass) const override {
+    return between_planes(Layer::traversal(pass), pass);
+  }
 
   DiffractiveLayerOptions options;
   torch::Tensor phase, amplitude;  ///< undefined where `modulation` has none

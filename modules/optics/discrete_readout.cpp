@@ -44,6 +44,13 @@ Footprint DiscreteReadout::footprint() const {
   return {{parts::pixels, options.in_features()}, {parts::detectors, 1}};
 }
 
+Traversal DiscreteReadout::traversal(const Pass& pass) const {
+  auto way = Layer::traversal(pass);
+  way.passes = options.out_features() * exposures();  // masks before one detector
+  way.multiply_adds = options.in_features() * options.out_features();
+  return way;
+}
+
 void DiscreteReadout::check_input(const torch::Tensor& x) const {
   OPTOTORCH_CHECK(x.defined() && x.is_floating_point() && x.dim() == 2 && x.size(1) == options.in_features(),
                   .where = name(), .argument = "input",

@@ -59,6 +59,7 @@ class DiscreteReadout : public Layer {
   bool is_matrix() const override { return options.noise() == 0; }
   Deployment deploy() override;
   Footprint footprint() const override;
+  Traversal traversal(const Pass& pass) const override;
   /// As torch::nn::Module does, except that `readings` keeps its type.
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Dtype dtype, bool non_blocking = false) override;

@@ -42,6 +42,9 @@ class FreeSpaceImpl : public CloneableLayer<FreeSpaceImpl> {
   explicit FreeSpaceImpl(FreeSpaceOptions options);
 
   Role role() const override { return Role::component; }
+  Traversal traversal(const Pass& pass) const override {
+    return between_planes(Layer::traversal(pass), pass);
+  }
   Deployment deploy() override;
 
   FreeSpaceOptions options;

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <optotorch/modules/fields.h>
+#include <optotorch/modules/layer.h>
 #include <optotorch/ops/transfer_function.h>
 #include <torch/arg.h>
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -19,6 +21,14 @@ namespace parts {
 inline constexpr char pixels[] = "pixels";
 inline constexpr char cameras[] = "cameras";
 }  // namespace parts
+
+/// A layer's way of light with the multiply-adds of a dense matrix from plane to plane, [batch, planes, height, width].
+inline Traversal between_planes(Traversal way, const Pass& pass) {
+  const int64_t planes = std::max<int64_t>(1, pass.input.size(0) * pass.input.size(1));
+  const int64_t from = pass.input.numel() / planes, to = pass.output.numel() / planes;
+  way.multiply_adds = pass.input.size(1) * from * to;
+  return way;
+}
 
 /// The way of light between two parallel planes: HopOptions().distance(.03).spacing(8e-6). Lengths are metres;
 /// formulas: ops/transfer_function.h.

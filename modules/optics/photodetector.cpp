@@ -120,6 +120,10 @@ torch::Tensor PhotodetectorImpl::carry(const Pass& pass, const torch::Tensor& si
   }
 }
 
+Traversal PhotodetectorImpl::traversal(const Pass& pass) const {
+  return {{{parts::detectors, 1}}, 1, 0, pass.output.numel() / std::max<int64_t>(1, pass.output.size(0))};
+}
+
 Deployment PhotodetectorImpl::deploy() {
   return {{}, [detection = options.detection()](const torch::Tensor& z) {
             return detection == Detection::coherent
@@ -134,13 +138,5 @@ const RegisteredPart photodetector_type(part_type<PhotodetectorImpl>("Photodetec
                                                                      PhotodetectorOptions()));
 
 }  // namespace
-Traversal PhotodetectorImpl::traversal(const Pass& pass) const {
-  const int64_t values = pass.output.numel() / std::max<int64_t>(1, pass.output.size(0));
-  const bool is_image = pass.output.dim() > 3;  // read at once
-  Traversal way{{{parts::detectors, 1}}};
-  way.detectors = is_image || values == 0 ? values : pass.output.size(-1);
-  way.passes = is_image || values == 0 ? 1 : values / way.detectors;
-  return way;
-}
 
 }  // namespace optotorch

@@ -6,6 +6,7 @@
 #include <optotorch/ops/filter_coefficients.h>
 #include <torch/arg.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace optotorch {
@@ -87,7 +88,8 @@ class SpectralFilterBankImpl : public CloneableLayer<SpectralFilterBankImpl, Sta
   Traversal traversal(const Pass& pass) const override {
     auto way = Layer::traversal(pass);
     way.along[parts::filters] = options.order();
-    way.passes = options.symbols();
+    way.passes =
+        pass.output.numel() / (std::max<int64_t>(1, pass.output.size(0)) * options.filters());  // readings
     way.multiply_adds = options.symbols() * options.filters() * options.order();  // as recursions
     return way;
   }

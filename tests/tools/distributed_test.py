@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -153,6 +154,19 @@ class DistributedTest(ProgramTest):
         for name in shared:
             if name.startswith(("model/1.", "model/3.")):
                 self.assertTrue(own[name] == shared[name], name)
+        # One rank was killed when it was to put its new checkpoint in the old one's place.
+        (out / "checkpoint-rank1.safetensors").rename(out / "checkpoint-rank1.safetensors.next")
+        for code, said, complained in self.ends(self.start(out, "--resume", **chips)):
+            self.assertEqual(code, 0, complained)
+        self.assertTrue((out / "checkpoint-rank1.safetensors").exists())
+        self.assertFalse((out / "checkpoint-rank1.safetensors.next").exists())
+        self.assert_same(out, whole)
+        # One that not all have yet is none.
+        shutil.copy(out / "checkpoint.safetensors", out / "checkpoint.safetensors.next")
+        (out / "checkpoint.safetensors.next").write_bytes(b"cut off")
+        for code, said, complained in self.ends(self.start(out, "--resume", **chips)):
+            self.assertEqual(code, 0, complained)
+        self.assert_same(out, whole)
         # Without its own checkpoint a rank does not guess.
         (out / "checkpoint-rank1.safetensors").unlink()
         self.one_error(self.start(out, "--resume", epochs=3, **chips), "place in the run")

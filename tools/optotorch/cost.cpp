@@ -24,6 +24,9 @@ std::string with_prefix(double value, const char* unit) {
   int power = static_cast<int>(std::floor(std::log10(std::abs(value)) / step)) * step;
   power = std::min(std::max(power, first), last);
   char text[48];
+  if (std::abs(value) / std::pow(10, power) >= 999.5 && power < last) {
+    power += step;  // three digits make it a thousand
+  }
   std::snprintf(text, sizeof text, "%.3g %s%s", value / std::pow(10, power), prefixes[(power - first) / step],
                 unit);
   return text;

@@ -177,14 +177,18 @@ void add_info(CLI::App& app) {
       ->check(within({0, 200}))
       ->capture_default_str();
   command->add_option("--json", cost->json, "Write the cost here, too");
-  command->callback([target, network, shows_cost, cost] {
+  command->callback([target, network, shows_cost, cost, command] {
+    OPTOTORCH_CHECK(!*shows_cost || network->empty(), .where = "optotorch", .argument = "--cost",
+                    .expected = "a RUN", .got = "--network " + *network,
+                    .remedy = "Its data say how large a network is: train it, be it for an epoch");
     if (!network->empty()) {
       std::printf("%s", find_network(*network).text.c_str());
       return;
     }
-    OPTOTORCH_CHECK(*shows_cost || (cost->components.empty() && cost->json.empty()), .where = "optotorch",
-                    .argument = cost->json.empty() ? "--components" : "--json",
-                    .expected = "--cost beside it", .got = "none");
+    for (const char* option : {"--components", "--json", "--snr-db"}) {
+      OPTOTORCH_CHECK(*shows_cost || command->count(option) == 0, .where = "optotorch", .argument = option,
+                      .expected = "--cost beside it", .got = "none");
+    }
     if (*shows_cost) {
       print_cost(*target, *cost);
       return;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -52,22 +53,34 @@ Sweep plan_of(const SweepOptions& options) {
   const auto base = read_settings(options.config);
   sweep.data_root = base.data_root;
   sweep.points = grid_points(sweep.axes);
+  std::map<std::string, std::string> folders;
   for (const auto& point : sweep.points) {
     System system;
     system.title = point.title();
     system.config = at_point(base, point);
     resolve(system.config);  // every combination is looked at before the first is trained
+    const auto [other, is_new] = folders.emplace(folder_name(system.title), system.title);
+    OPTOTORCH_CHECK(is_new, .where = "optotorch", .argument = "--grid",
+                    .expected = "combinations whose folders differ by letters and digits",
+                    .got = "'" + other->second + "' and '" + system.title + "'",
+                    .remedy = "Write one of the numbers another way");
     sweep.systems.push_back(std::move(system));
   }
   return sweep;
 }
 
-/// `optotorch train` of a system and a seed, for a shell.
-std::string command_line(const System& system, int64_t seed, const std::string& out) {
+/// A training's settings, as `train_systems` has them.
+RunConfig settings_of(const System& system, int64_t seed) {
   auto config = system.config;
   config.seed = seed;
+  config.threads = std::max<int64_t>(config.threads, 1);
+  return resolve(config).config;
+}
+
+/// `optotorch train` of a system and a seed, for a shell.
+std::string command_line(const System& system, int64_t seed, const std::string& out) {
   std::vector<std::string> words{"optotorch"};
-  for (const auto& word : train_arguments(resolve(config).config)) {
+  for (const auto& word : train_arguments(settings_of(system, seed))) {
     words.push_back(word);
   }
   const auto folder = out + "/" + folder_name(system.title) + (seed == 0 ? "" : c10::str("-seed", seed));
@@ -96,12 +109,15 @@ void emit(const Sweep& sweep, const SweepOptions& options) {
                 shell_word(path).c_str());
     return;
   }
+  int64_t threads = 1;  // of a training
+  for (const auto& system : sweep.systems) {
+    threads = std::max(threads, settings_of(system, 0).threads);
+  }
   const auto path = out + "/sweep.sbatch";
-  std::string text = c10::str(
-      "#!/bin/bash\n#SBATCH --array=0-", lines.size() - 1,
-      "\n#SBATCH --job-name=optotorch-sweep\n#SBATCH --cpus-per-task=", std::max<int64_t>(1, options.threads),
-      "\n\n# One training a task; a task that is run again goes on.\n"
-      "case \"$SLURM_ARRAY_TASK_ID\" in\n");
+  std::string text = c10::str("#!/bin/bash\n#SBATCH --array=0-", lines.size() - 1,
+                              "\n#SBATCH --job-name=optotorch-sweep\n#SBATCH --cpus-per-task=", threads,
+                              "\n\n# One training a task; a task that is run again goes on.\n"
+                              "case \"$SLURM_ARRAY_TASK_ID\" in\n");
   for (size_t n = 0; n < lines.size(); ++n) {
     text += c10::str("  ", n, ") exec ", lines[n], " ;;\n");
   }

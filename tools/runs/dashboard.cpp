@@ -50,6 +50,11 @@ std::map<std::string, Hyperparameter> hyperparameters(const RunConfig& config) {
 
 Dashboard::Dashboard(const Run& run, const std::string& folder, int64_t epochs)
     : config_(run.config), writer_(folder, options_of(epochs)) {
+  std::string settings;
+  each_setting(config_, [&](const Setting& setting, const auto& value) {
+    settings += c10::str("    ", setting.name, " ", value, "\n");  // as code
+  });
+  writer_.add_text("settings", settings, epochs);
   writer_.add_text("network", "```json\n" + run.network.text + "\n```", epochs);
 }
 

@@ -16,7 +16,7 @@
 namespace optotorch::tools {
 namespace {
 
-constexpr char where[] = "optotorch", rule_option[] = "set.";
+constexpr char in_grid[] = "optotorch", rule_option[] = "set.";
 
 /// Names by which a grid may call settings: options of `train` without dashes, names in config.json.
 std::vector<std::string> grid_names() {
@@ -34,6 +34,18 @@ std::vector<std::string> grid_names() {
   return names;
 }
 
+/// The setting's name in config.json, however it is called here; what no setting is called stays.
+std::string canonical(const std::string& name) {
+  std::string found = name;
+  const RunConfig plain;
+  each_setting(plain, [&](const Setting& setting, const auto& /*value*/) {
+    if (setting.option != nullptr && name == setting.option + 2) {
+      found = setting.name;
+    }
+  });
+  return found;
+}
+
 bool is_called(const Setting& setting, const std::string& name) {
   return name == setting.name || (setting.option != nullptr && name == setting.option + 2);
 }
@@ -43,7 +55,7 @@ Number number_of(const std::string& axis, const std::string& text) {
   Number value{};
   const auto* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
-  OPTOTORCH_CHECK(error == std::errc() && stop == end, .where = where, .argument = "--grid " + axis,
+  OPTOTORCH_CHECK(error == std::errc() && stop == end, .where = in_grid, .argument = "--grid " + axis,
                   .expected = std::is_integral_v<Number> ? "whole numbers" : "numbers",
                   .got = "'" + text + "'");
   return value;
@@ -54,7 +66,7 @@ void set(RunConfig& config, const std::string& name, const std::string& text) {
     config.set.push_back(name.substr(std::size(rule_option) - 1) + "=" + text);
     return;
   }
-  require_word(where, "--grid", name, grid_names());
+  require_word(in_grid, "--grid", name, grid_names());
   each_setting(config, [&](const Setting& setting, auto& value) {
     using Value = std::decay_t<decltype(value)>;
     if (!is_called(setting, name)) {
@@ -81,12 +93,12 @@ std::string GridPoint::title() const {
 
 GridAxis parse_axis(const std::string& text) {
   const auto equals = text.find('=');
-  OPTOTORCH_CHECK(equals != std::string::npos && equals > 0 && equals + 1 < text.size(), .where = where,
+  OPTOTORCH_CHECK(equals != std::string::npos && equals > 0 && equals + 1 < text.size(), .where = in_grid,
                   .argument = "--grid", .expected = "SETTING=VALUE,VALUE,...", .got = "'" + text + "'",
                   .remedy = "E.g. --grid lr=0.001,0.01 --grid rule=bp,tpfp");
   GridAxis axis{text.substr(0, equals), split_at_commas(text.substr(equals + 1))};
   const std::set<std::string> different(axis.values.begin(), axis.values.end());
-  OPTOTORCH_CHECK(!different.contains("") && different.size() == axis.values.size(), .where = where,
+  OPTOTORCH_CHECK(!different.contains("") && different.size() == axis.values.size(), .where = in_grid,
                   .argument = "--grid " + axis.name,
                   .expected = "values that differ, with commas between them", .got = text.substr(equals + 1));
   return axis;
@@ -96,9 +108,9 @@ std::vector<GridPoint> grid_points(const std::vector<GridAxis>& axes, size_t mos
   std::vector<GridPoint> points(1);
   std::set<std::string> names;
   for (const auto& axis : axes) {
-    OPTOTORCH_CHECK(names.insert(axis.name).second, .where = where, .argument = "--grid",
+    OPTOTORCH_CHECK(names.insert(canonical(axis.name)).second, .where = in_grid, .argument = "--grid",
                     .expected = "every setting once", .got = axis.name + " twice");
-    OPTOTORCH_CHECK(points.size() <= most / axis.values.size(), .where = where, .argument = "--grid",
+    OPTOTORCH_CHECK(points.size() <= most / axis.values.size(), .where = in_grid, .argument = "--grid",
                     .expected = c10::str("at most ", most, " combinations"), .got = "more");
     std::vector<GridPoint> longer;
     for (const auto& point : points) {
@@ -122,9 +134,9 @@ RunConfig at_point(RunConfig config, const GridPoint& point) {
 RunConfig read_settings(const std::string& path) {
   std::error_code ignored;
   const auto file = std::filesystem::is_directory(path, ignored) ? path + "/config.json" : path;
-  const auto object = load_json(file, where, "CONFIG", "settings as in a run's config.json",
+  const auto object = load_json(file, in_grid, "CONFIG", "settings as in a run's config.json",
                                 "optotorch train --out RUN writes one");
-  OPTOTORCH_CHECK(object.is_object(), .where = where, .argument = file, .expected = "an object of settings",
+  OPTOTORCH_CHECK(object.is_object(), .where = in_grid, .argument = file, .expected = "an object of settings",
                   .got = object.type_name());
   std::vector<std::string> known{"versions"};
   RunConfig config;
@@ -136,14 +148,14 @@ RunConfig read_settings(const std::string& path) {
     try {
       object.at(setting.name).get_to(value);
     } catch (const nlohmann::json::exception& error) {
-      reject({.where = where,
+      reject({.where = in_grid,
               .argument = file + ": " + setting.name,
               .expected = "a value of its type",
               .got = object.at(setting.name).dump()});
     }
   });
   for (const auto& [name, value] : object.items()) {
-    require_word(where, file, name, known);
+    require_word(in_grid, file, name, known);
   }
   return config;
 }

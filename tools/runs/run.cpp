@@ -147,6 +147,11 @@ bool done_unless_interrupted(const std::function<void()>& work) {
   return true;
 }
 
+/// True on all ranks if one of them is.
+bool is_interrupted(const RunOptions& options, bool here) {
+  return options.ranks == nullptr ? here : options.ranks->sum({here ? 1.0 : 0.0}).front() > 0;
+}
+
 /// The run that a rank trains: rank 0 settles it, and the others read it when it stands in the folder.
 class Settled {
  public:
@@ -232,7 +237,7 @@ FitResult train_rank(const RunConfig& said, const RunOptions& options) {
     const InterruptGuard guard;
     const bool done =
         done_unless_interrupted([&] { identify_errors(*model, train, config.laboratory, config.seed); });
-    if (!done || InterruptGuard::requested()) {
+    if (is_interrupted(options, !done || InterruptGuard::requested())) {
       beginning.keep();
       return interrupted;
     }
@@ -243,7 +248,7 @@ FitResult train_rank(const RunConfig& said, const RunOptions& options) {
     const InterruptGuard guard;
     const bool done =
         done_unless_interrupted([&] { fit_statistics(*model, train, InterruptGuard::requested); });
-    if (!done || InterruptGuard::requested()) {
+    if (is_interrupted(options, !done || InterruptGuard::requested())) {
       beginning.keep();
       return interrupted;
     }
@@ -277,6 +282,9 @@ FitResult train_rank(const RunConfig& said, const RunOptions& options) {
     if (!done_unless_interrupted(
             [&] { result = trainer.fit(train, data.validation.get(), data.test.get()); })) {
       result = interrupted;  // in the midst of a measurement
+      if (options.ranks != nullptr) {
+        options.ranks->fail();  // the others need not wait
+      }
     }
   } catch (const RankEnded&) {
     throw;

@@ -2,6 +2,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <optotorch/trainers/detail/team.h>
 
+#include <algorithm>
 #include <string_view>
 
 namespace optotorch {
@@ -20,6 +21,23 @@ std::string fingerprint(const torch::Tensor& tensor) {
 std::string Team::checkpoint_name() const {
   return rank() == 0 || !own_hardware_ ? "checkpoint.safetensors"
                                        : c10::str("checkpoint-rank", rank(), ".safetensors");
+}
+
+int64_t Team::latest_common(const std::vector<int64_t>& own) const {
+  const auto text_of = [](int64_t number) { return c10::str(" ", number, " "); };
+  std::string mine;
+  for (const int64_t number : own) {
+    mine += text_of(number);
+  }
+  const auto all = ranks_->gather("checkpoints", mine);
+  int64_t latest = -1;
+  for (const int64_t number : own) {
+    const bool is_common = std::all_of(all.begin(), all.end(), [&](const std::string& theirs) {
+      return theirs.find(text_of(number)) != std::string::npos;
+    });
+    latest = is_common ? std::max(latest, number) : latest;
+  }
+  return latest;
 }
 
 void Team::require_same_start(const HybridImpl& model, const BatchSource& train,

@@ -27,6 +27,10 @@ class Team {
   bool speaks() const { return rank() == 0; }
   bool keeps_checkpoint() const { return speaks() || own_hardware_; }
   std::string checkpoint_name() const;
+  /// True where checkpoints of several ranks belong together.
+  bool saves_together() const { return !alone() && own_hardware_; }
+  /// The largest of these numbers that every rank has; -1 if there is none.
+  int64_t latest_common(const std::vector<int64_t>& own) const;
 
   /// Throws on all ranks unless they have the same weights, data and place in the run.
   void require_same_start(const HybridImpl& model, const BatchSource& train,
@@ -42,8 +46,6 @@ class Team {
 
   std::vector<double> sum(std::vector<double> values) const;
 
-  /// Gradients and buffers (running statistics) that `step` has changed become those of the whole batch, of which this
-  /// rank's part is `share`.
   class Exchange;
 
  private:
@@ -51,11 +53,13 @@ class Team {
   bool own_hardware_;
 };
 
-/// One step of a rule: what it draws differs between the ranks, while LibTorch's random state stays the same.
+/// One step of a rule, from its making to `finish`. What LibTorch's generator draws meanwhile differs between the ranks,
+/// and its state is the same again behind it.
 class Team::Exchange {
  public:
   Exchange(const Team& team, const HybridImpl& model);
-  /// Ends the step.
+  /// Gradients, and buffers that the step has changed (running statistics), become those of the whole batch, of which
+  /// this rank's part is `share`.
   void finish(const torch::optim::Optimizer& optimizer, double share);
   ~Exchange();
   Exchange(const Exchange&) = delete;

@@ -9,6 +9,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numbers>
 
@@ -66,33 +67,55 @@ TEST(PhaseProgramTest, HeatersGiveThePhaseBack) {
   save_npy(folder.path() + "/offset.npy", offset);
   const auto table =
       table_of(folder, R"({"theta": {"kind": "heater", "p_pi_mw": "p_pi.npy", "offset": "offset.npy",
-                                          "most_mw": 60}})");
+                                          "most_mw": 120}})");
   const auto path = folder.path() + "/program";
   export_phase_program(*net, path, &table);
   const auto power = load_npy(path + "/stage0_theta_given.npy");
   EXPECT_TRUE(power.ge(0).all().item<bool>());
   const auto phase = offset + power / p_pi * std::numbers::pi;
-  const auto turns = (phase - theta) / (2 * std::numbers::pi);
+  const auto turns = (phase - theta) / (4 * std::numbers::pi);
   EXPECT_LT((turns - turns.round()).abs().max().item<double>(), 1e-13);
-  EXPECT_LT((power / p_pi).max().item<double>(), 2);  // the smallest power that does it
+  EXPECT_LT((power / p_pi).max().item<double>(), 4);  // the smallest power that does it
   EXPECT_EQ(program_in(path)["stages"][0]["commands"].size(), 3U);
+}
+
+TEST(PhaseProgramTest, APoweredMeshIsTheSameMesh) {
+  const TemporaryFolder folder;
+  Hybrid net(MziMesh(6));
+  net->to(torch::kFloat64);
+  const torch::NoGradGuard no_grad;
+  for (auto& parameter : net->parameters()) {
+    parameter.copy_(torch::randn_like(parameter) * 10);  // many turns, both ways
+  }
+  const auto table = table_of(folder, R"({"theta": {"kind": "heater", "p_pi_mw": 25, "most_mw": 100},
+      "phi": {"kind": "heater", "p_pi_mw": 20, "most_mw": 40}, "gamma": {"kind": "heater", "p_pi_mw": 10, "most_mw": 20}})");
+  const auto path = folder.path() + "/program";
+  export_phase_program(*net, path, &table);
+  const auto x = torch::randn({5, 6}, torch::kComplexDouble);
+  const auto expected = net->forward(x).clone();
+  for (const auto& [name, p_pi] : std::map<std::string, double>{{"theta", 25}, {"phi", 20}, {"gamma", 10}}) {
+    const auto power = load_npy(path + "/stage0_" + name + "_given.npy");
+    net->named_parameters()["0." + name].copy_(power / p_pi * std::numbers::pi);
+  }
+  EXPECT_LT((net->forward(x) - expected).abs().max().item<double>(),
+            1e-4);  // zero may stand for 1e-6 of a period below
 }
 
 TEST(PhaseProgramTest, CodesAreTheNearestOfTheConverter) {
   const TemporaryFolder folder;
   auto net = mesh_network();
-  const auto table = table_of(folder, R"({"theta": {"kind": "heater", "p_pi_mw": 25, "most_mw": 50,
-                                          "resistance_ohm": 500, "full_scale_v": 5, "bits": 12}})");
+  const auto table = table_of(folder, R"({"theta": {"kind": "heater", "p_pi_mw": 25, "most_mw": 100,
+                                          "resistance_ohm": 500, "full_scale_v": 7.1, "bits": 12}})");
   const auto path = folder.path() + "/program";
   export_phase_program(*net, path, &table);
   const auto codes = load_npy(path + "/stage0_theta_given.npy");
   EXPECT_TRUE(codes.equal(codes.round()));
-  const auto volts = codes / 4095 * 5;
+  const auto volts = codes / 4095 * 7.1;
   const auto phase = volts.square() / 500 / 25e-3 * std::numbers::pi;
   const auto theta = net->named_parameters()["0.theta"].detach().to(torch::kFloat64);
   // Half a code moves a phase by 2 pi / 25e-3 V dV / R at most.
-  const double step = 2 * std::numbers::pi / 25e-3 * 5 / 500 * (5.0 / 4095 / 2);
-  EXPECT_LT((phase - theta.remainder(2 * std::numbers::pi)).abs().max().item<double>(), step);
+  const double step = 2 * std::numbers::pi / 25e-3 * 7.1 / 500 * (7.1 / 4095 / 2);
+  EXPECT_LT((phase - theta.remainder(4 * std::numbers::pi)).abs().max().item<double>(), step);
 }
 
 TEST(PhaseProgramTest, CurvesAreReadBetweenTheirPoints) {
@@ -100,11 +123,11 @@ TEST(PhaseProgramTest, CurvesAreReadBetweenTheirPoints) {
   auto net = mesh_network();
   {
     const torch::NoGradGuard no_grad;
-    net->named_parameters()["0.theta"].fill_(-2.0);
+    net->named_parameters()["0.theta"].fill_(4.0 - 4 * std::numbers::pi);
     net->named_parameters()["0.phi"].fill_(0.5);
   }
   const auto table = table_of(folder, R"({
-      "theta": {"kind": "curve", "unit": "V", "given": [0, 2, 3], "values": [0, 4, 7], "period": 6},
+      "theta": {"kind": "curve", "unit": "V", "given": [0, 2, 3], "values": [0, 4, 13]},
       "phi": {"kind": "curve", "given": [1, 0], "values": [0, 1]}})");
   const auto path = folder.path() + "/program";
   export_phase_program(*net, path, &table);
@@ -131,9 +154,13 @@ TEST(PhaseProgramTest, WritesNothingForWhatItCannotReach) {
     EXPECT_NE(said.find(text), std::string::npos) << "wanted: " << text << "\n" << said;
   };
   expect(R"({"theta": {"kind": "heater", "p_pi_mw": 25, "most_mw": 1}})",
-         "stage 0, theta: expected phases that a heater");
+         "stage0, theta: expected phases that a heater");
+  expect(R"({"thetta": {"kind": "heater", "p_pi_mw": 25, "most_mw": 100}})",
+         "commands that the network has: gamma, phi, theta");
+  expect(R"({"theta": {"kind": "heater", "p_pi_mw": 25, "most_mw": 100, "bits": 7.5}})",
+         "bits: expected a whole number");
   expect(
-      R"({"theta": {"kind": "heater", "p_pi_mw": 25, "most_mw": 50, "resistance_ohm": 500, "full_scale_v": 0.1,
+      R"({"theta": {"kind": "heater", "p_pi_mw": 25, "most_mw": 100, "resistance_ohm": 500, "full_scale_v": 0.1,
              "bits": 8}})",
       "converter of 0.1 V");
   expect(R"({"theta": {"kind": "curve", "given": [0, 1], "values": [10, 11]}})",
@@ -151,7 +178,7 @@ TEST(PhaseProgramTest, WritesNothingForWhatItCannotReach) {
   folder.write("program/file", bytes_of("x"));
   EXPECT_SAYS(export_phase_program(*net, path), "expected a new or empty folder");
   Hybrid electronic(torch::nn::Linear(2, 2));
-  EXPECT_SAYS(export_phase_program(*electronic, folder.path() + "/none"), "a network with stages");
+  EXPECT_SAYS(export_phase_program(*electronic, folder.path() + "/none"), "optics that are commanded");
 }
 
 }  // namespace
