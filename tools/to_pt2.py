@@ -108,6 +108,8 @@ def main():
         for path in filter(None, (arguments.out, arguments.aotinductor)):
             if not path.endswith(".pt2"):
                 raise WrongInput(f"expected a name that ends with .pt2, got {path}")
+            if not os.path.isdir(os.path.dirname(path) or "."):
+                raise WrongInput(f"{path}: there is no such folder")
         example = example_from(arguments)
         try:
             script = torch.jit.load(arguments.model, map_location="cpu").eval()

@@ -217,6 +217,10 @@ std::shared_ptr<Distributed> Distributed::from_environment() {
                   .remedy = "torchrun sets it, or a job's script");
   options.address(variable("MASTER_ADDR")).port(number_in("MASTER_PORT", 1, 65535)).attempt(restarts());
   options.serves(variable("TORCHELASTIC_USE_AGENT_STORE") != "True");
+  constexpr char patience[] = "OPTOTORCH_RANKS_TIMEOUT";
+  if (!variable(patience).empty()) {
+    options.timeout(static_cast<double>(number_in(patience, 1, 1 << 30)));
+  }
   return std::make_shared<Distributed>(options);
 }
 

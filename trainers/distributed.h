@@ -57,7 +57,7 @@ class Distributed {
   Distributed& operator=(const Distributed&) = delete;
 
   /// The ranks that a launcher has started: RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, and of torchrun
-  /// TORCHELASTIC_USE_AGENT_STORE and TORCHELASTIC_RESTART_COUNT. Null without WORLD_SIZE, and of a world of one.
+  /// TORCHELASTIC_USE_AGENT_STORE and TORCHELASTIC_RESTART_COUNT; OPTOTORCH_RANKS_TIMEOUT is the timeout. Null without WORLD_SIZE, and of a world of one.
   /// Throws c10::ValueError for variables that are missing or no numbers.
   static std::shared_ptr<Distributed> from_environment();
   /// Times that a launcher has started this process again; 0 without one.

@@ -269,8 +269,12 @@ void Trainer::save(const RunPosition& position) {
   std::filesystem::create_directories(options_.folder(), ignored);  // if it fails, writing below says why
   const auto path = options_.folder() + "/" + team_->checkpoint_name();
   const auto file = team_->saves_together() ? path + unagreed : path;
-  save_checkpoint(file, *model_, *optimizer_, *rule_,
-                  {{{"trainer", position.to_json(options_.metric().name)}}, position.result.best_weights});
+  Checkpoint checkpoint{{{"trainer", position.to_json(options_.metric().name)}},
+                        position.result.best_weights};
+  if (team_->saves_together()) {
+    checkpoint.progress["ranks"] = std::to_string(team_->size());
+  }
+  save_checkpoint(file, *model_, *optimizer_, *rule_, checkpoint);
   if (file != path) {
     team_->sum({});  // all have written theirs
     std::filesystem::rename(file, path);
@@ -313,6 +317,11 @@ bool Trainer::load(int64_t per_epoch, RunPosition& position) {
     const auto text = found.progress.find("trainer");
     OPTOTORCH_CHECK(text != found.progress.end(), .where = "Trainer", .argument = path,
                     .expected = "a trainer's position", .got = "none");
+    const auto ranks = found.progress.find("ranks");
+    const auto now = std::to_string(team_->saves_together() ? team_->size() : 1);
+    OPTOTORCH_CHECK(ranks == found.progress.end() || ranks->second == now, .where = "Trainer",
+                    .argument = path, .expected = "as many ranks as hardware: " + ranks->second, .got = now,
+                    .remedy = "Every rank keeps what it has learnt of its own system");
     position =
         RunPosition::from_json(text->second, path, options_.metric().name, options_.epochs(), per_epoch);
   });

@@ -230,7 +230,7 @@ TEST(CostTest, SaysWhatItDoesNotKnow) {
   EXPECT_TRUE(cost.unknown.contains("area_um2 of MZIs"));
   const auto json = nlohmann::json::parse(cost.to_json(table_of(figures)));
   EXPECT_EQ(json["unknown"].size(), cost.unknown.size());
-  EXPECT_EQ(json["components"]["rings"], nullptr);  // of which there are none
+  EXPECT_FALSE(json["components"].contains("rings"));  // of which there are none
   EXPECT_EQ(json["components"]["DACs"]["use_pj"]["source"], "by hand");
   EXPECT_DOUBLE_EQ(json["total_energy_j"].get<double>(), cost.total_energy_j());
 }

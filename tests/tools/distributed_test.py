@@ -124,7 +124,7 @@ class DistributedTest(ProgramTest):
     def test_settings_must_agree(self):
         out = self.folder / "run"
         self.one_error(self.start(out, each=lambda rank: ("--rule", "dfa")[: 2 * rank], options=self.OPTIONS[2:]),
-                       "settings: expected the same on all ranks", "rank 1")
+                       "settings: expected the same on all ranks, got '--rule tpfp' on rank 0 and '--rule dfa' on rank 1")
         self.assertFalse((out / "config.json").exists())
 
     def test_batches_must_be_large_enough(self):
@@ -167,6 +167,8 @@ class DistributedTest(ProgramTest):
         for code, said, complained in self.ends(self.start(out, "--resume", **chips)):
             self.assertEqual(code, 0, complained)
         self.assert_same(out, whole)
+        # Alone it would leave the others behind.
+        self.rejected("train", "--out", out, "--resume", "--epochs", 3, say=["as many ranks as hardware: 2, got 1"])
         # Without its own checkpoint a rank does not guess.
         (out / "checkpoint-rank1.safetensors").unlink()
         self.one_error(self.start(out, "--resume", epochs=3, **chips), "place in the run")

@@ -1,6 +1,7 @@
 """`sweep`: a grid of trainings, and the job scripts for it."""
 
 import json
+import os
 import shlex
 import subprocess
 
@@ -43,8 +44,7 @@ class SweepTest(ProgramTest):
         self.assertEqual(len(lines), 4)
         for line in lines:
             words = shlex.split(line)
-            self.assertEqual(words[0], "optotorch")
-            result = subprocess.run([PROGRAM, *words[1:]], capture_output=True, text=True)
+            result = subprocess.run(words, capture_output=True, text=True)
             self.assertEqual(result.returncode, 0, result.stderr)
         for name in ("lr-0-01", "lr-0-02", "lr-0-01-seed1"):
             self.assertTrue(tensors(done / name / "checkpoint.safetensors") == tensors(out / name / "checkpoint.safetensors"))
@@ -60,8 +60,9 @@ class SweepTest(ProgramTest):
         bin_folder.mkdir()
         (bin_folder / "optotorch").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
         (bin_folder / "optotorch").chmod(0o755)
+        script.write_text(script.read_text().replace(os.path.abspath(PROGRAM), str(bin_folder / "optotorch")))
         said = subprocess.run(["bash", script], capture_output=True, text=True,
-                              env={"PATH": f"{bin_folder}:/bin:/usr/bin", "SLURM_ARRAY_TASK_ID": "1"}).stdout.splitlines()
+                              env={"PATH": "/bin:/usr/bin", "SLURM_ARRAY_TASK_ID": "1"}).stdout.splitlines()
         self.assertEqual(said[0], "train")
         self.assertIn("0.02", said)
         self.assertIn(str(out / "lr-0-02"), said)
@@ -87,6 +88,8 @@ class SweepTest(ProgramTest):
                 (("--grid", "lr=1,1"), ["values that differ"]),
                 (("--grid", "lr=1,,2"), ["values that differ"]),
                 (("--grid", "lr=1", "--grid", "lr=2"), ["lr twice"]),
+                (("--grid", "lr=1", "--grid", "learning_rate=2"), ["learning_rate twice"]),
+                (("--grid", "lr=.1,1"), ["'lr=.1' and 'lr=1'"]),
                 (("--grid", "rule=bp,bpp"), ["bpp"]),
                 (("--grid", "set.gian=1"), ["gian"]),
                 (("--grid", "seed=1,2"), ["--seeds N"]),
@@ -96,7 +99,8 @@ class SweepTest(ProgramTest):
                 self.rejected(*self.sweep(out, *arguments), say=say)
         self.rejected(*self.sweep(out, "--grid", "lr=1", config=part), say=["rool", "rule"])
         self.rejected(*self.sweep(out, "--grid", "lr=1", config=self.folder / "absent.json"), say=["CONFIG"])
-        self.assertFalse(out.exists())
+        self.rejected(*self.sweep(out, "--grid", "lr=1"), say=["WORLD_SIZE"], env=os.environ | {"WORLD_SIZE": "2", "RANK": "0"})
+        self.assertFalse((out / "lr-1").exists())
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ void export_run(const ExportOptions& options) {
       options.has_target(), .where = "optotorch", .argument = "--out",
       .expected = "a file to write, or --onnx or --network with one, or --phases or --program with a folder",
       .got = "none of them");
+  OPTOTORCH_CHECK(options.onnx.empty() || options.onnx != options.path, .where = "optotorch",
+                  .argument = "--onnx", .expected = "another file than --out", .got = options.onnx);
   OPTOTORCH_CHECK(options.calibration.empty() || !options.program.empty(), .where = "optotorch",
                   .argument = "--calibration", .expected = "--program beside it", .got = "none");
   OPTOTORCH_CHECK(options.examples.empty() || !options.path.empty(), .where = "optotorch",
@@ -68,10 +70,12 @@ void export_run(const ExportOptions& options) {
     std::printf("wrote %s: architecture and weights\n", options.network.c_str());
   }
   if (!options.onnx.empty()) {
-    model->to(torch::kFloat32);
+    const auto type = options.float64 ? torch::kFloat64 : torch::kFloat32;
+    model->to(type);
     model->eval();
-    export_onnx(*model, in_precision(example_input(run, 2), torch::kFloat32), options.onnx);
-    std::printf("wrote %s: ONNX, opset 17, float32\n", options.onnx.c_str());
+    export_onnx(*model, in_precision(example_input(run, 2), type), options.onnx);
+    std::printf("wrote %s: ONNX, opset 17, %s\n", options.onnx.c_str(),
+                options.float64 ? "float64" : "float32");
   }
   if (options.path.empty()) {
     return;

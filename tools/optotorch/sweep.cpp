@@ -5,6 +5,7 @@
 #include <optotorch/core/check.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -79,7 +80,10 @@ RunConfig settings_of(const System& system, int64_t seed) {
 
 /// `optotorch train` of a system and a seed, for a shell.
 std::string command_line(const System& system, int64_t seed, const std::string& out) {
-  std::vector<std::string> words{"optotorch"};
+  const std::string program =
+      program_invocation_name;  // by its name alone it is found in PATH, there as here
+  std::vector<std::string> words{
+      program.find('/') == std::string::npos ? program : fs::absolute(program).lexically_normal().string()};
   for (const auto& word : train_arguments(settings_of(system, seed))) {
     words.push_back(word);
   }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -275,6 +276,10 @@ std::vector<System> systems_of(const std::string& model, const std::vector<RuleR
 }
 
 std::vector<Outcome> train_systems(const std::vector<System>& systems, const RecipeOptions& options) {
+  const char* const ranks = std::getenv("WORLD_SIZE");
+  OPTOTORCH_CHECK(ranks == nullptr || std::string(ranks) == "1", .where = "compare", .argument = "WORLD_SIZE",
+                  .expected = "none: every training is a process of its own", .got = ranks,
+                  .remedy = "Start it once, without torchrun or srun");
   auto outcomes = plan(systems, options);
   Watcher watcher(options, outcomes);
   watcher.begin();

@@ -23,6 +23,7 @@
 #include "runs/rules.h"
 #include "runs/run_data.h"
 #include "runs/run_network.h"
+#include "runs/settings.h"
 
 namespace optotorch::tools {
 namespace {
@@ -191,6 +192,14 @@ void require_fitting_ranks(const Run& run, const Distributed& ranks) {
                   .got = std::to_string(run.config.batch_size));
 }
 
+std::string settings_in_words(const RunConfig& said, const std::string& folder) {
+  std::string text = "--out " + folder + "\n";
+  each_setting(said, [&](const Setting& setting, const auto& value) {
+    text += c10::str(setting.option != nullptr ? setting.option : setting.name, " ", value, "\n");
+  });
+  return text;
+}
+
 FitResult train_rank(const RunConfig& said, const RunOptions& options) {
   Settled settled(said, options);
   auto& run = settled.run;
@@ -314,7 +323,7 @@ FitResult train_run(const RunConfig& said, const RunOptions& options) {
     return train_rank(said, options);
   }
   try {
-    options.ranks->require_same("settings", options.folder + "\n" + c10::Join("\n", train_arguments(said)),
+    options.ranks->require_same("settings", settings_in_words(said, options.folder),
                                 "Start every rank with the same command");
     return train_rank(said, options);
   } catch (const RankEnded&) {

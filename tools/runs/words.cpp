@@ -37,7 +37,7 @@ void reject_word(const std::string& where, const std::string& argument, const st
   const auto nearest = nearest_name(word, known);
   reject({.where = where,
           .argument = argument,
-          .expected = "one of " + c10::Join(", ", known),
+          .expected = known.empty() ? "none" : "one of " + c10::Join(", ", known),
           .got = "'" + word + "'",
           .remedy = nearest.empty() ? "" : "Did you mean '" + nearest + "'?"});
 }
