@@ -123,9 +123,16 @@ struct Distributed::Group {
         c10d::ProcessGroupGloo::Options::create_default(timeout));
   }
 
-  void all_reduce(const at::Tensor& tensor) const {
-    std::vector<at::Tensor> one{tensor};
-    gloo->allreduce(one)->wait();
+  /// Sums, of all tensors at the same time.
+  void all_reduce(const std::vector<at::Tensor>& tensors) const {
+    std::vector<c10::intrusive_ptr<c10d::Work>> works;
+    for (const auto& tensor : tensors) {
+      std::vector<at::Tensor> one{tensor};
+      works.push_back(gloo->allreduce(one));
+    }
+    for (const auto& work : works) {
+      work->wait();
+    }
   }
   void set(const std::string& key, const std::string& text) const {
     store->set(key, std::vector<uint8_t>(text.begin(), text.end()));
@@ -159,7 +166,7 @@ struct Distributed::Group {
             .got = "one without",
             .remedy = "The wheels of PyTorch have it"});
   }
-  void all_reduce(const at::Tensor& /*tensor*/) const {}
+  void all_reduce(const std::vector<at::Tensor>& /*tensors*/) const {}
   void set(const std::string& /*key*/, const std::string& /*text*/) const {}
   std::string get(const std::string& /*key*/) const { return ""; }
   bool has(const std::string& /*key*/) const { return false; }
@@ -268,30 +275,42 @@ void Distributed::lost(const std::string& why) {
               "--max-restarts"});
 }
 
-void Distributed::weighted_sum(const std::vector<torch::Tensor>& tensors, double factor) {
+std::vector<double> Distributed::weighted_mean(const std::vector<torch::Tensor>& tensors, double weight,
+                                               const std::vector<double>& values) {
   std::map<at::ScalarType, std::vector<at::Tensor>> groups;
   for (const auto& tensor : tensors) {
-    const auto values = tensor.is_complex() ? at::view_as_real(tensor.detach()) : tensor.detach();
-    groups[values.scalar_type()].push_back(values);
+    const auto numbers = tensor.is_complex() ? at::view_as_real(tensor.detach()) : tensor.detach();
+    groups[numbers.scalar_type()].push_back(numbers);
   }
+  std::vector<at::Tensor> messages;
   for (const auto& [type, group] : groups) {
     std::vector<at::Tensor> rows;
-    for (const auto& values : group) {
-      rows.push_back(values.reshape(-1));
+    for (const auto& numbers : group) {
+      rows.push_back(numbers.reshape(-1));
     }
-    const auto all = at::cat(rows).mul_(factor);
-    together([&] { group_->all_reduce(all); });
+    messages.push_back(at::cat(rows).mul_(weight));
+  }
+  auto with_weight = values;
+  with_weight.push_back(weight);
+  messages.push_back(at::tensor(with_weight, at::kDouble));
+  together([&] { group_->all_reduce(messages); });
+  const auto* const sums = messages.back().const_data_ptr<double>();
+  auto message = messages.begin();
+  for (const auto& [type, group] : groups) {
+    const auto all = message->div_(sums[values.size()]);
+    ++message;
     int64_t first = 0;
-    for (const auto& values : group) {
-      values.copy_(all.narrow(0, first, values.numel()).view(values.sizes()));
-      first += values.numel();
+    for (const auto& numbers : group) {
+      numbers.copy_(all.narrow(0, first, numbers.numel()).view(numbers.sizes()));
+      first += numbers.numel();
     }
   }
+  return {sums, sums + values.size()};
 }
 
 std::vector<double> Distributed::sum(std::vector<double> values) {
   const auto all = at::tensor(values, at::kDouble);
-  together([&] { group_->all_reduce(all); });
+  together([&] { group_->all_reduce({all}); });
   std::copy_n(all.const_data_ptr<double>(), values.size(), values.begin());
   return values;
 }

@@ -66,9 +66,11 @@ class Distributed {
   int64_t rank() const { return options_.rank(); }
   int64_t world_size() const { return options_.world_size(); }
 
-  /// t = sum over ranks r of factor_r t_r, in place, for every tensor: one exchange per type. All ranks get the
-  /// same bits.
-  void weighted_sum(const std::vector<torch::Tensor>& tensors, double factor);
+  /// t = sum over ranks r of w_r t_r / sum over r of w_r, in place, for every tensor; returns the sums of `values` over the
+  /// ranks, in double precision. All ranks get the same bits. The weights are at least 0, and not all of them 0. What is
+  /// exchanged, one message per type of number, is on its way at the same time.
+  std::vector<double> weighted_mean(const std::vector<torch::Tensor>& tensors, double weight,
+                                    const std::vector<double>& values = {});
   /// Sums over the ranks, in double precision.
   std::vector<double> sum(std::vector<double> values);
 

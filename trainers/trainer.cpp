@@ -216,8 +216,7 @@ void Trainer::train_step(const Batch& batch, int64_t samples, int64_t step, int6
     StepSums own(result, batch.target, samples, options_.metric(), rule_->measures());
     own.ends = ends_;
     own.saves = saves_;
-    const auto whole = own.over(*team_);
-    exchange.finish(*optimizer_, own.samples / whole.samples);
+    const auto whole = own.with(exchange.finish(*optimizer_, own.samples, own.values(team_->speaks())));
     if (is_first) {
       sums = whole;
     }

@@ -52,7 +52,7 @@ TEST(DistributedTest, SumsAreThoseOfAllRanks) {
   EXPECT_EQ(ends, (std::vector<std::string>{"", "", ""}));
 }
 
-TEST(DistributedTest, WeightedSumsKeepTypesShapesAndViews) {
+TEST(DistributedTest, WeightedMeansKeepTypesShapesAndViews) {
   const auto ends = as_ranks(2, [](Distributed& ranks) {
     const double rank = static_cast<double>(ranks.rank());
     auto whole = torch::zeros({4, 3});
@@ -61,7 +61,9 @@ TEST(DistributedTest, WeightedSumsKeepTypesShapesAndViews) {
     const auto wide = torch::full({2, 2}, 1 + rank, torch::kFloat64);
     const auto field = torch::complex(torch::full({2}, rank), torch::full({2}, 1.0F));
     const auto empty = torch::zeros({0, 5});
-    ranks.weighted_sum({column, wide, field, empty}, ranks.rank() == 0 ? 0.25 : 0.75);
+    const auto sums =
+        ranks.weighted_mean({column, wide, field, empty}, ranks.rank() == 0 ? 2 : 6, {rank, 5.0});
+    EXPECT_EQ(sums, (std::vector<double>{1, 10}));
     EXPECT_TRUE(column.equal(torch::full({4}, 1.75)));
     EXPECT_EQ(whole.sum().item<float>(), 7);  // nothing beside the column was touched
     EXPECT_TRUE(wide.equal(torch::full({2, 2}, 1.75, torch::kFloat64)));

@@ -1,7 +1,5 @@
 #include <optotorch/trainers/detail/step_sums.h>
 
-#include <vector>
-
 namespace optotorch {
 
 StepSums::StepSums(const StepResult& result, const torch::Tensor& target, int64_t counting,
@@ -21,16 +19,15 @@ StepSums::StepSums(const StepResult& result, const torch::Tensor& target, int64_
   }
 }
 
-StepSums StepSums::over(const Team& team) const {
-  if (team.alone()) {
-    return *this;
-  }
-  std::vector<double> values{loss,    metric,           weight,
-                             samples, ends ? 1.0 : 0.0, saves && team.speaks() ? 1.0 : 0.0};
+std::vector<double> StepSums::values(bool decides) const {
+  std::vector<double> values{loss, metric, weight, samples, ends ? 1.0 : 0.0, saves && decides ? 1.0 : 0.0};
   for (const auto& [name, value] : measures) {
     values.push_back(value);
   }
-  const auto sums = team.sum(values);
+  return values;
+}
+
+StepSums StepSums::with(const std::vector<double>& sums) const {
   StepSums all = *this;
   auto next = sums.begin();
   for (double* value : {&all.loss, &all.metric, &all.weight, &all.samples}) {

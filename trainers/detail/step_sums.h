@@ -1,12 +1,12 @@
 #pragma once
 
 #include <optotorch/trainers/detail/run_position.h>
-#include <optotorch/trainers/detail/team.h>
 #include <optotorch/trainers/metrics.h>
 #include <optotorch/trainers/rules/rule.h>
 
 #include <map>
 #include <string>
+#include <vector>
 
 namespace optotorch {
 
@@ -23,8 +23,10 @@ struct StepSums {
   StepSums(const StepResult& result, const torch::Tensor& target, int64_t samples, const Metric& metric,
            const std::map<std::string, double>& measures);
 
-  /// Those of all ranks. Checkpoints are rank 0's to decide, an end anyone's.
-  StepSums over(const Team& team) const;
+  /// As numbers that add up over ranks. Checkpoints are for the rank that `decides` to say, an end for anyone.
+  std::vector<double> values(bool decides) const;
+  /// The same with the sums of such numbers.
+  StepSums with(const std::vector<double>& sums) const;
 
   void add_to(RunPosition& position) const;
 };

@@ -103,9 +103,10 @@ Team::Exchange::~Exchange() {
   }
 }
 
-void Team::Exchange::finish(const torch::optim::Optimizer& optimizer, double share) {
+std::vector<double> Team::Exchange::finish(const torch::optim::Optimizer& optimizer, double samples,
+                                           const std::vector<double>& values) {
   if (team_.alone()) {
-    return;
+    return values;
   }
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> changed;
@@ -121,7 +122,7 @@ void Team::Exchange::finish(const torch::optim::Optimizer& optimizer, double sha
       changed.push_back(buffers_[n]);
     }
   }
-  team_.ranks_->weighted_sum(changed, share);
+  return team_.ranks_->weighted_mean(changed, samples, values);
 }
 
 }  // namespace optotorch

@@ -58,9 +58,10 @@ class Team {
 class Team::Exchange {
  public:
   Exchange(const Team& team, const HybridImpl& model);
-  /// Gradients, and buffers that the step has changed (running statistics), become those of the whole batch, of which
-  /// this rank's part is `share`.
-  void finish(const torch::optim::Optimizer& optimizer, double share);
+  /// Gradients, and buffers that the step has changed (running statistics), become those of the whole batch, of which so
+  /// many samples are this rank's. Returns the sums of `values` over the ranks.
+  std::vector<double> finish(const torch::optim::Optimizer& optimizer, double samples,
+                             const std::vector<double>& values);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
