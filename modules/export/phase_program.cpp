@@ -4,6 +4,7 @@
 #include <optotorch/core/detail/json.h>
 #include <optotorch/core/npy.h>
 #include <optotorch/modules/export/phase_program.h>
+#include <optotorch/modules/laboratory/chips/heaters.h>
 #include <optotorch/modules/stage.h>
 
 #include <cmath>
@@ -253,9 +254,8 @@ std::vector<Commanded> commanded_in(const HybridImpl& model) {
 
 /// After which a command means the same again; 0: never.
 double period_of(const std::string& command) {
-  constexpr double turn = 2 * std::numbers::pi;
   static const std::map<std::string, double> angles{
-      {"theta", 2 * turn}, {"phi", turn}, {"gamma", turn}, {"phase", turn}};
+      {"theta", theta_period}, {"phi", phi_period}, {"gamma", phi_period}, {"phase", phi_period}};
   const auto found = angles.find(command);
   return found == angles.end() ? 0 : found->second;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,12 @@ using Bytes = std::vector<uint8_t>;
 
 inline Bytes bytes_of(std::string_view text) {
   return {text.begin(), text.end()};
+}
+
+/// All bytes of a file.
+inline std::string contents_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 /// A folder of the running test, removed when the test is over.

@@ -5,119 +5,29 @@
 #include <optotorch/trainers/detail/event_file.h>
 #include <optotorch/trainers/detail/png.h>
 #include <optotorch/trainers/tensorboard.h>
-#include <support/array_files.h>
 #include <support/errors.h>
+#include <support/event_files.h>
 #include <support/temporary_folder.h>
 #include <sys/resource.h>
+#include <zlib.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <csignal>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
-#include <map>
 #include <regex>
 
 namespace optotorch::testing {
 namespace {
-
-uint64_t little_number(std::string_view bytes) {
-  uint64_t number = 0;
-  for (size_t i = bytes.size(); i-- > 0;) {
-    number = number << 8 | static_cast<uint8_t>(bytes[i]);
-  }
-  return number;
-}
-
-/// A message of protocol buffers: the values of every field, numbers as they lie there.
-class ReadMessage {
- public:
-  explicit ReadMessage(std::string_view text) {
-    while (!text.empty()) {
-      const uint64_t key = varint(text);
-      const auto field = static_cast<int>(key >> 3);
-      if ((key & 7) == 0) {
-        integers_[field] = static_cast<int64_t>(varint(text));
-        continue;
-      }
-      const size_t length = (key & 7) == 2 ? varint(text) : (key & 7) == 1 ? 8 : 4;
-      texts_[field].emplace_back(text.substr(0, length));
-      text.remove_prefix(length);
-    }
-  }
-
-  bool has(int field) const { return integers_.contains(field) || texts_.contains(field); }
-  int64_t integer(int field) const { return integers_.at(field); }
-  const std::string& text(int field, size_t index = 0) const { return texts_.at(field).at(index); }
-  size_t count(int field) const { return texts_.at(field).size(); }
-  ReadMessage message(int field, size_t index = 0) const { return ReadMessage(text(field, index)); }
-  float float32(int field) const {
-    return std::bit_cast<float>(static_cast<uint32_t>(little_number(text(field))));
-  }
-  double float64(int field) const { return std::bit_cast<double>(little_number(text(field))); }
-  std::vector<double> float64s(int field) const {
-    std::vector<double> numbers;
-    for (size_t at = 0; at < text(field).size(); at += 8) {
-      numbers.push_back(std::bit_cast<double>(little_number(text(field).substr(at, 8))));
-    }
-    return numbers;
-  }
-
- private:
-  static uint64_t varint(std::string_view& text) {
-    uint64_t number = 0;
-    for (int shift = 0;; shift += 7) {
-      const auto byte = static_cast<uint8_t>(text.at(0));
-      text.remove_prefix(1);
-      number |= uint64_t{byte & 0x7FU} << shift;
-      if (byte < 0x80) {
-        return number;
-      }
-    }
-  }
-
-  std::map<int, int64_t> integers_;
-  std::map<int, std::vector<std::string>> texts_;
-};
-
-std::string event_bytes(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// The only file of a folder.
-std::string event_path(const std::string& folder) {
-  const std::filesystem::directory_iterator files(folder);
-  EXPECT_EQ(std::distance(begin(files), end(files)), 1);
-  return std::filesystem::directory_iterator(folder)->path().string();
-}
-
-/// Data of whole records; a failure for whatever else there is.
-std::vector<std::string> records_of(const std::string& bytes) {
-  std::vector<std::string> records;
-  for (std::string_view rest = bytes; !rest.empty();) {
-    const uint64_t length = rest.size() < 16 ? rest.size() : little_number(rest.substr(0, 8));
-    if (length > rest.size() - 16) {
-      ADD_FAILURE() << "half a record";
-      break;
-    }
-    records.emplace_back(rest.substr(12, length));
-    EXPECT_EQ(rest.substr(0, length + 16), tf_record(records.back()));
-    rest.remove_prefix(length + 16);
-  }
-  return records;
-}
 
 /// A writer in a folder of its own, and the events that are in its file.
 struct Written {
   TemporaryFolder folder;
   TensorBoardWriter writer{folder.path() + "/runs/one"};
 
-  std::string bytes() const { return event_bytes(event_path(folder.path() + "/runs/one")); }
+  std::string bytes() const { return contents_of(event_path(folder.path() + "/runs/one")); }
   ReadMessage event(size_t index) const { return ReadMessage(records_of(bytes()).at(index)); }
   /// The value of the last event, whose step is `step`.
   ReadMessage last(int64_t step) const {
@@ -175,7 +85,7 @@ TEST(TensorboardWriter, MakesAFileOfItsOwn) {
   for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
     const std::string name = entry.path().filename().string();
     EXPECT_TRUE(std::regex_match(name, std::regex(R"(events\.out\.tfevents\.\d{10}\..+\.\d+\.\d+)"))) << name;
-    const auto records = records_of(event_bytes(entry.path().string()));
+    const auto records = records_of(contents_of(entry.path().string()));
     EXPECT_EQ(records.size(), 1);
     EXPECT_EQ(ReadMessage(records[0]).text(3), "brain.Event:2");
     names.push_back(name);
@@ -317,7 +227,7 @@ TEST(TensorboardWriter, WritesHyperparameters) {
 TEST(TensorboardWriter, SaysWhereAResumedRunBegins) {
   const TemporaryFolder folder;
   const TensorBoardWriter writer(folder.path(), TensorBoardWriterOptions().start_from(12));
-  const auto records = records_of(event_bytes(event_path(folder.path())));
+  const auto records = records_of(contents_of(event_path(folder.path())));
   ASSERT_EQ(records.size(), 3);
   for (const size_t i : {1, 2}) {
     EXPECT_EQ(ReadMessage(records[i]).integer(2), 12);

@@ -64,35 +64,37 @@ Values embedding(Call& call) {
   return {{.real = gathered(call, call.real(0), 0, call.real(1))}};
 }
 
-/// Parts one behind another, as long as LibTorch made them.
-Values split(Call& call) {
-  const int64_t dim = call.dim(0, call.integer(2));
+/// Parts along a dimension, as many as LibTorch made: `cut(tensor, n)` is the n-th of a real tensor.
+template <typename Cut>
+Values parts_along(Call& call, int64_t dim, const Cut& cut) {
   if (size_of(call, dim) < 0) {
     call.refuse("parts of samples", "parts of the batch");
   }
   const auto x = call.tensor(0);
   Values parts;
-  int64_t begin = 0;
-  for (const auto& item : call.output().items) {
-    const int64_t end = begin + item.small.toTensor().size(dim);
-    parts.push_back(each_part(x, [&](const auto& part) { return sliced(call, part, dim, begin, end); }));
-    begin = end;
+  for (size_t n = 0; n < call.output().items.size(); ++n) {
+    parts.push_back(each_part(x, [&](const auto& part) { return cut(part, n); }));
   }
   return parts;
 }
 
+/// One behind another, as long as LibTorch made them.
+Values split(Call& call) {
+  const int64_t dim = call.dim(0, call.integer(2));
+  std::vector<int64_t> ends{0};
+  for (const auto& item : call.output().items) {
+    ends.push_back(ends.back() + item.small.toTensor().size(dim));
+  }
+  return parts_along(
+      call, dim, [&](const auto& part, size_t n) { return sliced(call, part, dim, ends[n], ends[n + 1]); });
+}
+
 Values unbind(Call& call) {
   const int64_t dim = call.dim(0, call.integer(1));
-  if (size_of(call, dim) < 0) {
-    call.refuse("parts of samples", "parts of the batch");
-  }
-  const auto x = call.tensor(0);
-  Values parts;
-  for (size_t i = 0; i < call.output().items.size(); ++i) {
-    const auto index = call.graph.constant(at::scalar_tensor(static_cast<int64_t>(i), at::kLong));
-    parts.push_back(each_part(x, [&](const auto& part) { return gathered(call, part, dim, index); }));
-  }
-  return parts;
+  return parts_along(call, dim, [&](const auto& part, size_t n) {
+    return gathered(call, part, dim,
+                    call.graph.constant(at::scalar_tensor(static_cast<int64_t>(n), at::kLong)));
+  });
 }
 
 }  // namespace

@@ -9,18 +9,8 @@
 #include <torch/nn/modules/activation.h>
 #include <torch/nn/modules/linear.h>
 
-#include <fstream>
-#include <sstream>
-
 namespace optotorch {
 namespace {
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 Hybrid small_network() {
   torch::manual_seed(1);
@@ -33,8 +23,8 @@ TEST(OnnxTest, IsTheSameFileEveryTime) {
   const auto example = torch::rand({2, 4});
   export_onnx(net, example, folder.path() + "/one.onnx");
   export_onnx(net, torch::rand({5, 4}), folder.path() + "/other.onnx");  // whatever the example's batch
-  const auto text = text_of(folder.path() + "/one.onnx");
-  EXPECT_EQ(text, text_of(folder.path() + "/other.onnx"));
+  const auto text = testing::contents_of(folder.path() + "/one.onnx");
+  EXPECT_EQ(text, testing::contents_of(folder.path() + "/other.onnx"));
   EXPECT_EQ(text.substr(0, 2), "\x08\x08");  // ir_version 8
   for (const char* word : {"OptoTorch", "layer0.weight", "layer2.bias", "input", "output", "batch", "Tanh"}) {
     EXPECT_NE(text.find(word), std::string::npos) << word;
