@@ -89,6 +89,26 @@ void Layer::pretty_print(std::ostream& stream) const {
   print_part(*this, stream);
 }
 
+void Layer::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {
+  to(device, non_blocking);
+  to(dtype, non_blocking);
+}
+
+void Layer::to(torch::Dtype dtype, bool non_blocking) {
+  for (const auto& child : children()) {
+    child->to(dtype, non_blocking);
+  }
+  const auto convert = [&](torch::OrderedDict<std::string, torch::Tensor> tensors) {
+    for (auto& item : tensors) {
+      if (!c10::isIntegralType(item.value().scalar_type(), /*includeBool=*/true)) {
+        item.value().set_data(item.value().to(dtype, non_blocking));
+      }
+    }
+  };
+  convert(named_parameters(/*recurse=*/false));
+  convert(named_buffers(/*recurse=*/false));
+}
+
 void Layer::train(bool on) {
   torch::nn::Module::train(on);
   if (on) {

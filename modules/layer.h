@@ -37,18 +37,18 @@ enum class Keep {
 
 /// A layer as a machine without OptoTorch runs it: tensors and a function of plain ATen operators on them.
 struct Deployment {
-  std::vector<std::pair<std::string, torch::Tensor>> tensors;
-  std::function<torch::Tensor(const torch::Tensor&)> forward;
-  /// W [outputs, inputs] and b [outputs] of a layer that is y = W x + b of rows x, one of `tensors` each or
-  /// a view of it. Undefined: no such layer, or b = 0.
-  torch::Tensor weight{}, bias{};
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;  ///< that `forward` reads, by name
+  std::function<torch::Tensor(const torch::Tensor&)> forward;  ///< y of x
+  /// W [outputs, inputs] of a layer that is y = W x + b of rows x: one of `tensors`, or a view of it.
+  /// Undefined: no such layer.
+  torch::Tensor weight{}, bias{};  ///< b [outputs], likewise; undefined: no such layer, or b = 0
 };
 
 /// A layer's linear map W, backwards: u -> W^H u of every sample, as it was when this was taken. Whoever
 /// keeps it across a restart saves the tensors and copies them back into those of a new one.
 struct Adjoint {
-  std::vector<torch::Tensor> tensors;
-  std::function<torch::Tensor(const torch::Tensor& u)> apply;
+  std::vector<torch::Tensor> tensors;                          ///< that `apply` reads
+  std::function<torch::Tensor(const torch::Tensor& u)> apply;  ///< W^H u of u [batch, ...]
 };
 
 /// Hardware by kind: how many of each.
@@ -56,13 +56,13 @@ using Footprint = std::map<std::string, int64_t>;
 
 /// Kinds of hardware that the library's layers count; a layer of one's own may count others.
 namespace parts {
-inline constexpr char mzis[] = "MZIs";
+inline constexpr char mzis[] = "MZIs";                      ///< Mach-Zehnder interferometers of meshes
 inline constexpr char phase_shifters[] = "phase shifters";  ///< that are commanded, those of MZIs too
-inline constexpr char rings[] = "rings";
-inline constexpr char attenuators[] = "attenuators";
-inline constexpr char modulators[] = "modulators";
-inline constexpr char detectors[] = "detectors";
-inline constexpr char lenses[] = "lenses";
+inline constexpr char rings[] = "rings";                    ///< microring resonators of weight banks
+inline constexpr char attenuators[] = "attenuators";        ///< singular values of a linear map by meshes
+inline constexpr char modulators[] = "modulators";          ///< that write values into light
+inline constexpr char detectors[] = "detectors";            ///< photodiodes
+inline constexpr char lenses[] = "lenses";                  ///< in free space
 }  // namespace parts
 
 /// Adds `some` to `all`, `times` over.
@@ -99,6 +99,12 @@ class Layer : public torch::nn::Module {
   /// Type and options, for a layer whose type is registered (describe.h).
   void pretty_print(std::ostream& stream) const override;
 
+  using torch::nn::Module::to;
+  /// As torch::nn::Module does, except that whole numbers keep their type, as they do in Python: a float32 counts
+  /// to 2^24.
+  void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
+  void to(torch::Dtype dtype, bool non_blocking = false) override;
+
   /// As torch::nn::Module does. In training nothing is kept of what was deployed.
   void train(bool on = true) override;
 
@@ -128,6 +134,7 @@ class Layer : public torch::nn::Module {
   /// The signal comes from a numerical model evaluated at measured states.
   virtual torch::Tensor dat_update(const Pass& pass, const torch::Tensor& signal, bool to_input);
 
+  /// Its place in a block.
   virtual Role role() const = 0;
 
   /// True for a component that is y = W x + b of every row of [batch, inputs], with one W and b whatever the

@@ -34,12 +34,6 @@ CameraImpl::CameraImpl(CameraOptions options_) : CloneableLayer("Camera"), optio
   passes = register_buffer("passes", torch::zeros({}, torch::kInt64));
 }
 
-void CameraImpl::to(torch::Device device, torch::Dtype /*dtype*/, bool non_blocking) {
-  Module::to(device, non_blocking);
-}
-
-void CameraImpl::to(torch::Dtype /*dtype*/, bool /*non_blocking*/) {}
-
 void CameraImpl::check_input(const torch::Tensor& x) const {
   const auto& r = options.region();
   OPTOTORCH_CHECK(x.defined() && x.is_complex() && x.dim() == 4 &&

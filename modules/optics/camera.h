@@ -46,6 +46,7 @@ struct CameraOptions {
 /// converter, where that is not saturated.
 class CameraImpl : public CloneableLayer<CameraImpl, ResponseLayer> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit CameraImpl(CameraOptions options = {});
 
   Deployment deploy() override;
@@ -53,11 +54,9 @@ class CameraImpl : public CloneableLayer<CameraImpl, ResponseLayer> {
   Traversal traversal(const Pass& pass) const override {
     return {{{parts::cameras, 1}}, 1, 0, pass.input.numel() / std::max<int64_t>(1, pass.input.size(0))};
   }
-  /// As torch::nn::Module does, except that `passes` keeps its type: a float32 could not count past 2^24.
-  void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
-  void to(torch::Dtype dtype, bool non_blocking = false) override;
   using torch::nn::Module::to;
 
+  /// The options it was made from.
   CameraOptions options;
   torch::Tensor passes;  ///< int64 scalar
 

@@ -149,7 +149,7 @@ DiffractiveLayerImpl::DiffractiveLayerImpl(DiffractiveLayerOptions options_)
     amplitude = register_phases("amplitude", torch::full(options.pixels(), 2.0));
   }
   if (options.vaccination() > 0) {
-    passes = register_buffer("passes", torch::zeros({}));
+    passes = register_buffer("passes", torch::zeros({}, torch::kInt64));
   }
 }
 
@@ -277,7 +277,7 @@ torch::Tensor DiffractiveLayerImpl::compute(const torch::Tensor& x, Pass* kept) 
   Values errors;
   if (passes.defined() && is_training()) {
     const auto [down, right] =
-        normal_pair(static_cast<uint64_t>(options.seed()), 0, static_cast<uint64_t>(passes.item<double>()));
+        normal_pair(static_cast<uint64_t>(options.seed()), 0, static_cast<uint64_t>(passes.item<int64_t>()));
     passes.add_(1);
     errors["offset"] = torch::tensor({down, right}, torch::kFloat64)
                            .mul_(options.vaccination())

@@ -12,12 +12,6 @@ DigitizerImpl::DigitizerImpl(DigitizerOptions options_) : CloneableLayer("Digiti
   passes = register_buffer("passes", torch::zeros({}, torch::kInt64));
 }
 
-void DigitizerImpl::to(torch::Device device, torch::Dtype /*dtype*/, bool non_blocking) {
-  Module::to(device, non_blocking);
-}
-
-void DigitizerImpl::to(torch::Dtype /*dtype*/, bool /*non_blocking*/) {}
-
 void DigitizerImpl::check_input(const torch::Tensor& x) const {
   OPTOTORCH_CHECK(x.defined() && (x.scalar_type() == torch::kFloat || x.scalar_type() == torch::kDouble),
                   .where = name(), .argument = "input", .expected = "currents, float32 or float64",

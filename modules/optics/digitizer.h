@@ -30,20 +30,19 @@ struct DigitizerOptions {
   }
 };
 
-/// Receiver behind photodiodes: their currents, real values of any shape, get noise and are digitised. Noise is drawn in
-/// training mode only, from currents that are not negative; its count of passes is the buffer `passes`, so that a resumed
-/// run draws the same noise. The pull-back is that of the noiseless current where the converter is not saturated.
+/// Receiver behind photodiodes: their currents, real values of any shape, get noise and are digitised. Noise is drawn
+/// in training mode only, from currents that are not negative; its count of passes is the buffer `passes`, so that a
+/// resumed run draws the same noise. The pull-back is that of the noiseless current where the converter is not
+/// saturated.
 class DigitizerImpl : public CloneableLayer<DigitizerImpl, ResponseLayer> {
  public:
   /// Throws c10::ValueError for options out of their ranges.
   explicit DigitizerImpl(DigitizerOptions options = {});
 
   Deployment deploy() override;
-  /// As torch::nn::Module does, except that `passes` keeps its type: a float32 could not count past 2^24.
-  void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
-  void to(torch::Dtype dtype, bool non_blocking = false) override;
   using torch::nn::Module::to;
 
+  /// The options it was made from.
   DigitizerOptions options;
   torch::Tensor passes;  ///< int64 scalar
 

@@ -28,18 +28,6 @@ torch::Tensor DiscreteReadout::discrete_weight() const {
   return least() < 0 ? on - (weight < -0.5).to(weight.scalar_type()) : on;
 }
 
-void DiscreteReadout::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {
-  const auto count = readings.clone();
-  Module::to(device, dtype, non_blocking);
-  readings.set_data(count.to(device));
-}
-
-void DiscreteReadout::to(torch::Dtype dtype, bool non_blocking) {
-  const auto count = readings.clone();
-  Module::to(dtype, non_blocking);
-  readings.set_data(count);
-}
-
 Footprint DiscreteReadout::footprint() const {
   return {{parts::pixels, options.in_features()}, {parts::detectors, 1}};
 }

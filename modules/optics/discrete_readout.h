@@ -11,11 +11,13 @@ namespace optotorch {
 
 /// Options of a BooleanReadout or TernaryReadout: DiscreteReadoutOptions(450, 10).noise(.1).
 struct DiscreteReadoutOptions {
+  /// A read-out without noise.
   DiscreteReadoutOptions(int64_t in_features, int64_t out_features)
       : in_features_(in_features), out_features_(out_features) {}
 
-  /// Neurons in; masks, one an output.
+  /// Neurons in, at least 1.
   TORCH_ARG(int64_t, in_features);
+  /// Masks, one an output, at least 1.
   TORCH_ARG(int64_t, out_features);
   /// Standard deviation of an exposure's noise over that of the exposure itself in the batch, in training mode; at
   /// least 0.
@@ -42,9 +44,9 @@ struct DiscreteReadoutOptions {
 /// that sets masks (Annealing) writes their values. `gain` and `bias` [out] are electronics behind the detector.
 ///
 /// The noise is drawn in training mode only. An exposure e, read as e_b for sample b, has noise of the standard
-/// deviation `noise` std_b(e); the variances of exposures that are subtracted add to sigma^2. Noise is a pure function of
-/// the seed and the number of the reading, which the buffer `readings` counts. The pull-back is that of the noiseless
-/// reading but for the gain's, which multiplies what was read. Source: Skalli et al., arXiv 2409.01042.
+/// deviation `noise` std_b(e); the variances of exposures that are subtracted add to sigma^2. Noise is a pure function
+/// of the seed and the number of the reading, which the buffer `readings` counts. The pull-back is that of the
+/// noiseless reading but for the gain's, which multiplies what was read. Source: Skalli et al., arXiv 2409.01042.
 class DiscreteReadout : public Layer {
  public:
   /// Lowest value of a weight; the highest is 1, and weights are whole.
@@ -60,13 +62,13 @@ class DiscreteReadout : public Layer {
   Deployment deploy() override;
   Footprint footprint() const override;
   Traversal traversal(const Pass& pass) const override;
-  /// As torch::nn::Module does, except that `readings` keeps its type.
-  void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
-  void to(torch::Dtype dtype, bool non_blocking = false) override;
   using torch::nn::Module::to;
 
+  /// The options it was made from.
   DiscreteReadoutOptions options;
-  torch::Tensor weight, gain, bias;
+  torch::Tensor weight,    ///< parameter [out, in], latent
+      gain,                ///< parameter [out]: the amplifiers behind the detector
+      bias;                ///< parameter [out]: electronic offsets, behind the gain
   torch::Tensor readings;  ///< int64 scalar
 
  protected:

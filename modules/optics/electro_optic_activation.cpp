@@ -3,12 +3,17 @@
 #include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/ops/activation.h>
 
+#include <cmath>
+
 namespace optotorch {
 
 ElectroOpticActivationImpl::ElectroOpticActivationImpl(ElectroOpticActivationOptions options_)
     : CloneableLayer("ElectroOpticActivation"), options(options_) {
   OPTOTORCH_CHECK(options.tap() >= 0 && options.tap() < 1, .where = name(), .argument = "tap",
                   .expected = "a fraction in [0, 1)", .got = std::to_string(options.tap()));
+  OPTOTORCH_CHECK(std::isfinite(options.gain()) && std::isfinite(options.bias()), .where = name(),
+                  .argument = "gain, bias", .expected = "finite numbers",
+                  .got = c10::str(options.gain(), ", ", options.bias()));
 }
 
 void ElectroOpticActivationImpl::check_input(const torch::Tensor& x) const {

@@ -135,18 +135,6 @@ void LaserReservoirImpl::set_hours(double hours) {
   }
 }
 
-void LaserReservoirImpl::to(torch::Device device, torch::Dtype dtype, bool non_blocking) {
-  const auto count = readings.clone();
-  Module::to(device, dtype, non_blocking);
-  readings.set_data(count.to(device));
-}
-
-void LaserReservoirImpl::to(torch::Dtype dtype, bool non_blocking) {
-  const auto count = readings.clone();
-  Module::to(dtype, non_blocking);
-  readings.set_data(count);
-}
-
 Footprint LaserReservoirImpl::footprint() const {
   return {{parts::pixels, options.inputs()}, {parts::detectors, options.neurons()}};
 }

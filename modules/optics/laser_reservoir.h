@@ -10,10 +10,12 @@ namespace optotorch {
 
 /// Options for LaserReservoir: LaserReservoirOptions(784, 450).fill(.13).
 struct LaserReservoirOptions {
+  /// A stored T, without injection, coupling, drift and noise.
   LaserReservoirOptions(int64_t inputs, int64_t neurons) : inputs_(inputs), neurons_(neurons) {}
 
-  /// Mirrors of the input modulator; modes of the laser that are read, at least 1 each.
+  /// Mirrors of the input modulator, 1 to 2^31 - 1.
   TORCH_ARG(int64_t, inputs);
+  /// Modes of the laser that are read, 1 to 2^31 - 1; stored, at most 2^31 / inputs.
   TORCH_ARG(int64_t, neurons);
   /// Seed of the fibre and of the noise.
   TORCH_ARG(int64_t, seed) = 0;
@@ -26,12 +28,14 @@ struct LaserReservoirOptions {
   TORCH_ARG(double, injection) = 0;
   /// Intensity, over the mean one, at which the response has lost half of its rise; above 0.
   TORCH_ARG(double, saturation) = 3;
-  /// Width of the coupling between neighbouring neurons: standard deviation of a Gaussian, in neurons. 0: none.
+  /// Width of the coupling between neighbouring neurons: standard deviation of a Gaussian, in neurons, up to
+  /// 1000. 0: none.
   TORCH_ARG(double, coupling) = 0;
   /// T is made anew, entry by entry, whenever it is multiplied, and never stored.
   TORCH_ARG(bool, streamed) = false;
-  /// Part d of the field's amplitude that has wandered at any hour but 0, 0 to 1; and the hour.
+  /// Part d of the field's amplitude that has wandered at any hour but 0: 0 to 1.
   TORCH_ARG(double, drift) = 0;
+  /// Hour t of the readings, at least 0.
   TORCH_ARG(double, hours) = 0;
   /// Standard deviation of a reading's noise in training mode, over the mean intensity; at least 0.
   TORCH_ARG(double, noise) = 0;
@@ -75,6 +79,7 @@ struct LaserReservoirOptions {
 /// or that is not finite. Source: Skalli et al., arXiv 2409.01042; the formulas are our reading.
 class LaserReservoirImpl : public CloneableLayer<LaserReservoirImpl> {
  public:
+  /// A stored T, without injection, coupling, drift and noise.
   LaserReservoirImpl(int64_t inputs, int64_t neurons)
       : LaserReservoirImpl(LaserReservoirOptions(inputs, neurons)) {}
   /// Throws c10::ValueError for options out of their ranges.
@@ -86,11 +91,9 @@ class LaserReservoirImpl : public CloneableLayer<LaserReservoirImpl> {
   Role role() const override { return Role::component; }
   Deployment deploy() override;
   Footprint footprint() const override;
-  /// As torch::nn::Module does, except that `readings` keeps its type.
-  void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
-  void to(torch::Dtype dtype, bool non_blocking = false) override;
   using torch::nn::Module::to;
 
+  /// The options it was made from, but for the hour, which `set_hours` changes.
   LaserReservoirOptions options;
   torch::Tensor transmission;  ///< undefined if it is streamed
   torch::Tensor readings;      ///< int64 scalar

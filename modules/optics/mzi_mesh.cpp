@@ -37,7 +37,7 @@ torch::Tensor gather(const std::vector<MeshPhases>& meshes, torch::Tensor (*of)(
 }  // namespace
 
 MeshLayout MziMeshOptions::layout() const {
-  const int64_t depth = columns_ > 0 ? columns_ : MeshLayout::universal_columns(grid_, ports_);
+  const int64_t depth = columns_ != 0 ? columns_ : MeshLayout::universal_columns(grid_, ports_);
   return {grid_, ports_, depth, phi_arm_, zero_state_, idle_port_};
 }
 

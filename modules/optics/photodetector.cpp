@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/describe.h>
+#include <optotorch/modules/optics/detail/reading.h>
 #include <optotorch/modules/optics/photodetector.h>
 #include <optotorch/ops/photodetect.h>
 
@@ -52,17 +53,9 @@ torch::Tensor to_complex(const torch::Tensor& quadratures) {
 
 PhotodetectorImpl::PhotodetectorImpl(PhotodetectorOptions options_)
     : CloneableLayer("Photodetector"), options(options_) {
-  OPTOTORCH_CHECK(options.shot_noise() >= 0 && options.thermal_noise() >= 0, .where = "Photodetector",
-                  .argument = "shot_noise, thermal_noise", .expected = "values >= 0",
-                  .got = c10::str(options.shot_noise(), ", ", options.thermal_noise()));
+  check_noise("Photodetector", "shot_noise, thermal_noise", options.shot_noise(), options.thermal_noise());
   passes = register_buffer("passes", torch::zeros({}, torch::kInt64));
 }
-
-void PhotodetectorImpl::to(torch::Device device, torch::Dtype /*dtype*/, bool non_blocking) {
-  Module::to(device, non_blocking);
-}
-
-void PhotodetectorImpl::to(torch::Dtype /*dtype*/, bool /*non_blocking*/) {}
 
 void PhotodetectorImpl::check_input(const torch::Tensor& x) const {
   OPTOTORCH_CHECK(x.defined() && x.is_complex() && x.dim() >= 2, .where = "Photodetector",

@@ -35,6 +35,7 @@ std::string to_string(Detection detection);
 
 /// Options for Photodetector: PhotodetectorOptions().detection(Detection::balanced).
 struct PhotodetectorOptions {
+  /// Reading of the field.
   TORCH_ARG(Detection, detection) = Detection::intensity;
   /// Shot noise: variance per unit of intensity, >= 0. (coherent: of each quadrature, per unit of its
   /// variance 1.)
@@ -59,15 +60,14 @@ struct PhotodetectorOptions {
 /// reading.
 class PhotodetectorImpl : public CloneableLayer<PhotodetectorImpl, ResponseLayer> {
  public:
+  /// Throws c10::ValueError for noises that are not >= 0.
   explicit PhotodetectorImpl(PhotodetectorOptions options = {});
 
   Deployment deploy() override;
   Traversal traversal(const Pass& pass) const override;
-  /// As torch::nn::Module does, except that `passes` keeps its type: a float32 could not count past 2^24.
-  void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
-  void to(torch::Dtype dtype, bool non_blocking = false) override;
   using torch::nn::Module::to;
 
+  /// The options it was made from.
   PhotodetectorOptions options;
   torch::Tensor passes;  ///< int64 scalar
 

@@ -3,12 +3,16 @@
 #include <optotorch/modules/optics/saturable_absorber.h>
 #include <optotorch/ops/activation.h>
 
+#include <cmath>
+
 namespace optotorch {
 
 SaturableAbsorberImpl::SaturableAbsorberImpl(SaturableAbsorberOptions options_)
     : CloneableLayer("SaturableAbsorber"), options(options_) {
-  OPTOTORCH_CHECK(options.depth() >= 0 && options.saturation() > 0, .where = name(),
-                  .argument = "depth, saturation", .expected = "depth >= 0 and saturation > 0",
+  OPTOTORCH_CHECK(options.depth() >= 0 && options.saturation() > 0 && std::isfinite(options.depth()) &&
+                      std::isfinite(options.saturation()),
+                  .where = name(), .argument = "depth, saturation",
+                  .expected = "finite numbers, depth >= 0 and saturation > 0",
                   .got = c10::str(options.depth(), ", ", options.saturation()));
 }
 

@@ -43,6 +43,22 @@ TEST_P(LayerStateTest, CloneIsDeepAndEqual) {
   }
 }
 
+TEST_P(LayerStateTest, OnlyRealNumbersAreConverted) {
+  if (std::dynamic_pointer_cast<ElectronicBlock>(layer) != nullptr) {
+    return;  // LibTorch's modules convert all that they hold
+  }
+  const auto before = copy(state(*layer));  // in double precision
+  layer->to(torch::kCPU, torch::kFloat32);
+  for (const auto& [name, tensor] : state(*layer)) {
+    const bool whole = c10::isIntegralType(before.at(name).scalar_type(), /*includeBool=*/true);
+    EXPECT_EQ(tensor.scalar_type(), whole ? before.at(name).scalar_type() : torch::kFloat32) << name;
+  }
+  layer->to(torch::kFloat64);
+  for (const auto& [name, tensor] : state(*layer)) {
+    EXPECT_EQ(tensor.scalar_type(), before.at(name).scalar_type()) << name;
+  }
+}
+
 TEST_P(LayerStateTest, SaveAndLoadRoundTrip) {
   layer->propagate(x);  // running statistics move
   std::stringstream file;

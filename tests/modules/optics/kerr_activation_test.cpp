@@ -2,12 +2,16 @@
 #include <gtest/gtest.h>
 #include <optotorch/modules/export/torchscript.h>
 #include <optotorch/modules/hybrid.h>
+#include <optotorch/modules/optics/electro_optic_activation.h>
 #include <optotorch/modules/optics/kerr_activation.h>
+#include <optotorch/modules/optics/photodetector.h>
+#include <optotorch/modules/optics/saturable_absorber.h>
 #include <support/differences.h>
 #include <support/errors.h>
 #include <support/temporary_folder.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include <cmath>
 #include <complex>
 #include <limits>
 
@@ -83,6 +87,19 @@ TEST(KerrActivationTest, WrongInput) {
   KerrActivation kerr;
   EXPECT_SAYS(kerr->propagate(torch::zeros({2, 3})), "KerrActivation: input");
   EXPECT_SAYS(kerr->propagate(torch::Tensor()), "KerrActivation: input");
+}
+
+TEST(KerrActivationTest, AsOfAllNonlinearitiesOptionsAreFinite) {
+  for (const double bad : {std::numeric_limits<double>::infinity(), std::nan("")}) {
+    EXPECT_SAYS(ElectroOpticActivation(ElectroOpticActivationOptions().gain(bad)),
+                "ElectroOpticActivation: gain");
+    EXPECT_SAYS(ElectroOpticActivation(ElectroOpticActivationOptions().bias(bad)),
+                "ElectroOpticActivation: gain");
+    EXPECT_SAYS(SaturableAbsorber(SaturableAbsorberOptions().depth(bad)), "SaturableAbsorber: depth");
+    EXPECT_SAYS(SaturableAbsorber(SaturableAbsorberOptions().saturation(bad)), "SaturableAbsorber: depth");
+    EXPECT_SAYS(Photodetector(PhotodetectorOptions().shot_noise(bad)), "Photodetector: shot_noise");
+    EXPECT_SAYS(Photodetector(PhotodetectorOptions().thermal_noise(bad)), "Photodetector: shot_noise");
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <optotorch/mesh/haar.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 #include <support/differences.h>
+#include <support/errors.h>
 #include <support/mesh_cases.h>
 
 #include <sstream>
@@ -95,6 +96,10 @@ TEST(MziMeshTest, SaysWhichShapesItTakes) {
                      [&] { one->forward(field(shape)); });
   }
   EXPECT_EQ(one->forward(field({2, 3, 4})).sizes(), (at::IntArrayRef{2, 3, 4}));
+}
+
+TEST(MziMeshTest, RefusesNegativeColumns) {
+  EXPECT_SAYS(MziMesh(MziMeshOptions(4).columns(-1)), "columns: expected 1 to");
 }
 
 }  // namespace
