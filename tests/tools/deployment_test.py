@@ -81,6 +81,7 @@ class DeploymentTest(ProgramTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn(b"OptoTorch", path.read_bytes())
         self.rejected("export", self.finished, "--onnx", self.folder / "absent" / "model.onnx", say=["absent"])
+        self.rejected("export", self.finished, "--onnx", self.folder / "other.onnx", "--trainable", say=["--out beside it"])
 
     def test_tensorboard(self):
         folder = self.finished / "tensorboard"

@@ -41,6 +41,9 @@ void export_run(const ExportOptions& options) {
                   .argument = "--calibration", .expected = "--program beside it", .got = "none");
   OPTOTORCH_CHECK(options.examples.empty() || !options.path.empty(), .where = "optotorch",
                   .argument = "--examples", .expected = "--out beside it", .got = "none");
+  OPTOTORCH_CHECK(!options.trainable || !options.path.empty(), .where = "optotorch",
+                  .argument = "--trainable", .expected = "--out beside it: no other file holds parameters",
+                  .got = "none");
   const auto run = load_run(options.folder);
   const char* const as_tensors = !options.path.empty()      ? "--out"
                                  : !options.network.empty() ? "--network"
@@ -123,8 +126,9 @@ void add_export(CLI::App& app) {
   command->add_flag("--best", options->best,
                     "Weights of the best epoch on the validation set, not of the last");
   command->add_flag("--float64", options->float64, "In double precision");
-  command->add_flag("--trainable", options->trainable,
-                    "Weights and matrices as parameters that want gradients, for PyTorch to go on with");
+  command->add_flag(
+      "--trainable", options->trainable,
+      "Weights and matrices of --out as parameters that want gradients, for PyTorch to go on with");
   command->callback([options] { export_run(*options); });
 }
 
