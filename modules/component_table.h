@@ -24,16 +24,17 @@ inline constexpr char loss_db[] = "loss_db";  ///< of power, where light passes 
 inline constexpr char hold_mw[] = "hold_mw";  ///< while it keeps its setting, or is on
 inline constexpr char use_pj[] =
     "use_pj";  ///< each time that it is used: a symbol, a reading, a multiply-add
-inline constexpr char rate_hz[] = "rate_hz";  ///< most uses a second
-inline constexpr char delay_s[] = "delay_s";  ///< from its input to its output
-inline constexpr char area_um2[] = "area_um2";
+inline constexpr char rate_hz[] = "rate_hz";                            ///< most uses a second
+inline constexpr char delay_s[] = "delay_s";                            ///< from its input to its output
+inline constexpr char area_um2[] = "area_um2";                          ///< of the chip, that one takes
 inline constexpr char responsivity_a_per_w[] = "responsivity_a_per_w";  ///< of detectors
 inline constexpr char noise_a_per_rthz[] = "noise_a_per_rthz";          ///< of their amplifiers, at the input
 inline constexpr char efficiency[] = "efficiency";  ///< of lasers, light by electrical power
 }  // namespace figures
 
+/// A number that is known of a component.
 struct Figure {
-  double value = 0;
+  double value = 0;    ///< in the unit that the name of the figure ends in; an efficiency is a ratio
   std::string source;  ///< where it was read
 };
 
@@ -42,15 +43,17 @@ class ComponentTable {
  public:
   /// Reads {"format": "optotorch-components-1", "components": {KIND: {FIGURE: {"value": .., "source": ".."}}}}. `where`
   /// and `argument` stand in errors. Throws c10::ValueError for anything else: figures that are not known, negative
-  /// or not finite, an efficiency outside (0, 1], and a figure without a source.
+  /// or not finite, a rate or responsivity of 0, an efficiency outside (0, 1], and a figure without a source.
   static ComponentTable parse(const std::string& json, const std::string& where, const std::string& argument);
   /// The same from a file.
   static ComponentTable read(const std::string& path);
 
+  /// True for a kind that is in the table, with figures or without.
   bool has(const std::string& kind) const { return figures_.contains(kind); }
   /// The figure; nothing if the table does not say. Throws c10::ValueError for a kind that is not in it.
   std::optional<Figure> find(const std::string& kind, const std::string& figure) const;
 
+  /// Every figure, by kind and by its name.
   const std::map<std::string, std::map<std::string, Figure>>& all() const { return figures_; }
 
  private:

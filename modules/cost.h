@@ -22,15 +22,16 @@ struct CostOptions {
 
 /// A layer's part.
 struct LayerCost {
-  std::string name;
-  Footprint footprint;
-  Traversal traversal;
-  int64_t electronic_multiply_adds = 0;
+  std::string name;     ///< of its type, "MziMesh"
+  Footprint footprint;  ///< hardware that it is built of
+  Traversal traversal;  ///< of a sample's light; of an electronic layer with optics inside, one of each kind
+  int64_t electronic_multiply_adds = 0;  ///< for a sample, as LibTorch runs them; 0 for light
 };
 
 /// Light from its modulation to its detection: the layers [first, last].
 struct LightCost {
-  size_t first = 0, last = 0;
+  size_t first = 0,       ///< number of its first layer
+      last = 0;           ///< number of the layer that detects it, or of the last that it passes
   Footprint along;        ///< hardware that light passes, with modulator and detector
   int64_t inputs = 0;     ///< values that light is given at once
   int64_t detectors = 0;  ///< that read at once
@@ -47,17 +48,19 @@ struct LightCost {
 /// A network's cost. Everything is for one sample; quantities without their figures in the table are left out, and
 /// named in `unknown`.
 struct NetworkCost {
-  std::vector<LayerCost> layers;
-  std::vector<LightCost> lights;
-  Footprint footprint;  ///< of all, with converters and lasers
-  int64_t optical_multiply_adds = 0, electronic_multiply_adds = 0;
-  double area_mm2 = 0;
+  std::vector<LayerCost> layers;           ///< by number
+  std::vector<LightCost> lights;           ///< from input to output
+  Footprint footprint;                     ///< of all, with converters and lasers
+  int64_t optical_multiply_adds = 0,       ///< by light: Traversal::multiply_adds of all layers
+      electronic_multiply_adds = 0;        ///< of all electronic layers
+  double area_mm2 = 0;                     ///< of the footprint
   double hold_w = 0;                       ///< of settings that are held
   std::map<std::string, double> energy_j;  ///< by kind
   double latency_s = 0;                    ///< from input to output
   double interval_s = 0;                   ///< between samples, one after the other through all parts at once
   std::set<std::string> unknown;           ///< "area_um2 of pixels"
 
+  /// Sum of `energy_j`.
   double total_energy_j() const;
   /// All of it, with the sources of the figures that were used.
   std::string to_json(const ComponentTable& table) const;
@@ -71,9 +74,9 @@ double loss_db_of(const Footprint& along, const ComponentTable& table, std::set<
 std::map<std::string, double> power_of(const Footprint& footprint, const ComponentTable& table,
                                        double rate_hz, std::set<std::string>& unknown);
 
-/// Mean light on a detector, watts, for a signal-to-noise ratio s (a ratio, not decibels) at `rate_hz` readings a second:
-/// I = s q B + sqrt((s q B)^2 + s i^2 B), B = rate / 2, q the elementary charge, i the amplifier's noise; shot noise
-/// alone for i = 0. Divided by the responsivity.
+/// Mean light on a detector, watts, for a signal-to-noise ratio s (a ratio, not decibels) at `rate_hz` readings a
+/// second: I = s q B + sqrt((s q B)^2 + s i^2 B), B = rate / 2, q the elementary charge, i the amplifier's noise; shot
+/// noise alone for i = 0. Divided by the responsivity.
 double detector_power(double snr, double rate_hz, double responsivity_a_per_w, double noise_a_per_rthz);
 
 /// The cost of a network for samples like `example`, [batch, ...].

@@ -33,9 +33,9 @@ using Sizes = std::map<std::string, int64_t>;
 /// The network that `text` describes, with initial weights of its own, drawn by LibTorch's generator in the
 /// order of the layers. Options that are left out have their defaults; a whole number may be the name of one
 /// of `sizes`, or a product such as "9*channels" or "32*height/4*width/4", where a division
-/// is of the factor before it, rounded down. A `description` for people, and what `training` says to the program, are not looked at. A
-/// module with a `weight` may say how it begins, "initial": "zero", "glorot" (uniform), "he" (uniform) or
-/// "normal" (deviation 1 / sqrt(inputs)), with biases of zero.
+/// is of the factor before it, rounded down. A `description` for people, and what `training` says to the program, are
+/// not looked at. A module with a `weight` may say how it begins, "initial": "zero", "glorot" (uniform), "he" (uniform)
+/// or "normal" (deviation 1 / sqrt(inputs)), with biases of zero.
 ///
 /// Throws c10::ValueError, which names the place, layers[2].encoding, for what is no description, and for
 /// types, options and words that are not known, with the nearest.
@@ -54,10 +54,13 @@ struct PartType {
   std::string name;      ///< "MziMesh"
   std::type_index type;  ///< of the module
   size_t required = 0;   ///< its first options, which have no default
+  /// Shows the options of a module of this type.
   std::function<void(const torch::nn::Module& module, FieldVisitor& visit)> look;
+  /// A new module, whose options `visit` may set.
   std::function<torch::nn::AnyModule(FieldVisitor& visit)> make;
-  /// Weights W [outputs, inputs] of a layer that has no parameter `weight`, and a change of them.
+  /// Weights W [outputs, inputs] of a layer that has no parameter `weight`.
   std::function<torch::Tensor(const torch::nn::Module& module)> weight = {};
+  /// Changes those weights.
   std::function<void(torch::nn::Module& module, const torch::Tensor& weight)> set_weight = {};
   /// Looks at its options as they are unless somebody says otherwise.
   std::function<void(FieldVisitor& visit)> usual = {};
@@ -113,6 +116,7 @@ void register_part(PartType type);
 
 /// The same before `main`, by a constant in the source file of the layer.
 struct RegisteredPart {
+  /// Throws as register_part does.
   explicit RegisteredPart(PartType type) { register_part(std::move(type)); }
 };
 

@@ -20,10 +20,12 @@ namespace optotorch {
 /// behind it a two-pass difference of the input's shape is handed on, any other is pulled back.
 class ElectronicBlock : public Layer {
  public:
+  /// A module whose forward takes and returns one tensor; it is shared.
   explicit ElectronicBlock(torch::nn::AnyModule module);
   /// A torch::nn::Sequential, which AnyModule does not take.
   explicit ElectronicBlock(const std::shared_ptr<torch::nn::SequentialImpl>& sequential);
 
+  /// A component if the module has parameters, else a response.
   Role role() const override;
   torch::Tensor tpfp_update(const Pass& pass, const torch::Tensor& signal, bool to_input) override;
 

@@ -28,6 +28,7 @@ template <typename Contained>
 void freeze(const torch::nn::ModuleHolder<Contained>& holder) {
   freeze(*holder.ptr());
 }
+/// The same, `unfreeze(mesh)`.
 template <typename Contained>
 void unfreeze(const torch::nn::ModuleHolder<Contained>& holder) {
   unfreeze(*holder.ptr());

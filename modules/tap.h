@@ -28,10 +28,12 @@ torch::Tensor tap(const torch::Tensor& x);
 /// For whoever runs a model with taps: collects them while it lives, on this thread.
 class TapScope {
  public:
+  /// Treatment of a tap.
   enum class Mode {
     through,  ///< taps are nothing
     cut,      ///< taps are kept, and cut
   };
+  /// Takes the taps from a scope around it, until it ends.
   explicit TapScope(Mode mode);
   ~TapScope();
   TapScope(const TapScope&) = delete;

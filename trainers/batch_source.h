@@ -9,7 +9,8 @@ namespace optotorch {
 
 /// Some samples and what is expected of them: data [batch, ...], target [batch] or [batch, ...].
 struct Batch {
-  torch::Tensor data, target;
+  /// Row k is sample k.
+  torch::Tensor data, target;  ///< row k is what is expected of sample k
 };
 
 /// Of n things those that are part `part` of `parts`, of which no two differ by more than one: the first, and how many.

@@ -15,13 +15,16 @@ namespace optotorch {
 
 /// Options for Distributed: DistributedOptions(rank, world_size).address("10.0.0.1").port(29500).
 struct DistributedOptions {
+  /// Rank `rank` of `world_size`, which all run on this machine unless `address` or `file` says otherwise.
   DistributedOptions(int64_t rank, int64_t world_size) : rank_(rank), world_size_(world_size) {}
 
-  /// Number of this process, 0 to world_size - 1, and of all of them.
+  /// Number of this process, 0 to world_size - 1.
   TORCH_ARG(int64_t, rank);
+  /// Number of all processes, 1 to 2^20.
   TORCH_ARG(int64_t, world_size);
-  /// Place of the store by which the ranks find each other (MASTER_ADDR, MASTER_PORT).
+  /// Host of the store by which the ranks find each other (MASTER_ADDR).
   TORCH_ARG(std::string, address) = "127.0.0.1";
+  /// Port of that store, 1 to 65535 (MASTER_PORT).
   TORCH_ARG(int64_t, port) = 29500;
   /// Rank 0 runs that store; false: it runs already, in a launcher.
   TORCH_ARG(bool, serves) = true;
@@ -36,6 +39,7 @@ struct DistributedOptions {
 /// The end of a rank whose reason another one has told.
 class RankEnded : public std::exception {
  public:
+  /// One sentence, the same for all; the reason is in the other rank's error.
   const char* what() const noexcept override { return "another rank has ended, and said why"; }
 };
 
@@ -57,18 +61,20 @@ class Distributed {
   Distributed& operator=(const Distributed&) = delete;
 
   /// The ranks that a launcher has started: RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, and of torchrun
-  /// TORCHELASTIC_USE_AGENT_STORE and TORCHELASTIC_RESTART_COUNT; OPTOTORCH_RANKS_TIMEOUT is the timeout. Null without WORLD_SIZE, and of a world of one.
-  /// Throws c10::ValueError for variables that are missing or no numbers.
+  /// TORCHELASTIC_USE_AGENT_STORE and TORCHELASTIC_RESTART_COUNT; OPTOTORCH_RANKS_TIMEOUT is the timeout. Null without
+  /// RANK and WORLD_SIZE, and of a world of one. Throws c10::ValueError for variables that are missing or no numbers.
   static std::shared_ptr<Distributed> from_environment();
   /// Times that a launcher has started this process again; 0 without one.
   static int64_t restarts();
 
+  /// Number of this process, 0 to world_size() - 1.
   int64_t rank() const { return options_.rank(); }
+  /// Number of all processes.
   int64_t world_size() const { return options_.world_size(); }
 
-  /// t = sum over ranks r of w_r t_r / sum over r of w_r, in place, for every tensor; returns the sums of `values` over the
-  /// ranks, in double precision. All ranks get the same bits. The weights are at least 0, and not all of them 0. What is
-  /// exchanged, one message per type of number, is on its way at the same time.
+  /// t = sum over ranks r of w_r t_r / sum over r of w_r, in place, for every tensor; returns the sums of `values` over
+  /// the ranks, in double precision. All ranks get the same bits. The weights are at least 0, and not all of them 0.
+  /// What is exchanged, one message per type of number, is on its way at the same time.
   std::vector<double> weighted_mean(const std::vector<torch::Tensor>& tensors, double weight,
                                     const std::vector<double>& values = {});
   /// Sums over the ranks, in double precision.

@@ -13,6 +13,7 @@ class InterruptGuard {
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
+  /// True if a signal has asked for an end since the newest guard was made.
   static bool requested();
 
  private:

@@ -15,7 +15,9 @@ namespace optotorch {
 /// A number for a batch, a mean, from output and target: what a Trainer logs, and by which it chooses the
 /// best epoch on the validation set.
 struct Metric {
+  /// The mean over one batch.
   using Function = std::function<double(const torch::Tensor& output, const torch::Tensor& target)>;
+  /// Direction in which the metric improves.
   enum class Better { larger, smaller };
   /// Elements that it is a mean of: the samples, target [batch, ...], or all elements of the target, e.g.
   /// the tokens of texts. Batches are weighed by their number.
@@ -30,6 +32,7 @@ struct Metric {
              Over over = Over::samples)
       : function(std::move(call)), name(std::move(name)), better(better), over(over) {}
 
+  /// The metric of a batch.
   double operator()(const torch::Tensor& output, const torch::Tensor& target) const {
     return function(output, target);
   }
@@ -39,14 +42,15 @@ struct Metric {
     return over == Over::samples ? target.size(0) : target.numel();
   }
 
+  /// True if `value` beats `than`; an equal one does not, nor does NaN.
   bool is_better(double value, double than) const {
     return better == Better::larger ? value > than : value < than;
   }
 
-  Function function;
-  std::string name;  ///< as in the keys of metrics.jsonl, `train_accuracy`
-  Better better;
-  Over over;
+  Function function;  ///< computes it
+  std::string name;   ///< as in the keys of metrics.jsonl, `train_accuracy`
+  Better better;      ///< decides which epoch is the best
+  Over over;          ///< decides what a batch weighs
 };
 
 /// Fraction of samples whose largest output [batch, classes] stands at the target class [batch].
@@ -58,7 +62,8 @@ double evaluate(HybridImpl& model, const BatchSource& source, const Metric& metr
 
 /// A sum of a metric over samples (or elements), each batch's times its weight, and the weights' sum.
 struct MetricSum {
-  double sum = 0, weight = 0;
+  /// Weighted sum of the metric; sum / weight is that of all.
+  double sum = 0, weight = 0;  ///< samples or elements; 0 without batches
 };
 
 /// The same of the batches first, first + stride, ...: ranks share out a set so.

@@ -9,6 +9,7 @@ namespace optotorch {
 
 /// Options for PrefetchedBatches: PrefetchedBatchesOptions(2).ahead(8).
 struct PrefetchedBatchesOptions {
+  /// `workers` threads, two batches ahead for each.
   PrefetchedBatchesOptions(int64_t workers) : workers_(workers) {}  // NOLINT(google-explicit-constructor)
 
   /// Threads that prepare batches, 1 to 1024. Each works with one thread.

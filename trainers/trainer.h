@@ -19,6 +19,7 @@
 namespace optotorch {
 
 struct EpochReport;
+/// Called behind every epoch with what it came to, and the network.
 using EpochCallback = std::function<void(const EpochReport& report, HybridImpl& model)>;
 
 /// Options for Trainer.
@@ -33,9 +34,9 @@ struct TrainerOptions {
   TORCH_ARG(std::string, folder) = "";
   /// Continue from the folder's checkpoint if there is one.
   TORCH_ARG(bool, resume) = false;
-  /// A checkpoint is written at the end of every epoch, and within one after so many seconds or steps (0:
-  /// never).
+  /// A checkpoint is written at the end of every epoch, and within one after so many seconds (0: never).
   TORCH_ARG(double, checkpoint_seconds) = 30;
+  /// Steps between checkpoints within an epoch; 0: none.
   TORCH_ARG(int64_t, checkpoint_steps) = 0;
   /// Progress and a line per epoch on standard error.
   TORCH_ARG(bool, progress) = true;
@@ -49,8 +50,8 @@ struct TrainerOptions {
   /// Ranks that train together: each takes its part of every batch, and what they learn from it is added up. A
   /// batch of n samples on several ranks is one of n samples on one, but for the order of additions. Rank 0 writes
   /// the folder, which all must see to resume; any number of ranks goes on with a run. What layers draw from
-  /// LibTorch's generator differs between ranks; noise by a layer's own seed (Photodetector, Camera) is that of the same
-  /// place in a batch on each. Metrics are those of the whole. Null: this process alone.
+  /// LibTorch's generator differs between ranks; noise by a layer's own seed (Photodetector, Camera) is that of the
+  /// same place in a batch on each. Metrics are those of the whole. Null: this process alone.
   TORCH_ARG(std::shared_ptr<Distributed>, distributed) = nullptr;
   /// Every rank has a system in a laboratory of its own, and corrections of it: parameters that the optimiser
   /// steps are shared, all else is not, and each rank keeps a checkpoint, `checkpoint-rank1.safetensors`.
@@ -61,9 +62,11 @@ struct TrainerOptions {
 /// what the run's metric is, if that is another.
 struct EpochReport {
   int64_t epoch = 0;  ///< counted from 1
-  double train_loss = 0, train_accuracy = 0;
-  std::optional<double> validation_accuracy, test_accuracy;
-  double seconds = 0;                           ///< of training; evaluation is not counted
+  /// Loss in training mode.
+  double train_loss = 0, train_accuracy = 0;  ///< metric in training mode
+  /// Metric in eval mode; empty without a validation set.
+  std::optional<double> validation_accuracy, test_accuracy;  ///< the same of the test set
+  double seconds = 0;                                        ///< of training; evaluation is not counted
   std::vector<double> alignment;                ///< per block with parameters; empty unless asked for
   std::map<std::string, double> measures = {};  ///< what the rule says of its steps: means (Rule::measures)
   std::string metric = "accuracy";              ///< name of what the accuracies are
@@ -74,7 +77,9 @@ struct EpochReport {
   static EpochReport from_json(const std::string& line);
 };
 
+/// Results of a run.
 struct FitResult {
+  /// Reports of all epochs that are complete, those before a resumption too.
   std::vector<EpochReport> epochs;
   bool interrupted = false;  ///< by SIGINT or SIGTERM; a checkpoint was written
   bool resumed = false;      ///< from a checkpoint
@@ -104,6 +109,8 @@ struct RunPosition;
 /// is measured each time, with the noise that it has. Loss and metric are those of the first time.
 class Trainer {
  public:
+  /// Throws c10::ValueError for less than one epoch, a metric without a name or named "loss", and, with `distributed`,
+  /// a rule that does not teach by gradients (Rule::teaches_by_gradients).
   Trainer(Hybrid model, std::shared_ptr<Rule> rule, std::shared_ptr<torch::optim::Optimizer> optimizer,
           Loss loss, TrainerOptions options = {});
 

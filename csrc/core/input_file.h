@@ -9,11 +9,14 @@
 
 namespace optotorch {
 
+/// Bytes that are read front to back: of a file that open_regular_file() has opened, or of memory.
 class InputFile {
  public:
   /// Bytes in memory, which must outlive this; errors call them `name`.
   InputFile(std::string_view bytes, std::string name);
+  /// Takes over what `other` reads, which may then only be assigned to or destroyed.
   InputFile(InputFile&& other) noexcept;
+  /// Exchanges the two: `other` keeps open what this one read.
   InputFile& operator=(InputFile&& other) noexcept;
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;

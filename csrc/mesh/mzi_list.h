@@ -46,17 +46,19 @@ MziConvention mzi_convention(const std::string& name);
 
 /// An interferometer on the ports (mode, mode + 1); phases in radians.
 struct MziSetting {
-  int64_t mode = 0;
-  double theta = 0, phi = 0;
+  int64_t mode = 0;  ///< the upper port, from 0
+  double theta = 0,  ///< divides the light between the ports (MziConvention)
+      phi = 0;       ///< phase of one port, before or behind that (MziConvention)
 };
 
 /// A circuit. Light meets the phases of `input`, then the interferometers from first to last, then the phases
 /// of `output`.
 struct MziList {
-  MziConvention convention = MziConvention::strawberry_fields;
-  int64_t ports = 2;
-  std::vector<MziSetting> mzis = {};
-  std::vector<double> input = {}, output = {};  ///< radians, one a port; empty: none
+  MziConvention convention = MziConvention::strawberry_fields;  ///< of all its interferometers
+  int64_t ports = 2;                                            ///< at least 2
+  std::vector<MziSetting> mzis = {};                            ///< in the order in which light meets them
+  std::vector<double> input = {},  ///< before the interferometers: radians, one a port; empty: none
+      output = {};                 ///< behind them: radians, one a port; empty: none
   /// A port in a column where it has no interferometer, each standing in the earliest column c
   /// with mode - c even. neurophox (bloch, no hadamard, an even number of
   /// ports) has `bar`: factor -i.

@@ -21,17 +21,20 @@ namespace optotorch::ops {
 ///     G = sqrt(1 - tap) cos(p) e^{-i p},   p = (gain |z|^2 + bias) / 2.
 /// tap in [0, 1); gain in radians per unit intensity; bias in radians; both finite.
 at::Tensor electro_optic(const at::Tensor& field, double tap, double gain, double bias);
+/// dL_dfield.
 at::Tensor electro_optic_backward(const at::Tensor& dL_dy, const at::Tensor& field, double tap, double gain,
                                   double bias);
 /// Gradients at dL_dy and at the field of Re sum conj(v) electro_optic_backward(dL_dy, field).
 std::tuple<at::Tensor, at::Tensor> electro_optic_double_backward(const at::Tensor& v, const at::Tensor& dL_dy,
                                                                  const at::Tensor& field, double tap,
                                                                  double gain, double bias);
+/// The same function in LibTorch's operators, differentiable by its autograd.
 at::Tensor electro_optic_reference(const at::Tensor& field, double tap, double gain, double bias);
 
 /// Saturable absorber: G = exp(-(depth / 2) / (1 + |z|^2 / saturation)).
 /// 0 <= depth < infinity is the optical depth of weak light, saturation > 0 an intensity.
 at::Tensor saturable_absorber(const at::Tensor& field, double depth, double saturation);
+/// dL_dfield.
 at::Tensor saturable_absorber_backward(const at::Tensor& dL_dy, const at::Tensor& field, double depth,
                                        double saturation);
 /// Gradients at dL_dy and at the field of Re sum conj(v) saturable_absorber_backward(dL_dy, field).
@@ -39,6 +42,7 @@ std::tuple<at::Tensor, at::Tensor> saturable_absorber_double_backward(const at::
                                                                       const at::Tensor& dL_dy,
                                                                       const at::Tensor& field, double depth,
                                                                       double saturation);
+/// The same function in LibTorch's operators, differentiable by its autograd.
 at::Tensor saturable_absorber_reference(const at::Tensor& field, double depth, double saturation);
 
 /// modReLU (Arjovsky et al. 2016): G = max(|z| + bias, 0) / |z|, G(0) = 0, with one real bias per last-axis
@@ -53,9 +57,11 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> mod_relu_double_backward(const at
                                                                         const at::Tensor& dL_dy,
                                                                         const at::Tensor& field,
                                                                         const at::Tensor& bias);
+/// The same function in LibTorch's operators, differentiable by its autograd.
 at::Tensor mod_relu_reference(const at::Tensor& field, const at::Tensor& bias);
 
-/// Throw as the operators do; for their faces. `where` names the operator.
+/// @{
+/// Throws as the operator does; for its faces. `where` names it.
 void check_electro_optic(const char* where, const at::Tensor& field, double tap, double gain, double bias);
 void check_electro_optic_backward(const at::Tensor& dL_dy, const at::Tensor& field, double tap, double gain,
                                   double bias);
@@ -70,5 +76,6 @@ void check_mod_relu(const char* where, const at::Tensor& field, const at::Tensor
 void check_mod_relu_backward(const at::Tensor& dL_dy, const at::Tensor& field, const at::Tensor& bias);
 void check_mod_relu_double_backward(const at::Tensor& v_field, const at::Tensor& v_bias,
                                     const at::Tensor& dL_dy, const at::Tensor& field, const at::Tensor& bias);
+/// @}
 
 }  // namespace optotorch::ops

@@ -2,8 +2,8 @@
 
 // Spectral filters on a waveform, each with a photodiode behind it that is read once a window.
 //
-// A filter is `order` equal sections in a row, whose delay of m samples is the round trip of a ring or the longer arm of
-// an interferometer:
+// A filter is `order` equal sections in a row, whose delay of m samples is the round trip of a ring or the longer arm
+// of an interferometer:
 //
 //     v[n] = a u[n] + b u[n - m] + p v[n - m],      H(f) = ((a + b z) / (1 - p z))^order,  z = exp(-2 pi i f m)
 //
@@ -34,6 +34,7 @@ struct FilterBankLayout {
   /// q of the low-pass, 0 to below 1; `integrate_and_dump`: the mean of the window.
   double memory = integrate_and_dump;
 
+  /// Value of `memory` for the mean of the window, without a low-pass.
   static constexpr double integrate_and_dump = -1;
 
   /// Throws c10::ValueError, in the name of `filter_bank`, for numbers out of their ranges.
@@ -64,11 +65,12 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> filter_bank_double_backward(
 at::Tensor filter_bank_reference(const at::Tensor& waveform, const at::Tensor& coefficients,
                                  const FilterBankLayout& layout);
 
-/// What every filter makes of a waveform of `count` samples, [filters, 2 count]: v = ifft(response fft(u)), of which the
-/// first `count` samples are those of the recursion.
+/// What every filter makes of a waveform of `count` samples, [filters, 2 count]: v = ifft(response fft(u)), of which
+/// the first `count` samples are those of the recursion.
 at::Tensor filter_responses(const at::Tensor& coefficients, const FilterBankLayout& layout, int64_t count);
 
-/// Throw as the operators do; for their faces.
+/// @{
+/// Throws as the operator does; for its faces.
 void check_filter_bank(const at::Tensor& waveform, const at::Tensor& coefficients,
                        const FilterBankLayout& layout);
 void check_filter_bank_backward(const at::Tensor& dL_dy, const at::Tensor& waveform,
@@ -77,5 +79,6 @@ void check_filter_bank_double_backward(const std::optional<at::Tensor>& v_wavefo
                                        const std::optional<at::Tensor>& v_coefficients,
                                        const at::Tensor& dL_dy, const at::Tensor& waveform,
                                        const at::Tensor& coefficients, const FilterBankLayout& layout);
+/// @}
 
 }  // namespace optotorch::ops

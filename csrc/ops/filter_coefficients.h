@@ -16,8 +16,8 @@ enum class FilterKind {
   /// A single pole, H = (1 - r) / (1 - r e^{2 pi i (f_k - f)}), r = exp(-pi B): to order B the Lorentzian
   /// 1 / (1 + 2 i (f - f_k) / B). Its delay is one sample.
   lorentzian,
-  /// The drop port of a ring between two equal couplers, exactly: an amplitude A is left after a round trip of m samples,
-  /// each coupler keeps t, t^2 = r / A,
+  /// The drop port of a ring between two equal couplers, exactly: an amplitude A is left after a round trip of m
+  /// samples, each coupler keeps t, t^2 = r / A,
   /// H = sqrt(A) (1 - t^2) / (1 - r e^{2 pi i m (f_k - f)}), without the delay of half a round trip, which no detector
   /// sees. r follows from B: |H|^2 has halved at B / 2. Its transmission at f_k is 1 without loss.
   ring,
@@ -30,13 +30,15 @@ const std::vector<std::string>& words(FilterKind);
 
 /// Coefficients, complex128 [filters, 3], and their slopes by frequency and by width.
 struct FilterCoefficients {
-  at::Tensor values, by_frequency, by_width;
+  at::Tensor values,  ///< (a, b, p) of every filter
+      by_frequency,   ///< their slopes by its frequency
+      by_width;       ///< their slopes by its width
 };
 
-/// Of filters at `frequency` [filters] with `width` [filters], float64. `round_trip` is A, above 0 to 1, of rings alone.
-/// Widths end where a filter can't follow: a ring's r stays below A, and its width within the free spectral range; their
-/// slope is 0 there. Throws c10::ValueError for other shapes and types, widths that are not positive, and a delay of a
-/// lorentzian that is not 1.
+/// Coefficients of filters at `frequency` [filters] with `width` [filters], float64. `round_trip` is A, above 0 to 1,
+/// of rings alone. Widths end where a filter can't follow: a ring's r stays below A, and its width within the free
+/// spectral range; their slope is 0 there. Throws c10::ValueError for other shapes and types, widths that are not
+/// positive, and a delay of a lorentzian that is not 1.
 FilterCoefficients filter_coefficients(FilterKind kind, const at::Tensor& frequency, const at::Tensor& width,
                                        int64_t delay = 1, double round_trip = 1);
 

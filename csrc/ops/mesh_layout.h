@@ -50,12 +50,12 @@ inline const std::vector<std::string>& words(IdlePort) {
 ///
 /// MZIs are numbered column by column, from the top port down; every per-MZI tensor has that order.
 struct MeshLayout {
-  MeshGrid grid = MeshGrid::rectangular;
-  int64_t ports = 2;
-  int64_t columns = 2;
-  PhiArm phi_arm = PhiArm::output;
-  ZeroState zero_state = ZeroState::cross;
-  IdlePort idle_port = IdlePort::wire;
+  MeshGrid grid = MeshGrid::rectangular;  ///< arrangement of the MZIs
+  int64_t ports = 2;                      ///< inputs, and as many outputs: at least 2
+  int64_t columns = 2;                    ///< columns of MZIs: at least 1, of a triangle at most 2 ports - 3
+  PhiArm phi_arm = PhiArm::output;        ///< side of the external phases
+  ZeroState zero_state = ZeroState::cross;  ///< meaning of theta = 0
+  IdlePort idle_port = IdlePort::wire;      ///< hardware at ports without an MZI in a column
 
   bool operator==(const MeshLayout&) const = default;
 
@@ -84,16 +84,20 @@ struct MeshLayout {
   }
 };
 
-/// Names as they stand in operator schemas and configurations: "rectangular", "output", "cross", "wire", ...
+/// @{
+/// Name as it stands in operator schemas and configurations: "rectangular", "output", "cross", "wire", ...
 std::string to_string(MeshGrid grid);
 std::string to_string(PhiArm arm);
 std::string to_string(ZeroState state);
 std::string to_string(IdlePort port);
+/// @}
 
+/// @{
 /// The inverse of to_string; throws with the known names.
 MeshGrid mesh_grid(const std::string& name);
 PhiArm phi_arm(const std::string& name);
 ZeroState zero_state(const std::string& name);
 IdlePort idle_port(const std::string& name);
+/// @}
 
 }  // namespace optotorch

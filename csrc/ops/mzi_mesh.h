@@ -44,7 +44,12 @@ struct MeshTensors {
 /// Gradients of a real loss, by the convention dL_dz = dL/dRe z + i dL/dIm z.
 /// Those of absent tensors have no elements.
 struct MeshGradients {
-  at::Tensor dL_dinput, dL_dtheta, dL_dphi, dL_dscreen, dL_dsplitter_error, dL_dtransmission;
+  at::Tensor dL_dinput,    ///< in the shape of the input; without elements unless it was wanted
+      dL_dtheta,           ///< [mzis]
+      dL_dphi,             ///< [mzis]
+      dL_dscreen,          ///< [ports]
+      dL_dsplitter_error,  ///< [mzis, 2]
+      dL_dtransmission;    ///< [mzis, 2]
 };
 
 /// Output field y from input field x, both [batch, ports] or, for a stack, [batch, meshes, ports] (complex64

@@ -29,25 +29,31 @@ namespace optotorch::ops {
 
 /// One convolution of the network, in the order x1, d1, x2, d2, x3, u1, u2, y.
 struct SepnConvolution {
-  int64_t in, out;            ///< channels
-  int64_t in_side, out_side;  ///< pixels
-  bool transposed;            ///< stride 2 backwards; otherwise the stride is 1, or 2 if the side shrinks
-  int64_t weight, bias;       ///< numbers of their first parameters
+  int64_t in,       ///< channels of its input
+      out;          ///< channels of its output
+  int64_t in_side,  ///< pixels along a side of its input
+      out_side;     ///< pixels along a side of its output
+  bool transposed;  ///< stride 2 backwards; otherwise the stride is 1, or 2 if the side shrinks
+  int64_t weight,   ///< number of its weight's first parameter
+      bias;         ///< number of its bias's first parameter
 
+  /// 1, or 2 where the sides differ.
   int64_t stride() const { return in_side == out_side ? 1 : 2; }
 };
 
 /// Sizes of a network.
 struct SepnLayout {
-  int64_t ports = 64;
+  int64_t ports = 64;                            ///< of the block
   std::array<int64_t, 3> features = {4, 8, 16};  ///< F1, F2, F3
 
   /// Throws c10::ValueError unless ports are 1 to 65,536 and features 1 to 256.
   void check() const;
+  /// Pixels along a side of the square image: ceil(sqrt(ports)).
   int64_t side() const;
   /// Complex parameters: weights [out, in, 3, 3] ([in, out, 3, 3] if transposed), then biases [out], of each
   /// convolution in order.
   int64_t parameters() const;
+  /// All 14 of them, in the order of SepnConvolution.
   std::vector<SepnConvolution> convolutions() const;
 };
 
@@ -75,12 +81,14 @@ at::Tensor sepn_reference(const at::Tensor& x, const at::Tensor& parameters, con
 /// are three numbers.
 SepnLayout sepn_layout(const at::Tensor& x, at::IntArrayRef features);
 
-/// Throw as the operators do; for their faces.
+/// @{
+/// Throws as the operator does; for its faces.
 void check_sepn(const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout);
 void check_sepn_backward(const at::Tensor& dL_dy, const at::Tensor& x, const at::Tensor& parameters,
                          const SepnLayout& layout);
 void check_sepn_double_backward(const std::optional<at::Tensor>& v_x,
                                 const std::optional<at::Tensor>& v_parameters, const at::Tensor& dL_dy,
                                 const at::Tensor& x, const at::Tensor& parameters, const SepnLayout& layout);
+/// @}
 
 }  // namespace optotorch::ops

@@ -29,25 +29,32 @@
 
 namespace optotorch::ops {
 
+/// Forms of the diffraction integral (ops/free_space.h).
 enum class Propagation { angular_spectrum, fresnel, rayleigh_sommerfeld };
-enum class Sampling { cropped, plain, band_limited };
+/// Ways to sample H on the grid of the padded window.
+enum class Sampling {
+  cropped,      ///< transform of the kernel, cropped to where it reaches: right at every distance
+  plain,        ///< H itself: wrong beyond the grid's critical distance
+  band_limited  ///< H where it is sampled finely enough, else 0
+};
 
 /// "angular_spectrum", ... in the order of the values.
 const std::vector<std::string>& words(Propagation);
+/// "cropped", ... in the order of the values.
 const std::vector<std::string>& words(Sampling);
 
 /// A hop. Lengths are metres. Windows are centred on each other but for the offset.
 struct HopGeometry {
-  double wavelength = 0;  ///< in vacuum
-  double distance = 0;    ///< 0 is allowed
-  double spacing = 0;     ///< of the samples, in both windows
-  double refractive_index = 1;
-  std::array<int64_t, 2> input{};   ///< rows, columns
-  std::array<int64_t, 2> output{};  ///< rows, columns
-  std::array<double, 2> offset{};   ///< of the output window: down, right
-  Propagation propagation = Propagation::angular_spectrum;
-  Sampling sampling = Sampling::cropped;  ///< of H
-  int64_t padding = 2;                    ///< of a sampling that is not cropped; 1: a periodic field
+  double wavelength = 0;                                    ///< in vacuum
+  double distance = 0;                                      ///< 0 is allowed
+  double spacing = 0;                                       ///< of the samples, in both windows
+  double refractive_index = 1;                              ///< n of the medium, at least 1
+  std::array<int64_t, 2> input{};                           ///< rows, columns
+  std::array<int64_t, 2> output{};                          ///< rows, columns
+  std::array<double, 2> offset{};                           ///< of the output window: down, right
+  Propagation propagation = Propagation::angular_spectrum;  ///< form of the diffraction integral
+  Sampling sampling = Sampling::cropped;                    ///< of H
+  int64_t padding = 2;  ///< of a sampling that is not cropped; 1: a periodic field
 
   /// Throws c10::ValueError, in the name of `where`, for lengths that are not positive and finite (a distance may
   /// be 0), windows without samples or beyond 2^14 a side, padding outside 1 to 64, an index below 1.

@@ -1,7 +1,10 @@
-"""Lays out the pages of the site: the manual as it is, and a page for every folder of public headers.
+"""Lays out the pages of the site: the manual as it is, a page for every folder of public headers, and a gallery.
 
-    generate.py ROOT XML SOURCE      ROOT: the project; XML: what Doxygen wrote; SOURCE: a new folder for Sphinx
+    generate.py ROOT SITE [FOLDER...]      ROOT: the project; SITE/doxygen/xml: what Doxygen wrote; SITE/source: a new
+                                           folder for Sphinx; SITE/extra: what it copies as it is; FOLDER: an experiment
 """
+
+import html
 
 import pathlib
 import re
@@ -9,7 +12,8 @@ import shutil
 import sys
 import xml.etree.ElementTree as ElementTree
 
-root, doxygen, source = map(pathlib.Path, sys.argv[1:])
+root, site, *experiments = map(pathlib.Path, sys.argv[1:])
+doxygen, source = site / "doxygen/xml", site / "source"
 PRIVATE = re.compile(r"/(detail|cpu|cuda|meta|autograd|reference)/")
 FLOORS = [("csrc/core", "Foundations"), ("csrc/ops", "Operators"), ("csrc/mesh", "Meshes"), ("modules", "Modules"),
           ("trainers", "Training")]
@@ -53,10 +57,31 @@ for folder, title in FLOORS:
         (source / f"api_{name}.rst").write_text("\n".join(lines))
         pages.append(f"api_{name}")
 
-manual = ["architecture", "conventions", "python", "data", "rules", "numerics", "performance", "reproduce", "trials",
-          "file-formats", "instrument"]
+shown = {}
+for experiment in experiments:
+    page = (experiment / "index.html").read_text()
+    results = sorted(experiment.glob("*.json"))
+    shown.setdefault(results[0].stem if results else experiment.name, (experiment, page))
+lines = ["# Gallery", "", "Pages that `optotorch reproduce` wrote: what was published beside what was measured, curves and pictures.", ""]
+for name, (experiment, page) in shown.items():
+    target = site / "extra/gallery" / name
+    target.mkdir(parents=True)
+    (target / "index.html").write_text(page)
+    if (experiment / "pictures").exists():
+        shutil.copytree(experiment / "pictures", target / "pictures")
+    picture = re.search(r'<img[^>]*src="(pictures/[^"]+)"', page)
+    title = html.unescape(re.search("<title>(.*?)</title>", page).group(1))
+    link = f'<a href="gallery/{name}/index.html">'
+    lines += ["```{raw} html", f"<p>{link}{html.escape(title)}</a></p>",
+              *([f'{link}<img src="gallery/{name}/{picture.group(1)}" alt="" width="500"></a>'] if picture else []), "```", ""]
+if not shown:
+    lines += ["None was given when the site was built.", ""]
+(source / "gallery.md").write_text("\n".join(lines))
+
+manual = ["architecture", "conventions", "python", "data", "rules", "distributed", "numerics", "performance", "cost",
+          "reproduce", "trials", "file-formats", "instrument"]
 assert set(manual) == {page.stem for page in (root / "docs").glob("*.md")}, "a page of the manual is not in the list"
 (source / "index.rst").write_text("\n".join([
     ".. include:: index_text.md", "   :parser: myst_parser.sphinx_", "",
-    ".. toctree::", "   :caption: Manual", "   :hidden:", "", *(f"   {page}" for page in manual), "",
+    ".. toctree::", "   :caption: Manual", "   :hidden:", "", *(f"   {page}" for page in manual), "   gallery", "",
     ".. toctree::", "   :caption: C++", "   :hidden:", "", *(f"   {page}" for page in pages), ""]))

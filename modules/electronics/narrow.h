@@ -9,12 +9,14 @@ namespace optotorch {
 
 /// Options for Narrow: NarrowOptions(28).step(28).
 struct NarrowOptions {
+  /// Neighbours from the first value on, `length` of them.
   NarrowOptions(int64_t length) : length_(length) {}  // NOLINT(google-explicit-constructor): Narrow(10)
 
   /// How many values are taken, 1 to 2^24.
   TORCH_ARG(int64_t, length);
-  /// The first of them, from 0 on, and the distance from one to the next, from 1 on; at most 2^24.
+  /// The first of them, 0 to 2^24.
   TORCH_ARG(int64_t, start) = 0;
+  /// The distance from one to the next, 1 to 2^24.
   TORCH_ARG(int64_t, step) = 1;
 
  public:
@@ -30,6 +32,7 @@ struct NarrowOptions {
 /// detectors that are there.
 class NarrowImpl : public torch::nn::Cloneable<NarrowImpl> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit NarrowImpl(NarrowOptions options);
 
   void reset() override {}
@@ -37,6 +40,7 @@ class NarrowImpl : public torch::nn::Cloneable<NarrowImpl> {
   torch::Tensor forward(const torch::Tensor& x);
   void pretty_print(std::ostream& stream) const override;
 
+  /// The options it was made from.
   NarrowOptions options;
 };
 

@@ -12,11 +12,13 @@ namespace optotorch {
 
 /// Options for Normalize: NormalizeOptions({0.1307}, {0.3081}).
 struct NormalizeOptions {
+  /// One mean and one deviation for every channel, or one of each for all.
   NormalizeOptions(std::vector<double> mean, std::vector<double> std)
       : mean_(std::move(mean)), std_(std::move(std)) {}
 
-  /// One number for every channel, or one for all; deviations above 0.
+  /// One number for every channel, or one for all.
   TORCH_ARG(std::vector<double>, mean);
+  /// Standard deviations above 0, as many as means.
   TORCH_ARG(std::vector<double>, std);
 
  public:
@@ -40,6 +42,7 @@ class NormalizeImpl : public torch::nn::Cloneable<NormalizeImpl> {
   torch::Tensor forward(const torch::Tensor& x);
   void pretty_print(std::ostream& stream) const override;
 
+  /// The options it was made from.
   NormalizeOptions options;
 };
 

@@ -12,6 +12,7 @@ namespace optotorch {
 
 /// Options for Permute: PermuteOptions({0, 1, 3, 2}).
 struct PermuteOptions {
+  /// The output has the dimensions `dims` of the input, in this order.
   explicit PermuteOptions(std::vector<int64_t> dims) : dims_(std::move(dims)) {}
 
   /// Which dimension of the input each one of the output is. The first is the batch and stays: 0.
@@ -33,6 +34,7 @@ class PermuteImpl : public torch::nn::Cloneable<PermuteImpl> {
   torch::Tensor forward(const torch::Tensor& x);
   void pretty_print(std::ostream& stream) const override;
 
+  /// The options it was made from.
   PermuteOptions options;
 };
 

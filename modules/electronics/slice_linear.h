@@ -9,12 +9,15 @@ namespace optotorch {
 
 /// Options for SliceLinear: SliceLinearOptions(28, 28, 1).
 struct SliceLinearOptions {
+  /// `slices` maps from `in_features` to `out_features` values.
   SliceLinearOptions(int64_t slices, int64_t in_features, int64_t out_features)
       : slices_(slices), in_features_(in_features), out_features_(out_features) {}
 
-  /// Each 1 to 2^24.
+  /// Slices of a sample, 1 to 2^24.
   TORCH_ARG(int64_t, slices);
+  /// Values of a slice before its map, 1 to 2^24.
   TORCH_ARG(int64_t, in_features);
+  /// Values of a slice behind its map, 1 to 2^24.
   TORCH_ARG(int64_t, out_features);
 
  public:
@@ -42,8 +45,10 @@ class SliceLinearImpl : public torch::nn::Cloneable<SliceLinearImpl> {
   torch::Tensor forward(const torch::Tensor& x);
   void pretty_print(std::ostream& stream) const override;
 
+  /// The options it was made from.
   SliceLinearOptions options;
-  torch::Tensor weight, bias;
+  torch::Tensor weight,  ///< W of all slices
+      bias;              ///< b of all slices
 };
 
 TORCH_MODULE(SliceLinear);

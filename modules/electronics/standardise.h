@@ -12,6 +12,7 @@ namespace optotorch {
 
 /// Options for Standardise: StandardiseOptions({7, 196}).
 struct StandardiseOptions {
+  /// Samples of the shape `sample`, without the batch.
   StandardiseOptions(std::vector<int64_t> sample)  // NOLINT(google-explicit-constructor)
       : sample_(std::move(sample)) {}
   /// Shape of a sample.
@@ -37,12 +38,14 @@ class StandardiseImpl : public torch::nn::Cloneable<StandardiseImpl> {
 
   /// From now on counts what it is given, in float64, or no longer.
   void watch(bool on = true);
-  /// Takes the statistics of what it was given since, and no longer counts. Throws c10::ValueError, with nothing changed,
-  /// for fewer than two samples and values that are not finite.
+  /// Takes the statistics of what it was given since, and no longer counts. Throws c10::ValueError, with nothing
+  /// changed, for fewer than two samples and values that are not finite.
   void finish();
 
+  /// The options it was made from.
   StandardiseOptions options;
-  torch::Tensor mean, deviation;
+  torch::Tensor mean,  ///< [sample...]
+      deviation;       ///< [sample...], above 0
 
  private:
   bool watches_ = false;

@@ -31,11 +31,11 @@ class Calibration {
 ///        "phi":   {"kind": "curve", "unit": "V", "given": [0, 1, 2, 3], "values": [0.1, 0.9, 3.2, 6.5]}}}
 ///
 /// A heater's phase is offset + pi P / p_pi, P from 0 to most_mw. It means the same a period further, 2 pi, but for the
-/// theta of an MZI 4 pi (docs/conventions.md): the smallest power that gives it is taken, and 0 up to 1e-6 of a period below.
-/// With resistance, full scale and bits it is given as a converter's code, round(sqrt(P R) / full_scale (2^bits - 1)).
-/// p_pi_mw and offset (0 if it is left out) are numbers, or .npy files beside the table of the command's shape. A
-/// curve is a measured table, its values rising, read by linear interpolation; angles are moved by whole periods to where
-/// the curve first has them.
+/// theta of an MZI 4 pi (docs/conventions.md): the smallest power that gives it is taken, and 0 up to 1e-6 of a period
+/// below. With resistance, full scale and bits it is given as a converter's code, round(sqrt(P R) / full_scale (2^bits
+/// - 1)). p_pi_mw and offset (0 if it is left out) are numbers, or .npy files beside the table of the command's shape.
+/// A curve is a measured table, its values rising, read by linear interpolation; angles are moved by whole periods to
+/// where the curve first has them.
 class CalibrationTable {
  public:
   /// Throws c10::ValueError for a file that is none: unknown kinds and fields, numbers out of their ranges, curves that
@@ -51,13 +51,13 @@ class CalibrationTable {
   std::map<std::string, std::shared_ptr<const Calibration>> calibrations_;
 };
 
-/// Writes the commands of a network's optics into a folder that is new or empty: those of every stage (stage.h), and the
-/// parameters of other layers that have a footprint. `program.json` lists them, in the order in which the network holds
-/// them, with type, options and commands (file, shape, unit, period), and there is one .npy a command,
+/// Writes the commands of a network's optics into a folder that is new or empty: those of every stage (stage.h), and
+/// the parameters of other layers that have a footprint. `program.json` lists them, in the order in which the network
+/// holds them, with type, options and commands (file, shape, unit, period), and there is one .npy a command,
 /// `stage0_theta.npy`; of those that the table calibrates also `stage0_theta_given.npy`, float64 (codes are whole
 /// numbers). Phases are written as they are. Returns the number of stages. Throws c10::ValueError, with nothing
-/// written, for a network without such layers, a folder that holds something, commands that the hardware can't reach, and
-/// a calibration of a command that no stage has.
+/// written, for a network without such layers, a folder that holds something, commands that the hardware can't reach,
+/// and a calibration of a command that no stage has.
 int64_t export_phase_program(const HybridImpl& model, const std::string& folder,
                              const CalibrationTable* calibration = nullptr);
 

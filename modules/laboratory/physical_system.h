@@ -17,6 +17,7 @@ struct Readings {
   /// Behind every stage; undefined where the hardware has no monitor. The last is there always.
   std::vector<at::Tensor> behind;
 
+  /// Readings behind the last stage.
   const at::Tensor& output() const { return behind.back(); }
 };
 
@@ -41,7 +42,9 @@ class PhysicalSystem {
   PhysicalSystem(PhysicalSystem&&) = delete;
   PhysicalSystem& operator=(PhysicalSystem&&) = delete;
 
+  /// The designs, in the order of the light.
   const std::vector<StageDesign>& stages() const { return stages_; }
+  /// True if every stage is read, not the last alone.
   bool has_monitors() const { return monitors_; }
 
   /// Descriptions of the layers between every two stages (between.h); empty if nobody says. PhysicalNetwork

@@ -23,12 +23,14 @@ inline const std::vector<std::string>& words(ApertureShape) {
 
 /// Options for Aperture: ApertureOptions({64, 64}, {5e-4, 5e-4}).shape(ApertureShape::rectangle).
 struct ApertureOptions {
+  /// An opening of `size` in the middle of a field of `window`.
   ApertureOptions(std::vector<int64_t> window, std::vector<double> size)
       : window_(std::move(window)), size_(std::move(size)) {}
   /// Rows and columns of the field.
   TORCH_ARG(std::vector<int64_t>, window);
   /// Height and width, metres: of a circle both are its diameter.
   TORCH_ARG(std::vector<double>, size);
+  /// Outline of the opening.
   TORCH_ARG(ApertureShape, shape) = ApertureShape::circle;
   /// Of the field's samples, metres.
   TORCH_ARG(double, spacing) = 17e-6;
@@ -52,11 +54,14 @@ struct ApertureOptions {
 /// another size.
 class ApertureImpl : public CloneableLayer<ApertureImpl> {
  public:
+  /// Throws c10::ValueError for a window outside 1 to 2^14 a side, lengths that are not positive and finite, and a
+  /// centre that is not two finite numbers.
   explicit ApertureImpl(ApertureOptions options);
 
   Role role() const override { return Role::component; }
   Deployment deploy() override;
 
+  /// The options it was made from.
   ApertureOptions options;
 
  protected:

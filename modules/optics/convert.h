@@ -17,7 +17,9 @@ namespace optotorch {
 
 /// Options for to_optical: ToOpticalOptions(Maps::weight_bank).layers({{"0", Maps::electronic}}).
 struct ToOpticalOptions {
+  /// Kinds of linear maps by the names of their modules.
   using Kinds = std::map<std::string, Maps>;
+  /// All linear maps of one kind, by default in meshes.
   ToOpticalOptions(Maps maps = Maps::mzi_linear) : maps_(maps) {}  // NOLINT(google-explicit-constructor)
 
   /// Kind of the linear maps.
@@ -32,7 +34,7 @@ struct ToOpticalOptions {
 /// | kind | torch::nn::Linear | torch::nn::Conv2d |
 /// | --- | --- | --- |
 /// | weight_bank | WeightBank, gain = max abs W, weights W / gain | Convolution of it |
-/// | mzi_linear | LinearMap: W decomposed into two meshes and a row of amplitudes, read coherently | Convolution of it |
+/// | mzi_linear | LinearMap: W as two meshes and a row of amplitudes, read coherently | Convolution of it |
 /// | electronic | itself | itself |
 ///
 /// Groups of a convolution become the blocks of a BlockDiagonal. Everything else (activations, pools, norms,
@@ -42,7 +44,9 @@ struct ToOpticalOptions {
 /// Throws c10::ValueError for a name in `layers` that no linear map has, for padding other than with zeros, and
 /// for a Linear of a WeightBank or mesh that would have more than 2^24 inputs or outputs.
 Hybrid to_optical(const torch::nn::SequentialImpl& network, const ToOpticalOptions& options = {});
+/// The same of a Hybrid.
 Hybrid to_optical(const HybridImpl& network, const ToOpticalOptions& options = {});
+/// The same of what a holder holds.
 template <typename Network>
 Hybrid to_optical(const torch::nn::ModuleHolder<Network>& network, const ToOpticalOptions& options = {}) {
   return to_optical(*network, options);
@@ -53,6 +57,7 @@ Hybrid to_optical(const torch::nn::ModuleHolder<Network>& network, const ToOptic
 /// copied. Throws c10::ValueError for a layer of light, such as a mesh between Modulator and Photodetector:
 /// no torch::nn module of real weights is the same.
 Hybrid to_electronic(const HybridImpl& network);
+/// The same of what a holder holds.
 inline Hybrid to_electronic(const Hybrid& network) {
   return to_electronic(*network);
 }

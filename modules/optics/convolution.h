@@ -14,15 +14,19 @@ namespace optotorch {
 /// Options for Convolution: ConvolutionOptions(WeightBank(27, 16).ptr(), 3).padding(1). One number stands for
 /// both axes, as in torch::nn::Conv2dOptions.
 struct ConvolutionOptions {
+  /// Kernels of `kernel_size`, the rows of the component's matrix; stride and dilation 1, no padding.
   ConvolutionOptions(std::shared_ptr<Layer> component, torch::ExpandingArray<2> kernel_size)
       : component_(std::move(component)), kernel_size_(*kernel_size) {}
 
   /// A linear component that takes rows of channels x kernel height x kernel width values, in that order.
   TORCH_ARG(std::shared_ptr<Layer>, component);
+  /// Height and width of a kernel, 1 to 2^20 - 1.
   TORCH_ARG(torch::ExpandingArray<2>, kernel_size);
+  /// Pixels from a patch to the next, 1 to 2^20 - 1.
   TORCH_ARG(torch::ExpandingArray<2>, stride) = 1;
   /// Dark pixels, or zeros, around the image.
   TORCH_ARG(torch::ExpandingArray<2>, padding) = 0;
+  /// Pixels from an element of a kernel to the next, 1 to 2^20 - 1; 1: a kernel without gaps.
   TORCH_ARG(torch::ExpandingArray<2>, dilation) = 1;
 
  public:
@@ -46,6 +50,7 @@ struct ConvolutionOptions {
 /// where it is not. The component may be a PhysicalNetwork: a laboratory is then sent the patches.
 class ConvolutionImpl : public Layer {
  public:
+  /// Stride and dilation 1, no padding.
   ConvolutionImpl(std::shared_ptr<Layer> component, torch::ExpandingArray<2> kernel_size)
       : ConvolutionImpl(ConvolutionOptions(std::move(component), kernel_size)) {}
 
@@ -69,6 +74,7 @@ class ConvolutionImpl : public Layer {
   /// The pass of images x whose patches the component passed so.
   Pass around(const torch::Tensor& x, Pass component) const;
 
+  /// The options it was made from.
   ConvolutionOptions options;
 
  protected:

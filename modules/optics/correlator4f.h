@@ -12,6 +12,7 @@ namespace optotorch {
 
 /// Options for Correlator4f: Correlator4fOptions({28, 28}).start(PhaseStart::zero).
 struct Correlator4fOptions {
+  /// A phase mask of twice the sides of `window`.
   Correlator4fOptions(std::vector<int64_t> window)  // NOLINT(google-explicit-constructor)
       : window_(std::move(window)) {}
   /// Rows and columns of the field.
@@ -19,7 +20,9 @@ struct Correlator4fOptions {
   /// Rows and columns of the mask by those of the window. 1: what leaves the field on one side comes back on the
   /// other; 2: it is lost.
   TORCH_ARG(int64_t, padding) = 2;
+  /// Effect of the mask on light, which decides what parameters there are.
   TORCH_ARG(Modulation, modulation) = Modulation::phase;
+  /// Phases of the mask at first.
   TORCH_ARG(PhaseStart, start) = PhaseStart::uniform;
 
  public:
@@ -51,6 +54,7 @@ struct Correlator4fOptions {
 /// Introduction to Fourier Optics.
 class Correlator4fImpl : public CloneableLayer<Correlator4fImpl> {
  public:
+  /// Throws c10::ValueError for a window outside 1 to 2^14 a side, and a padding other than 1 or 2.
   explicit Correlator4fImpl(Correlator4fOptions options);
 
   Role role() const override { return Role::component; }
@@ -65,8 +69,10 @@ class Correlator4fImpl : public CloneableLayer<Correlator4fImpl> {
   /// T, complex [padded], in the precision of the parameters.
   torch::Tensor transfer() const;
 
+  /// The options it was made from.
   Correlator4fOptions options;
-  torch::Tensor phase, amplitude;  ///< undefined where `modulation` has none
+  torch::Tensor phase,  ///< parameter [padded], radians; undefined for Modulation::amplitude
+      amplitude;        ///< parameter [padded], a before the sigmoid; undefined for Modulation::phase
 
  protected:
   void check_input(const torch::Tensor& x) const override;

@@ -13,10 +13,12 @@ namespace optotorch {
 
 /// Options for DetectorRegions: DetectorRegionsOptions({200, 200}).pairs(true).
 struct DetectorRegionsOptions {
+  /// Ten regions, one a class, on images of `window`.
   DetectorRegionsOptions(std::vector<int64_t> window)  // NOLINT(google-explicit-constructor)
       : window_(std::move(window)) {}
   /// Rows and columns of the camera's image.
   TORCH_ARG(std::vector<int64_t>, window);
+  /// Number of scores, 1 to 4096.
   TORCH_ARG(int64_t, classes) = 10;
   /// Two regions for every class, whose difference counts.
   TORCH_ARG(bool, pairs) = false;
@@ -59,6 +61,7 @@ class DetectorRegionsImpl : public CloneableLayer<DetectorRegionsImpl> {
   /// First row, first column, side of every region, in pixels.
   const std::vector<std::array<int64_t, 3>>& regions() const { return regions_; }
 
+  /// The options it was made from.
   DetectorRegionsOptions options;
 
  protected:

@@ -36,13 +36,16 @@ inline const std::vector<std::string>& words(PhaseStart) {
 
 /// Options for DiffractiveLayer: DiffractiveLayerOptions({200, 200}).hop(HopOptions().distance(.3)).
 struct DiffractiveLayerOptions {
+  /// A phase plane of `pixels`, one sample of the field each.
   DiffractiveLayerOptions(std::vector<int64_t> pixels)  // NOLINT(google-explicit-constructor)
       : pixels_(std::move(pixels)) {}
   /// Rows and columns.
   TORCH_ARG(std::vector<int64_t>, pixels);
   /// Behind the plane; `spacing` is that of the pixels.
   TORCH_ARG(HopOptions, hop) = {};
+  /// Effect of a pixel on light, which decides what parameters there are.
   TORCH_ARG(Modulation, modulation) = Modulation::phase;
+  /// Phases of the plane at first.
   TORCH_ARG(PhaseStart, start) = PhaseStart::uniform;
   /// Samples of the field along a pixel's side: 1 to 16.
   TORCH_ARG(int64_t, oversampling) = 1;
@@ -102,6 +105,8 @@ struct DiffractiveLayerOptions {
 /// distance that changes is cheap for Propagation::fresnel, cropped; else each costs a new transfer function.
 class DiffractiveLayerImpl : public CloneableLayer<DiffractiveLayerImpl, Stage> {
  public:
+  /// Throws c10::ValueError for pixels outside 1 to 2^14 a side, options out of their ranges, and a hop that
+  /// HopOptions::check refuses.
   explicit DiffractiveLayerImpl(DiffractiveLayerOptions options);
 
   std::vector<StageError> errors() const override;
@@ -114,9 +119,11 @@ class DiffractiveLayerImpl : public CloneableLayer<DiffractiveLayerImpl, Stage> 
     return between_planes(Layer::traversal(pass), pass);
   }
 
+  /// The options it was made from.
   DiffractiveLayerOptions options;
-  torch::Tensor phase, amplitude;  ///< undefined where `modulation` has none
-  torch::Tensor passes;            ///< of training, for `vaccination`; undefined without
+  torch::Tensor phase,   ///< parameter [pixels], radians; undefined for Modulation::amplitude
+      amplitude;         ///< parameter [pixels], a before the sigmoid; undefined for Modulation::phase
+  torch::Tensor passes;  ///< of training, for `vaccination`; undefined without
 
  protected:
   StageDesign make_design() const override;

@@ -30,10 +30,12 @@ struct ElectroOpticActivationOptions {
 /// parameters. Source: Williamson et al. 2020; formula and pull-back: ops/activation.h.
 class ElectroOpticActivationImpl : public CloneableLayer<ElectroOpticActivationImpl, ResponseLayer> {
  public:
+  /// Throws c10::ValueError for a tap outside [0, 1).
   explicit ElectroOpticActivationImpl(ElectroOpticActivationOptions options = {});
 
   Deployment deploy() override;
 
+  /// The options it was made from.
   ElectroOpticActivationOptions options;
 
  protected:

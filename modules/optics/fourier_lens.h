@@ -8,8 +8,10 @@ namespace optotorch {
 
 /// Options for FourierLens: FourierLensOptions(8) keeps the 8 x 8 lowest spatial frequencies.
 struct FourierLensOptions {
+  /// The `window` x `window` lowest spatial frequencies.
   FourierLensOptions(int64_t window)
       : window_(window) {}  // NOLINT(google-explicit-constructor): FourierLens(8)
+  /// Side of the crop, at least 1 and no longer than an image's shorter side.
   TORCH_ARG(int64_t, window);
 
  public:
@@ -26,11 +28,13 @@ struct FourierLensOptions {
 /// black field. No parameters. Source: Zheng et al., arXiv 2212.06141.
 class FourierLensImpl : public CloneableLayer<FourierLensImpl> {
  public:
+  /// Throws c10::ValueError for a window below 1.
   explicit FourierLensImpl(FourierLensOptions options);
 
   Role role() const override { return Role::source; }
   Footprint footprint() const override { return {{parts::lenses, 1}}; }
 
+  /// The options it was made from.
   FourierLensOptions options;
 
  protected:

@@ -13,10 +13,12 @@ namespace optotorch {
 
 /// Options for FreeSpace: FreeSpaceOptions({64, 64}).hop(HopOptions().distance(.05)).
 struct FreeSpaceOptions {
+  /// A default hop between two planes of `window`.
   FreeSpaceOptions(std::vector<int64_t> window)  // NOLINT(google-explicit-constructor)
       : window_(std::move(window)) {}
   /// Rows and columns of the field.
   TORCH_ARG(std::vector<int64_t>, window);
+  /// The way between the planes; `spacing` is that of the samples before it.
   TORCH_ARG(HopOptions, hop) = {};
   /// Rows and columns behind the hop, centred on the window; empty: the same.
   TORCH_ARG(std::vector<int64_t>, output) = {};
@@ -35,10 +37,12 @@ struct FreeSpaceOptions {
 
 /// Free space between two planes: field [batch, planes, window] -> [batch, planes, output]. Light that leaves the
 /// window is lost. No parameters. Formula: ops/free_space.h; between windows of different spacings y = K_y x K_x^T, the
-/// two matrices of a paraxial hop (paraxial_matrix). Throws c10::ValueError for lengths that are not positive, for an
-/// output spacing of another propagation than Fresnel's, and a field of another size.
+/// two matrices of a paraxial hop (paraxial_matrix). Throws c10::ValueError for lengths that are not positive (a
+/// distance may be 0, but for Rayleigh and Sommerfeld's), for an output spacing of another propagation than Fresnel's,
+/// and a field of another size.
 class FreeSpaceImpl : public CloneableLayer<FreeSpaceImpl> {
  public:
+  /// Throws c10::ValueError for windows, a hop or an output spacing out of range (HopOptions::check).
   explicit FreeSpaceImpl(FreeSpaceOptions options);
 
   Role role() const override { return Role::component; }
@@ -47,6 +51,7 @@ class FreeSpaceImpl : public CloneableLayer<FreeSpaceImpl> {
   }
   Deployment deploy() override;
 
+  /// The options it was made from.
   FreeSpaceOptions options;
 
  protected:

@@ -10,19 +10,23 @@ namespace optotorch {
 
 /// A set of slices of an image, each a vector of pixels in row-major order.
 struct SliceSet {
+  /// Form of a slice.
   enum class Kind {
     columns,  ///< one slice a column, from top to bottom
     rows,     ///< one slice a row
     patches,  ///< squares of `size` x `size` pixels, their corners `stride` apart, in row-major order
   };
+  /// Its words, in the order of its values.
   friend const std::vector<std::string>& words(Kind) {
     static const std::vector<std::string> all{"columns", "rows", "patches"};
     return all;
   }
-  Kind kind = Kind::columns;
-  int64_t size = 0, stride = 0;  ///< of patches, in pixels
-  int64_t copies = 1;            ///< the set is delivered so many times, one after the other
+  Kind kind = Kind::columns;  ///< of all slices of the set
+  int64_t size = 0,           ///< side of a patch, in pixels; of no meaning for other kinds
+      stride = 0;             ///< pixels from a patch to the next; of no meaning for other kinds
+  int64_t copies = 1;         ///< the set is delivered so many times, one after the other
 
+  /// Every member by name (fields.h).
   void fields(FieldVisitor& visit) {
     visit("kind", kind);
     visit("size", size);
@@ -30,8 +34,11 @@ struct SliceSet {
     visit("copies", copies);
   }
 
+  /// All columns.
   static SliceSet columns() { return {}; }
+  /// All rows.
   static SliceSet rows() { return {.kind = Kind::rows}; }
+  /// All patches that lie wholly in the image.
   static SliceSet patches(int64_t size, int64_t stride, int64_t copies = 1) {
     return {Kind::patches, size, stride, copies};
   }
@@ -39,9 +46,13 @@ struct SliceSet {
 
 /// Options for ImageSlices: ImageSlicesOptions(28, 28).sets({SliceSet::columns(), SliceSet::rows()}).
 struct ImageSlicesOptions {
+  /// The columns of images of `height` x `width` pixels.
   ImageSlicesOptions(int64_t height, int64_t width) : height_(height), width_(width) {}
+  /// Rows of an image, 1 to 4096.
   TORCH_ARG(int64_t, height);
+  /// Columns of an image, 1 to 4096.
   TORCH_ARG(int64_t, width);
+  /// Sets of slices in the order in which they are delivered, at least one.
   TORCH_ARG(std::vector<SliceSet>, sets) = {SliceSet::columns()};
   /// Divides every image by its root mean square, so that a port carries unit intensity on average.
   TORCH_ARG(bool, normalized) = true;
@@ -65,7 +76,8 @@ struct ImageSlicesOptions {
 /// A black image gives a black field. No parameters. The columns are the slices of arXiv 2408.08337.
 class ImageSlicesImpl : public CloneableLayer<ImageSlicesImpl> {
  public:
-  /// Throws c10::ValueError for an empty list, and for patches that do not fit the image.
+  /// Throws c10::ValueError for an empty list, patches that do not fit the image, and sizes or copies outside 1 to
+  /// 4096.
   explicit ImageSlicesImpl(ImageSlicesOptions options);
 
   Role role() const override { return Role::source; }
@@ -74,6 +86,7 @@ class ImageSlicesImpl : public CloneableLayer<ImageSlicesImpl> {
   /// n, the number of values delivered.
   int64_t size() const { return index_.numel(); }
 
+  /// The options it was made from.
   ImageSlicesOptions options;
 
  protected:

@@ -24,10 +24,12 @@ struct KerrActivationOptions {
 /// Source: self-phase modulation by the Kerr effect, Agrawal, Nonlinear Fiber Optics, chapter 4.
 class KerrActivationImpl : public CloneableLayer<KerrActivationImpl, ResponseLayer> {
  public:
+  /// Throws c10::ValueError for a gamma that is not finite.
   explicit KerrActivationImpl(KerrActivationOptions options = {});
 
   Deployment deploy() override;
 
+  /// The options it was made from.
   KerrActivationOptions options;
 
  protected:

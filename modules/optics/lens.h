@@ -11,6 +11,7 @@ namespace optotorch {
 
 /// Options for Lens: LensOptions({64, 64}, .1).spacing(8e-6).
 struct LensOptions {
+  /// A lens in the middle of a field of `window`.
   LensOptions(std::vector<int64_t> window, double focal_length)
       : window_(std::move(window)), focal_length_(focal_length) {}
   /// Rows and columns of the field.
@@ -45,12 +46,15 @@ struct LensOptions {
 /// Source: Goodman, Introduction to Fourier Optics, the thin lens in paraxial approximation.
 class LensImpl : public CloneableLayer<LensImpl> {
  public:
+  /// Throws c10::ValueError for a window outside 1 to 2^14 a side, a focal length of 0, no wavelengths, lengths that
+  /// are not positive and finite, and a centre that is not two finite numbers.
   explicit LensImpl(LensOptions options);
 
   Role role() const override { return Role::component; }
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::lenses, 1}}; }
 
+  /// The options it was made from.
   LensOptions options;
 
  protected:

@@ -28,10 +28,14 @@ std::string to_string(Maps maps);
 
 /// Options for LinearMap: LinearMapOptions(64, 256).maps(Maps::weight_bank).
 struct LinearMapOptions {
+  /// An electronic map with an offset.
   LinearMapOptions(int64_t in_features, int64_t out_features)
       : in_features_(in_features), out_features_(out_features) {}
+  /// Last size of the input, 1 to 2^24.
   TORCH_ARG(int64_t, in_features);
+  /// Last size of the output, 1 to 2^24.
   TORCH_ARG(int64_t, out_features);
+  /// Kind of W.
   TORCH_ARG(Maps, maps) = Maps::electronic;
   /// An electronic offset per output.
   TORCH_ARG(bool, bias) = true;
@@ -58,6 +62,7 @@ struct LinearMapOptions {
 /// other in time.
 class LinearMapImpl : public torch::nn::Cloneable<LinearMapImpl> {
  public:
+  /// An electronic map with an offset.
   LinearMapImpl(int64_t in_features, int64_t out_features)
       : LinearMapImpl(LinearMapOptions(in_features, out_features)) {}
   /// Throws c10::ValueError for sizes outside 1 to 2^24.
@@ -69,6 +74,7 @@ class LinearMapImpl : public torch::nn::Cloneable<LinearMapImpl> {
   torch::Tensor forward(const torch::Tensor& x);
   void pretty_print(std::ostream& stream) const override;
 
+  /// The options it was made from.
   LinearMapOptions options;
   torch::nn::Linear linear{nullptr};  ///< of Maps::electronic
   Differentiable optics{nullptr};     ///< of the others

@@ -11,7 +11,9 @@ namespace optotorch {
 
 /// Options for ModRelu: ModReluOptions(64), ModReluOptions({1, 28, 28}).
 struct ModReluOptions {
+  /// A bias for each of `ports` ports.
   ModReluOptions(int64_t ports) : shape_{ports} {}  // NOLINT(google-explicit-constructor)
+  /// A bias for each element of a sample of `shape`.
   ModReluOptions(std::vector<int64_t> shape)
       : shape_(std::move(shape)) {}  // NOLINT(google-explicit-constructor)
   /// Shape of a sample: {ports}, or {planes, height, width} in free space.
@@ -32,11 +34,14 @@ struct ModReluOptions {
 /// ops/activation.h.
 class ModReluImpl : public CloneableLayer<ModReluImpl, ResponseLayer> {
  public:
+  /// Throws c10::ValueError for a shape without axes, sizes below 1, and a shape that no memory could hold.
   explicit ModReluImpl(ModReluOptions options);
 
   Deployment deploy() override;
 
+  /// The options it was made from.
   ModReluOptions options;
+  /// Parameter [shape], in units of amplitude: -bias is the threshold.
   torch::Tensor bias;
 
  protected:

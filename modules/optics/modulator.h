@@ -23,8 +23,11 @@ inline const std::vector<std::string>& words(Encoding) {
 
 /// Options for Modulator: ModulatorOptions(784).encoding(Encoding::phase).
 struct ModulatorOptions {
+  /// Amplitude modulators on `ports` ports.
   ModulatorOptions(int64_t ports) : ports_(ports) {}  // NOLINT(google-explicit-constructor): Modulator(784)
+  /// Ports of the field, at least 1.
   TORCH_ARG(int64_t, ports);
+  /// Form in which values ride on light.
   TORCH_ARG(Encoding, encoding) = Encoding::amplitude;
 
  public:
@@ -39,12 +42,14 @@ struct ModulatorOptions {
 /// fewer values than ports leave the last ports dark (amplitude 0 in every encoding). No parameters.
 class ModulatorImpl : public CloneableLayer<ModulatorImpl> {
  public:
+  /// Throws c10::ValueError for fewer ports than 1.
   explicit ModulatorImpl(ModulatorOptions options);
 
   Role role() const override { return Role::source; }
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::modulators, options.ports()}}; }
 
+  /// The options it was made from.
   ModulatorOptions options;
 
  protected:

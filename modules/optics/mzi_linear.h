@@ -7,13 +7,18 @@ namespace optotorch {
 
 /// Options for MziLinear: MziLinearOptions(in, out).
 struct MziLinearOptions {
+  /// A matrix [out_ports, in_ports] by rectangular meshes.
   MziLinearOptions(int64_t in_ports, int64_t out_ports) : in_ports_(in_ports), out_ports_(out_ports) {}
 
-  /// Numbers of guided modes, at least 1.
+  /// Number of guided modes at the input, at least 1.
   TORCH_ARG(int64_t, in_ports);
+  /// Number of guided modes at the output, at least 1.
   TORCH_ARG(int64_t, out_ports);
+  /// Grid of both meshes, which are universal.
   TORCH_ARG(MeshGrid, grid) = MeshGrid::rectangular;
+  /// Arm that carries the external phase, in both meshes.
   TORCH_ARG(PhiArm, phi_arm) = PhiArm::output;
+  /// State of an ideal MZI at theta = 0, in both meshes.
   TORCH_ARG(ZeroState, zero_state) = ZeroState::cross;
 
  public:
@@ -34,7 +39,9 @@ struct MziLinearOptions {
 /// two-port mesh whose second port stays dark. Source: Miller 2013 (singular value decomposition).
 class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
  public:
+  /// A matrix [out_ports, in_ports] by rectangular meshes.
   MziLinearImpl(int64_t in_ports, int64_t out_ports) : MziLinearImpl(MziLinearOptions(in_ports, out_ports)) {}
+  /// Throws c10::ValueError for fewer ports than 1 on either side.
   explicit MziLinearImpl(MziLinearOptions options);
 
   bool is_matrix() const override { return true; }
@@ -51,8 +58,11 @@ class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
   /// finite, and singular values beyond the range of the layer's type.
   void set_matrix(const torch::Tensor& weight);
 
+  /// The options it was made from.
   MziLinearOptions options;
-  MziMesh v{nullptr}, u{nullptr};
+  MziMesh v{nullptr},  ///< V, at the input, of at least two ports
+      u{nullptr};      ///< U, at the output, of at least two ports
+  /// Parameter [min(in_ports, out_ports)]: the amplitude controls between the meshes.
   torch::Tensor sigma;
 
  protected:

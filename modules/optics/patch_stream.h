@@ -14,6 +14,7 @@ enum class StreamOrder {
   patches,  ///< patch after patch, each row by row: a window is a patch
   raster,   ///< of each row of patches their first lines, one after the other, then their second lines, ...
 };
+/// Its words, in the order of its values.
 inline const std::vector<std::string>& words(StreamOrder) {
   static const std::vector<std::string> all{"patches", "raster"};
   return all;
@@ -24,6 +25,7 @@ enum class StreamEncoding {
   field,      ///< E = sqrt(P) s
   intensity,  ///< E = sqrt(P s), negative values dark
 };
+/// Its words, in the order of its values.
 inline const std::vector<std::string>& words(StreamEncoding) {
   static const std::vector<std::string> all{"field", "intensity"};
   return all;
@@ -31,15 +33,20 @@ inline const std::vector<std::string>& words(StreamEncoding) {
 
 /// Options for PatchStream: PatchStreamOptions({1, 28, 28}).size(4).stride(2).padding(1).
 struct PatchStreamOptions {
+  /// Patches of 4 x 4 pixels, 2 apart, of `image` with a dark border of 1.
   PatchStreamOptions(std::vector<int64_t> image)  // NOLINT(google-explicit-constructor)
       : image_(std::move(image)) {}
   /// Channels, rows and columns.
   TORCH_ARG(std::vector<int64_t>, image);
-  /// Side of a patch, distance of two patches, dark pixels around the image.
+  /// Side of a patch, in pixels.
   TORCH_ARG(int64_t, size) = 4;
+  /// Pixels from a patch to the next, 1 to 4096.
   TORCH_ARG(int64_t, stride) = 2;
+  /// Width of the dark border around the image, 0 to 4096 pixels.
   TORCH_ARG(int64_t, padding) = 1;
+  /// Order of the symbols.
   TORCH_ARG(StreamOrder, order) = StreamOrder::patches;
+  /// Form in which values ride on the carrier.
   TORCH_ARG(StreamEncoding, encoding) = StreamEncoding::field;
   /// P, power of the carrier.
   TORCH_ARG(double, power) = 1;
@@ -67,8 +74,8 @@ struct PatchStreamOptions {
 /// Tsirigotis et al., arXiv 2405.06434.
 class PatchStreamImpl : public CloneableLayer<PatchStreamImpl> {
  public:
-  /// Throws c10::ValueError for sizes that are not positive, a negative padding, a power that is not positive, and a
-  /// patch that the padded image does not hold.
+  /// Throws c10::ValueError for sizes outside 1 to 4096, a padding outside 0 to 4096, a power that is not positive, and
+  /// a patch that the padded image does not hold.
   explicit PatchStreamImpl(PatchStreamOptions options);
 
   Role role() const override { return Role::source; }
@@ -77,6 +84,7 @@ class PatchStreamImpl : public CloneableLayer<PatchStreamImpl> {
     return {{{parts::modulators, 1}}, pass.output.size(-1)};
   }
 
+  /// The options it was made from.
   PatchStreamOptions options;
 
  protected:

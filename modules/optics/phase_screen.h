@@ -11,7 +11,9 @@ namespace optotorch {
 
 /// Options for PhaseScreen: PhaseScreenOptions(64), PhaseScreenOptions({1, 28, 28}).
 struct PhaseScreenOptions {
+  /// A phase for each of `ports` ports.
   PhaseScreenOptions(int64_t ports) : shape_{ports} {}  // NOLINT(google-explicit-constructor)
+  /// A phase for each element of a sample of `shape`.
   PhaseScreenOptions(std::vector<int64_t> shape)
       : shape_(std::move(shape)) {}  // NOLINT(google-explicit-constructor)
   /// Shape of a sample: {ports}, or {planes, height, width} in free space.
@@ -26,6 +28,7 @@ struct PhaseScreenOptions {
 /// The parameter `gamma` [shape], radians, is initially uniform in [0, 2 pi).
 class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl, Stage> {
  public:
+  /// Throws c10::ValueError for a shape without axes, sizes below 1, and a shape that no memory could hold.
   explicit PhaseScreenImpl(PhaseScreenOptions options);
 
   /// As a stage: [batch, shape]; it commands gamma, and its error is `phase_offset` [shape], radians.
@@ -36,7 +39,9 @@ class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl, Stage> {
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::phase_shifters, gamma.numel()}}; }
 
+  /// The options it was made from.
   PhaseScreenOptions options;
+  /// Parameter [shape], radians.
   torch::Tensor gamma;
 
  protected:

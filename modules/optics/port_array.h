@@ -9,8 +9,9 @@
 
 namespace optotorch {
 
-/// Options for PortArray: PortArrayOptions({4, 4}, {64, 64}).magnification(3).
+/// Options for PortArray: PortArrayOptions({4, 4}, {64, 64}).side(3).
 struct PortArrayOptions {
+  /// Ports as far apart as fit, one sample each.
   PortArrayOptions(std::vector<int64_t> ports, std::vector<int64_t> window)
       : ports_(std::move(ports)), window_(std::move(window)) {}
   /// Rows and columns of ports.
@@ -42,6 +43,7 @@ class PortArrayImpl : public CloneableLayer<PortArrayImpl> {
 
   Role role() const override { return Role::response; }
 
+  /// The options it was made from.
   PortArrayOptions options;
 
  protected:

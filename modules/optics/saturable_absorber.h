@@ -25,10 +25,12 @@ struct SaturableAbsorberOptions {
 /// absorbed, strong light passes. No parameters. Formula and pull-back: ops/activation.h.
 class SaturableAbsorberImpl : public CloneableLayer<SaturableAbsorberImpl, ResponseLayer> {
  public:
+  /// Throws c10::ValueError for a depth below 0, and a saturation that is not above 0.
   explicit SaturableAbsorberImpl(SaturableAbsorberOptions options = {});
 
   Deployment deploy() override;
 
+  /// The options it was made from.
   SaturableAbsorberOptions options;
 
  protected:

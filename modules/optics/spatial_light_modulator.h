@@ -14,6 +14,7 @@ namespace optotorch {
 
 /// Options for SpatialLightModulator: SpatialLightModulatorOptions({200, 200}).levels(256).
 struct SpatialLightModulatorOptions {
+  /// An ideal amplitude modulator of `pixels`.
   SpatialLightModulatorOptions(std::vector<int64_t> pixels)  // NOLINT(google-explicit-constructor)
       : pixels_(std::move(pixels)) {}
   /// Rows and columns.
@@ -59,12 +60,14 @@ struct SpatialLightModulatorOptions {
 /// parameters. The pull-back sees through the levels, as if there were none.
 class SpatialLightModulatorImpl : public CloneableLayer<SpatialLightModulatorImpl> {
  public:
+  /// Throws c10::ValueError for pixels outside 1 to 2^14 a side, Encoding::complex, and options out of their ranges.
   explicit SpatialLightModulatorImpl(SpatialLightModulatorOptions options);
 
   Role role() const override { return Role::source; }
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::pixels, c10::multiply_integers(options.pixels())}}; }
 
+  /// The options it was made from.
   SpatialLightModulatorOptions options;
 
  protected:

@@ -14,26 +14,31 @@ namespace optotorch {
 using ops::FilterKind;
 
 namespace parts {
-inline constexpr char filters[] = "filters";
+inline constexpr char filters[] = "filters";  ///< a filter of order n counts n times
 }  // namespace parts
 
-/// Options for SpectralFilterBank: SpectralFilterBankOptions(3136, 7).window(16).width(.04). The unit of time is a symbol
-/// of the waveform, that of frequencies and widths the symbol rate.
+/// Options for SpectralFilterBank: SpectralFilterBankOptions(3136, 7).window(16).width(.04). The unit of time is a
+/// symbol of the waveform, that of frequencies and widths the symbol rate.
 struct SpectralFilterBankOptions {
+  /// Lorentzian filters, spread evenly over the frequencies 0 to .5.
   SpectralFilterBankOptions(int64_t symbols, int64_t filters) : symbols_(symbols), filters_(filters) {}
-  /// Length of the waveform; filters, each with a photodiode.
+  /// Length of the waveform, 1 to 2^30.
   TORCH_ARG(int64_t, symbols);
+  /// Filters, each with a photodiode: 1 to 65536.
   TORCH_ARG(int64_t, filters);
+  /// Kind of all filters.
   TORCH_ARG(FilterKind, kind) = FilterKind::lorentzian;
   /// Equal filters in a row, 1 to 16.
   TORCH_ARG(int64_t, order) = 1;
   /// m: the free spectral range is 1 / m. 1 to 4096; of a lorentzian 1.
   TORCH_ARG(int64_t, delay) = 1;
-  /// Loss of power on a ring's round trip, in decibels: 0 to 100.
+  /// Loss of power on a ring's round trip, in decibels: 0 to 100; of other kinds 0.
   TORCH_ARG(double, loss_db) = 0;
   /// Centre frequencies at the start, from -.5 to .5: one a filter, or none: evenly from `lowest` to `highest`.
   TORCH_ARG(std::vector<double>, frequencies) = {};
+  /// Centre frequency of the first filter, -.5 to .5; of no meaning with `frequencies`.
   TORCH_ARG(double, lowest) = 0;
+  /// That of the last one, `lowest` to .5; a single filter lies halfway between the two.
   TORCH_ARG(double, highest) = 0.5;
   /// Full width at half maximum at the start, above 0 to .5.
   TORCH_ARG(double, width) = 0.04;
@@ -73,7 +78,8 @@ struct SpectralFilterBankOptions {
 /// width. The waveform of real images has a symmetric spectrum: filters at f and -f then read the same.
 ///
 /// As a stage its errors are `resonance`, by which a filter is off, in half widths of the design (resonance_error), and
-/// `broadening`, the relative error of its width, from -.9 on (width_error). Source: Tsirigotis et al., arXiv 2405.06434.
+/// `broadening`, the relative error of its width, from -.9 on (width_error). Source: Tsirigotis et al., arXiv
+/// 2405.06434.
 class SpectralFilterBankImpl : public CloneableLayer<SpectralFilterBankImpl, Stage> {
  public:
   /// Throws c10::ValueError for options out of their ranges.
@@ -99,8 +105,10 @@ class SpectralFilterBankImpl : public CloneableLayer<SpectralFilterBankImpl, Sta
   Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
                              const Values& commands, const Values& errors) const override;
 
+  /// The options it was made from.
   SpectralFilterBankOptions options;
-  torch::Tensor frequency, log_width;
+  torch::Tensor frequency,  ///< parameter [filters], cycles per symbol
+      log_width;            ///< parameter [filters]; undefined for interferometers
 
  protected:
   StageDesign make_design() const override;

@@ -8,11 +8,13 @@ namespace optotorch {
 
 /// Options for WeightBank: WeightBankOptions(784, 512).bits(8).
 struct WeightBankOptions {
+  /// Continuous weights of gain 1, with an offset.
   WeightBankOptions(int64_t in_features, int64_t out_features)
       : in_features_(in_features), out_features_(out_features) {}
 
-  /// Wavelength channels in, photodiode pairs out.
+  /// Wavelength channels in, at least 1.
   TORCH_ARG(int64_t, in_features);
+  /// Pairs of photodiodes, one an output, at least 1.
   TORCH_ARG(int64_t, out_features);
   /// Resolution of a weight: 2^bits evenly spaced values in [-1, 1], 1 to 16 bits; 0 means continuous.
   TORCH_ARG(int64_t, bits) = 0;
@@ -43,8 +45,10 @@ struct WeightBankOptions {
 /// 2017 (neuromorphic weight banks).
 class WeightBankImpl : public CloneableLayer<WeightBankImpl, Stage> {
  public:
+  /// Continuous weights of gain 1, with an offset.
   WeightBankImpl(int64_t in_features, int64_t out_features)
       : WeightBankImpl(WeightBankOptions(in_features, out_features)) {}
+  /// Throws c10::ValueError for options out of their ranges.
   explicit WeightBankImpl(WeightBankOptions options);
 
   /// As a stage: real values; it commands detuning and, if there is one, bias. Ring by ring, errors of the
@@ -73,11 +77,14 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl, Stage> {
   /// The weights W that the rings realise, rounded if `bits` is given.
   torch::Tensor weight() const;
 
-  /// Tunes the rings to `weight` [out, in], values in [-1, 1].
+  /// Tunes the rings to `weight` [out, in], values in [-1, 1] (-1 becomes -1 + 1e-9). Throws c10::ValueError for
+  /// others, and another shape.
   void set_weight(const torch::Tensor& weight);
 
+  /// The options it was made from.
   WeightBankOptions options;
-  torch::Tensor detuning, bias;
+  torch::Tensor detuning,  ///< parameter [out, in], half linewidths
+      bias;                ///< parameter [out]; undefined unless options.bias()
 
  protected:
   StageDesign make_design() const override;

@@ -16,6 +16,7 @@ class DenseProjector : public Projector {
   explicit DenseProjector(const torch::Tensor& matrix);
 
   std::string name() const override { return "DenseProjector"; }
+  /// B [rows, columns].
   const torch::Tensor& matrix() const { return matrix_; }
 
  protected:

@@ -14,13 +14,16 @@ enum class OpuModel {
 
 /// Options for Opu: OpuOptions(2058, 10).model(OpuModel::camera).photons(1000).
 struct OpuOptions {
+  /// A camera of `rows` pixels, a modulator of `columns`.
   OpuOptions(int64_t rows, int64_t columns) : rows_(rows), columns_(columns) {}
 
-  /// Pixels of the camera that are read; pixels of the modulator.
+  /// Pixels of the camera that are read.
   TORCH_ARG(int64_t, rows);
+  /// Pixels of the modulator.
   TORCH_ARG(int64_t, columns);
   /// Seed of the medium and of its noise.
   TORCH_ARG(int64_t, seed) = 0;
+  /// Degree of the simulation. `sigma` counts for OpuModel::noisy, the options behind it for OpuModel::camera.
   TORCH_ARG(OpuModel, model) = OpuModel::noisy;
   /// noisy: standard deviation of the noise over that of the signal, 0 to 100.
   TORCH_ARG(double, sigma) = 0.1;
@@ -65,6 +68,7 @@ class Opu : public Projector {
   /// speckle. Throws c10::ValueError for other q, and for a dark frame.
   torch::Tensor speckle(const torch::Tensor& binary);
 
+  /// The options it was made from.
   const OpuOptions options;
 
  protected:

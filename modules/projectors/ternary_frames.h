@@ -23,6 +23,7 @@ inline const std::vector<std::string>& words(Threshold) {
 
 /// Options for TernaryFrames: TernaryFramesOptions().threshold(Threshold::absolute).level(.1).gain(false).
 struct TernaryFramesOptions {
+  /// Unit of `level`.
   TORCH_ARG(Threshold, threshold) = Threshold::rms;
   /// Where a value begins to count: 0 to 4 (rms), 0 to 1 (absolute). 0 keeps only signs and destroys the
   /// signal: small values are as loud as large ones.
@@ -62,6 +63,7 @@ class TernaryFrames {
   /// The frames of e [batch, columns], real and finite. Throws c10::ValueError otherwise.
   std::vector<TernaryFrame> encode(const torch::Tensor& e) const;
 
+  /// The options it was made from.
   const TernaryFramesOptions options;
 };
 

@@ -10,8 +10,10 @@ namespace optotorch {
 
 /// Options for PatchEmbedding: PatchEmbeddingOptions(1, 28, 7, 64).
 struct PatchEmbeddingOptions {
+  /// Square images in square patches, which become tokens of `width` values.
   PatchEmbeddingOptions(int64_t channels, int64_t side, int64_t patch, int64_t width)
       : channels_(channels), side_(side), patch_(patch), width_(width) {}
+  /// Channels of an image.
   TORCH_ARG(int64_t, channels);
   /// Height and width of an image, in pixels.
   TORCH_ARG(int64_t, side);
@@ -46,8 +48,8 @@ struct PatchEmbeddingOptions {
 /// without a class token.
 class PatchEmbeddingImpl : public torch::nn::Cloneable<PatchEmbeddingImpl> {
  public:
-  /// Throws c10::ValueError unless all sizes are 1 to 2^24, side at most 4096, patch divides side, overlap
-  /// is 0 to below patch, and hidden is 0 or more.
+  /// Throws c10::ValueError unless channels and width are 1 to 2^24, side is 1 to 4096, patch divides side, overlap is
+  /// 0 to below patch, and hidden is 0 to 2^24.
   explicit PatchEmbeddingImpl(PatchEmbeddingOptions options);
 
   void reset() override;
@@ -58,10 +60,11 @@ class PatchEmbeddingImpl : public torch::nn::Cloneable<PatchEmbeddingImpl> {
   /// Tokens that an image becomes.
   int64_t tokens() const;
 
+  /// The options it was made from.
   PatchEmbeddingOptions options;
-  torch::nn::Linear expand{nullptr};  ///< without a hidden layer nullptr
-  torch::nn::Linear project{nullptr};
-  torch::Tensor positions;
+  torch::nn::Linear expand{nullptr};   ///< V and c; without a hidden layer nullptr
+  torch::nn::Linear project{nullptr};  ///< W and b
+  torch::Tensor positions;             ///< [tokens, width]
 };
 
 TORCH_MODULE(PatchEmbedding);

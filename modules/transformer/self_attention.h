@@ -6,6 +6,7 @@ namespace optotorch {
 
 /// Options for SelfAttention: SelfAttentionOptions(64, 4).causal(true).
 struct SelfAttentionOptions {
+  /// Tokens of `width` values, seen by `heads` heads of width / heads values each.
   SelfAttentionOptions(int64_t width, int64_t heads) : width_(width), heads_(heads) {}
   /// Values of a token.
   TORCH_ARG(int64_t, width);
@@ -36,6 +37,7 @@ struct SelfAttentionOptions {
 /// are electronic. Source: Vaswani et al., arXiv 1706.03762.
 class SelfAttentionImpl : public torch::nn::Cloneable<SelfAttentionImpl> {
  public:
+  /// Made from SelfAttentionOptions(width, heads).
   SelfAttentionImpl(int64_t width, int64_t heads) : SelfAttentionImpl(SelfAttentionOptions(width, heads)) {}
   /// Throws c10::ValueError unless width and heads are at least 1 and heads divide the width.
   explicit SelfAttentionImpl(SelfAttentionOptions options);
@@ -45,8 +47,12 @@ class SelfAttentionImpl : public torch::nn::Cloneable<SelfAttentionImpl> {
   torch::Tensor forward(const torch::Tensor& x);
   void pretty_print(std::ostream& stream) const override;
 
+  /// The options it was made from.
   SelfAttentionOptions options;
-  LinearMap query{nullptr}, key{nullptr}, value{nullptr}, output{nullptr};
+  LinearMap query{nullptr},  ///< q of x
+      key{nullptr},          ///< k of x, without an offset
+      value{nullptr},        ///< v of x
+      output{nullptr};       ///< y of z
 };
 
 TORCH_MODULE(SelfAttention);

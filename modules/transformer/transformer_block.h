@@ -33,6 +33,7 @@ inline const std::vector<std::string>& words(Taps) {
 
 /// Options for TransformerBlock: TransformerBlockOptions(64, 4).hidden(128).causal(true).
 struct TransformerBlockOptions {
+  /// Tokens of `width` values, seen by `heads` heads.
   TransformerBlockOptions(int64_t width, int64_t heads) : width_(width), heads_(heads) {}
   /// Values of a token.
   TORCH_ARG(int64_t, width);
@@ -40,11 +41,13 @@ struct TransformerBlockOptions {
   TORCH_ARG(int64_t, heads);
   /// Values behind the first map of the feed-forward; 0 means 4 width.
   TORCH_ARG(int64_t, hidden) = 0;
+  /// Place of the layer norms.
   TORCH_ARG(Norm, norm) = Norm::post;
   /// A token sees itself and those before it.
   TORCH_ARG(bool, causal) = false;
   /// Kind of the block's six linear maps.
   TORCH_ARG(Maps, maps) = Maps::electronic;
+  /// Places inside where a rule's signals enter; Taps::micro takes Norm::post.
   TORCH_ARG(Taps, taps) = Taps::none;
   /// In training, the fraction of what attention and feed-forward add that is left out, 0 to below 1.
   TORCH_ARG(double, dropout) = 0;
@@ -82,6 +85,7 @@ struct TransformerBlockOptions {
 /// what came before all taps.
 class TransformerBlockImpl : public torch::nn::Cloneable<TransformerBlockImpl> {
  public:
+  /// Made from TransformerBlockOptions(width, heads).
   TransformerBlockImpl(int64_t width, int64_t heads)
       : TransformerBlockImpl(TransformerBlockOptions(width, heads)) {}
   /// Throws c10::ValueError unless the sizes are 1 to 2^24, heads divide the width, taps have Norm::post,
@@ -93,10 +97,13 @@ class TransformerBlockImpl : public torch::nn::Cloneable<TransformerBlockImpl> {
   torch::Tensor forward(const torch::Tensor& x);
   void pretty_print(std::ostream& stream) const override;
 
+  /// The options it was made from, with 4 width for a `hidden` of 0.
   TransformerBlockOptions options;
-  SelfAttention attention{nullptr};
-  torch::nn::LayerNorm norm1{nullptr}, norm2{nullptr};
-  LinearMap up{nullptr}, down{nullptr};
+  SelfAttention attention{nullptr};     ///< of the tokens to each other
+  torch::nn::LayerNorm norm1{nullptr},  ///< of the attention
+      norm2{nullptr};                   ///< of the feed-forward
+  LinearMap up{nullptr},                ///< first map of the feed-forward
+      down{nullptr};                    ///< second map of the feed-forward
 
  private:
   torch::Tensor dropped(const torch::Tensor& x) const;

@@ -34,8 +34,8 @@ struct Drifting {
   int64_t images = 0;  ///< of the test set that are measured; 0: all
 };
 
-/// Watches the accuracy hour by hour under every care, each from the network of hour 0: a table and curves on the page, a
-/// row a care.
+/// Watches the accuracy hour by hour under every care, each from the network of hour 0: a table and curves on the page,
+/// a row a care.
 std::vector<RecipeRow> watch_drift(const Drifting& drifting, const std::vector<Care>& cares,
                                    const RecipeOptions& options, Page& page);
 

@@ -19,7 +19,8 @@ struct CorrectionEntry {
   std::function<std::shared_ptr<Correction>(const Stage&)> make;
 };
 
-/// All of them, in the order in which help names them. 'none' and 'exact', which is made of a built stage, have no `make`.
+/// All of them, in the order in which help names them. 'none' and 'exact', which is made of a built stage, have no
+/// `make`.
 const std::vector<CorrectionEntry>& corrections();
 
 /// none, unet-10k, unet-4k, linear, screen, white-box, white-box-phases, exact.

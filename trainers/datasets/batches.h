@@ -19,6 +19,7 @@ namespace optotorch {
 
 /// Options for ImageBatches.
 struct ImageBatchesOptions {
+  /// Batches of `batch_size` samples.
   ImageBatchesOptions(int64_t batch_size) : batch_size_(batch_size) {}  // NOLINT(google-explicit-constructor)
 
   /// Samples in a batch, at least 1.
@@ -31,6 +32,7 @@ struct ImageBatchesOptions {
   TORCH_ARG(bool, drop_last) = false;
   /// data = (pixel / 255 - mean) / stddev; one value for all channels or one for each. The default is [0, 1].
   TORCH_ARG(std::vector<double>, mean) = {0.0};
+  /// Divisors, above 0: one for all channels or one for each.
   TORCH_ARG(std::vector<double>, stddev) = {1.0};
   /// Moves every image by up to this many pixels, at random in both directions, anew in every epoch; what
   /// comes in from outside is pixel value 0. Less than height and width.
@@ -67,6 +69,7 @@ class ImageBatches : public BatchSource {
 
   /// Throws c10::ValueError for options out of their ranges, or if no batch would be left.
   ImageBatches(ImageSet set, const ImageBatchesOptions& options);
+  /// Images one by one, from a source of one's own. Throws as above, and for a null pointer, `shift` or `flip`.
   ImageBatches(std::shared_ptr<const ImageSource> set, const ImageBatchesOptions& options);
   /// Those of any set that is one image after the other, such as an ImageFileSet.
   template <typename Set>
@@ -95,7 +98,10 @@ class ImageBatches : public BatchSource {
   /// The batches of an epoch from `first` on, for a range-based for; 0 <= first <= size().
   Epoch epoch(int64_t epoch, int64_t first = 0) const;
 
+  /// The set that the batches are cut from.
   const ImageSource& images() const { return *images_; }
+
+  /// The options it was made from.
   const ImageBatchesOptions& options() const { return options_; }
 
   /// Images that could not be read so far, each counted once.
@@ -118,12 +124,16 @@ class ImageBatches : public BatchSource {
 /// Yields batches by value.
 class ImageBatches::Iterator {
  public:
+  /// Stands at batch `k`; `batches` must outlive it.
   Iterator(const ImageBatches* batches, int64_t epoch, int64_t k) : batches_(batches), epoch_(epoch), k_(k) {}
+  /// Makes the batch anew at each call. Throws as ImageBatches::batch does.
   Batch operator*() const { return batches_->batch(epoch_, k_); }
+  /// The next batch of the epoch; nothing is made yet.
   Iterator& operator++() {
     ++k_;
     return *this;
   }
+  /// Compares positions alone: both must be of the same epoch and batches.
   bool operator!=(const Iterator& other) const { return k_ != other.k_; }
 
  private:
@@ -135,9 +145,12 @@ class ImageBatches::Iterator {
 /// Holds a copy of its ImageBatches, so that it may outlive them.
 class ImageBatches::Epoch {
  public:
+  /// From batch `first` on. Ranges are checked by ImageBatches::epoch.
   Epoch(ImageBatches batches, int64_t epoch, int64_t first)
       : batches_(std::move(batches)), epoch_(epoch), first_(first) {}
+  /// Batch `first`. Iterators are valid as long as this object.
   Iterator begin() const { return {&batches_, epoch_, first_}; }
+  /// Behind the last batch.
   Iterator end() const { return {&batches_, epoch_, batches_.size()}; }
 
  private:

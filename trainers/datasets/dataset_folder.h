@@ -35,6 +35,7 @@ class DatasetFolder : public ImageFileSet {
   DatasetFolder(const std::string& root, const DatasetFolderOptions& options);
 
  protected:
+  /// A set that a derived class has found by itself.
   explicit DatasetFolder(ImageFileSet set) : ImageFileSet(std::move(set)) {}
 };
 

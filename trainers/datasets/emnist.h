@@ -23,6 +23,7 @@ namespace optotorch {
 /// never used.
 class EMNIST : public ImageSet {
  public:
+  /// Choice of classes and samples: a row of the table above.
   enum class Split { byclass, bymerge, balanced, letters, digits, mnist };
 
   /// Reads emnist-SPLIT-train- or -test-images-idx3-ubyte and -labels-idx1-ubyte, plain or .gz, from

@@ -14,8 +14,9 @@ struct FakeDataOptions {
   TORCH_ARG(int64_t, size) = 1000;
   /// Channels (1 to 4), height and width.
   using ImageSize = std::array<int64_t, 3>;
+  /// Size of every image; height and width are at least 1.
   TORCH_ARG(ImageSize, image_size) = {3, 224, 224};
-  /// At least 1.
+  /// 1 to 2^24 - 1.
   TORCH_ARG(int64_t, num_classes) = 10;
   /// Image i has seed i + random_offset.
   TORCH_ARG(int64_t, random_offset) = 0;

@@ -37,14 +37,23 @@ class ImageFileSet : public torch::data::datasets::Dataset<ImageFileSet> {
 
   /// N.
   std::optional<size_t> size() const override { return static_cast<size_t>(count()); }
+
+  /// N.
   int64_t count() const { return targets_.numel(); }
 
   /// int64 [N].
   const at::Tensor& targets() const { return targets_; }
 
+  /// Name of the set in errors.
   const std::string& name() const { return name_; }
+
+  /// Colour or grey, as the files are read.
   ImageFileMode mode() const { return mode_; }
+
+  /// Name of every class, by its number.
   const std::vector<std::string>& class_names() const { return *class_names_; }
+
+  /// Number of classes, those without an image too.
   int64_t classes() const { return static_cast<int64_t>(class_names_->size()); }
 
   /// The class of a name: torchvision's class_to_idx. Of names that occur twice, the last.

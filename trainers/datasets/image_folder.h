@@ -14,6 +14,7 @@ class ImageFolder : public DatasetFolder {
   explicit ImageFolder(const std::string& root, DatasetFolderOptions options = {});
 
  protected:
+  /// A set that a derived class has found by itself.
   explicit ImageFolder(ImageFileSet set) : DatasetFolder(std::move(set)) {}
 };
 

@@ -43,6 +43,8 @@ class ImageSet : public torch::data::datasets::Dataset<ImageSet> {
 
   /// N.
   std::optional<size_t> size() const override { return static_cast<size_t>(count()); }
+
+  /// N.
   int64_t count() const { return targets_.numel(); }
 
   /// Image `index` < N: uint8 [C, H, W], a view of the set's memory.
@@ -58,11 +60,22 @@ class ImageSet : public torch::data::datasets::Dataset<ImageSet> {
   /// refuses it.
   bool labelled() const { return labelled_; }
 
+  /// Name of the set in errors.
   const std::string& name() const { return name_; }
+
+  /// Name of every class, by its number.
   const std::vector<std::string>& class_names() const { return class_names_; }
+
+  /// Number of classes, those without an image too.
   int64_t classes() const { return static_cast<int64_t>(class_names_.size()); }
+
+  /// C.
   int64_t channels() const { return pixels_.size(1); }
+
+  /// H, pixels.
   int64_t height() const { return pixels_.size(2); }
+
+  /// W, pixels.
   int64_t width() const { return pixels_.size(3); }
 
   /// The samples `index` (int64 [M], M >= 1, each from 0 to N - 1; repetitions are allowed) as a view: the
@@ -72,6 +85,7 @@ class ImageSet : public torch::data::datasets::Dataset<ImageSet> {
   /// How the images lie in memory: sample i is pixels()[rows()[i]]. pixels() is contiguous; rows() is
   /// undefined where sample i is pixels()[i]. For loaders that gather by themselves.
   const at::Tensor& pixels() const { return pixels_; }
+  /// int64 [N], or undefined.
   const at::Tensor& rows() const { return rows_; }
 
  private:
@@ -85,8 +99,8 @@ class ImageSet : public torch::data::datasets::Dataset<ImageSet> {
 
 /// The two parts of a data set.
 struct ImageSetPair {
-  ImageSet train;
-  ImageSet test;
+  ImageSet train;  ///< to train on
+  ImageSet test;   ///< to test on
 };
 
 }  // namespace optotorch

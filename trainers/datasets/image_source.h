@@ -23,6 +23,7 @@ class ImageSource {
 
   /// Its name in errors.
   virtual const std::string& name() const = 0;
+  /// Name of every class, by its number.
   virtual const std::vector<std::string>& class_names() const = 0;
   /// int64 [N], N >= 1.
   virtual const at::Tensor& targets() const = 0;
@@ -30,6 +31,7 @@ class ImageSource {
   /// once. Throws c10::ValueError for an image that cannot be read.
   virtual at::Tensor image(int64_t index) const = 0;
 
+  /// N.
   int64_t count() const { return targets().numel(); }
 };
 
@@ -37,6 +39,7 @@ class ImageSource {
 template <typename Set>
 class ImagesOf : public ImageSource {
  public:
+  /// Keeps `set` as its own.
   explicit ImagesOf(Set set) : set_(std::move(set)) {}
   const std::string& name() const override { return set_.name(); }
   const std::vector<std::string>& class_names() const override { return set_.class_names(); }

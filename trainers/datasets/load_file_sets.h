@@ -24,7 +24,9 @@ ImageFileSet load_file_set(const std::string& name, const std::string& root, Ima
 
 /// The two parts of a data set.
 struct ImageFileSetPair {
+  /// Part to train on.
   ImageFileSet train;
+  /// Part to test on.
   ImageFileSet test;
 };
 

@@ -21,7 +21,9 @@ at::Tensor random_order(int64_t count, uint64_t seed, RandomStream stream, uint6
 
 /// A shift of an image in pixels.
 struct Shift {
+  /// Down; negative: up.
   int64_t down = 0;
+  /// To the right; negative: to the left.
   int64_t right = 0;
 };
 

@@ -9,7 +9,9 @@ namespace optotorch {
 
 /// A data set in two parts. Both are views: they share the pixels of the set they were split from.
 struct Split {
+  /// Samples that remain.
   ImageSet training;
+  /// Samples that are held back.
   ImageSet validation;
 };
 
@@ -26,9 +28,12 @@ Split split(const ImageSet& set, double validation, uint64_t seed);
 
 /// The same of picture files.
 struct FileSplit {
+  /// Samples that remain.
   ImageFileSet training;
+  /// Samples that are held back.
   ImageFileSet validation;
 };
+/// The split of picture files, as of pictures in memory.
 FileSplit split(const ImageFileSet& set, double validation, uint64_t seed);
 
 }  // namespace optotorch

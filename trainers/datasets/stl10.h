@@ -11,6 +11,7 @@ namespace optotorch {
 /// Photographs of 3 x 96 x 96 in 10 classes, few of them labelled (Coates, Lee, Ng, AISTATS 2011).
 class STL10 : public ImageSet {
  public:
+  /// Part of the set, with its number of images.
   enum class Split {
     train,           ///< 5,000
     test,            ///< 8,000

@@ -11,6 +11,7 @@ namespace optotorch {
 /// Bissacco, Wu, Ng, NIPS Workshop on Deep Learning 2011).
 class SVHN : public ImageSet {
  public:
+  /// Part of the set, with its number of images.
   enum class Split {
     train,  ///< 73,257
     test,   ///< 26,032

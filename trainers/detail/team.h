@@ -53,13 +53,13 @@ class Team {
   bool own_hardware_;
 };
 
-/// One step of a rule, from its making to `finish`. What LibTorch's generator draws meanwhile differs between the ranks,
-/// and its state is the same again behind it.
+/// One step of a rule, from its making to `finish`. What LibTorch's generator draws meanwhile differs between the
+/// ranks, and its state is the same again behind it.
 class Team::Exchange {
  public:
   Exchange(const Team& team, const HybridImpl& model);
-  /// Gradients, and buffers that the step has changed (running statistics), become those of the whole batch, of which so
-  /// many samples are this rank's. Returns the sums of `values` over the ranks.
+  /// Gradients, and buffers that the step has changed (running statistics), become those of the whole batch, of which
+  /// so many samples are this rank's. Returns the sums of `values` over the ranks.
   std::vector<double> finish(const torch::optim::Optimizer& optimizer, double samples,
                              const std::vector<double>& values);
   ~Exchange();

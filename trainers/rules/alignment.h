@@ -13,7 +13,9 @@ namespace optotorch {
 /// Where the true gradient comes from if not from back-propagation through the network itself: a rule and a
 /// network with the same parameters, e.g. one that knows a physical system's errors.
 struct TrueGradient {
+  /// Network that the trained one's parameters are copied into.
   std::shared_ptr<HybridImpl> model;
+  /// Rule whose step on it gives the gradient.
   std::shared_ptr<Rule> rule;
 };
 

@@ -37,7 +37,9 @@ inline const std::vector<std::string>& words(AnnealingCost) {
 
 /// Options for Annealing.
 struct AnnealingOptions {
+  /// Number of weights that change, trial by trial.
   TORCH_ARG(AnnealingSchedule, schedule) = AnnealingSchedule::exponential;
+  /// Cost of a trial, which must fall.
   TORCH_ARG(AnnealingCost, cost) = AnnealingCost::nmse;
   /// Weights that change in the first trial, at least `floor`: of every output (nmse), or of all together (loss).
   TORCH_ARG(double, n0) = 20;
@@ -49,6 +51,7 @@ struct AnnealingOptions {
   TORCH_ARG(int64_t, trials) = 1000;
   /// Measures the best weights anew before every trial, so that no lucky reading stands for long.
   TORCH_ARG(bool, remeasure) = false;
+  /// Seed of the moves.
   TORCH_ARG(int64_t, seed) = 0;
 
  public:
@@ -71,14 +74,14 @@ struct AnnealingOptions {
 ///     measure the batch;  keep the change if the cost is below the lowest measured, else take it back
 ///
 /// With the cost nmse the read-out is the network's last layer; the target is classes, int64 [batch], all of which
-/// occur, or values [batch, outputs]. Outputs change at once and are judged one by one. Gain and bias then follow from the
-/// readings: they standardise them (classes) or are their regression on the target (values). With the cost loss any layers may
-/// stand behind, and gain and bias stay.
+/// occur, or values [batch, outputs]. Outputs change at once and are judged one by one. Gain and bias then follow from
+/// the readings: they standardise them (classes) or are their regression on the target (values). With the cost loss any
+/// layers may stand behind, and gain and bias stay.
 ///
-/// It writes to the read-out's parameters itself and leaves `.grad` alone; nothing else in the network learns. Every step
-/// measures the weights anew on its batch before the trials. Moves are a pure function of (seed, k). Throws
-/// c10::ValueError, with nothing changed, where no read-out or several stand in the network, for one that is frozen, for n0
-/// above the number of weights, for targets that do not fit or never change, and as ReadoutTrials does.
+/// It writes to the read-out's parameters itself and leaves `.grad` alone; nothing else in the network learns. Every
+/// step measures the weights anew on its batch before the trials. Moves are a pure function of (seed, k). Throws
+/// c10::ValueError, with nothing changed, where no read-out or several stand in the network, for one that is frozen,
+/// for n0 above the number of weights, for targets that do not fit or never change, and as ReadoutTrials does.
 ///
 /// Source: Skalli et al., arXiv 2409.01042; greedy search by single flips: Porte et al. 2021.
 class Annealing : public Rule {
@@ -89,8 +92,8 @@ class Annealing : public Rule {
   std::string name() const override { return "annealing"; }
   bool teaches_by_gradients() const override { return false; }
 
-  /// "measurements": of all outputs on the batch, in the last step; "kept": part of its trials that were kept, of nmse by any
-  /// output; "cost": the mean reached.
+  /// "measurements": of all outputs on the batch, in the last step; "kept": part of its trials that were kept, of nmse
+  /// by any output; "cost": the mean reached.
   std::map<std::string, double> measures() const override;
 
   std::map<std::string, torch::Tensor> state() const override;

@@ -32,7 +32,7 @@ inline const std::vector<std::string>& words(ErrorOf) {
 struct DirectFeedbackOptions {
   /// Seed of the random matrix.
   TORCH_ARG(int64_t, seed) = 0;
-  /// Standard deviation of an entry of B_l, times the square root of the error's size.
+  /// Standard deviation of an entry of B_l, times the square root of the error's size; above 0.
   TORCH_ARG(double, scale) = 1;
   /// Projector of the error; by default a DenseProjector of `seed`.
   TORCH_ARG(MakeProjector, projector) = nullptr;
@@ -40,6 +40,7 @@ struct DirectFeedbackOptions {
   TORCH_ARG(std::optional<TernaryFramesOptions>, ternary) = std::nullopt;
   /// All blocks get the same rows, as many as each needs, instead of rows of their own.
   TORCH_ARG(bool, shared_rows) = false;
+  /// Error that is projected.
   TORCH_ARG(ErrorOf, error) = ErrorOf::output;
   /// Tensors are [batch, tokens ..., values], and every token gets a signal by the same rows: from its own
   /// error if there is one for every token, else from its sample's, divided by the number of tokens (as

@@ -41,6 +41,7 @@ class ErrorProjection {
 
   /// That of the projector.
   std::map<std::string, torch::Tensor> state() const;
+  /// Throws as the projector's does, at the latest when it is made. Empty: as before the first signals.
   void load_state(const std::map<std::string, torch::Tensor>& state);
 
  private:

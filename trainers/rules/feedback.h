@@ -38,7 +38,7 @@ inline const std::vector<std::string>& words(Entrance) {
 
 /// A place of modulation: the component's number and the shape of one sample there.
 struct EntrancePoint {
-  size_t component = 0;
+  size_t component = 0;  ///< number of its layer in the network
   bool behind = false;   ///< behind the component, else before it
   torch::Tensor sample;  ///< [1, ...], of which only shape and type count
 };
@@ -46,6 +46,7 @@ struct EntrancePoint {
 /// The feedback paths of a network, one for every entrance.
 class FeedbackPaths {
  public:
+  /// `gain` multiplies every F_l; `seed` is that of the random matrices and of mirroring's noise.
   FeedbackPaths(Feedback kind, double gain, int64_t seed) : kind_(kind), gain_(gain), seed_(seed) {}
 
   /// (Re)takes what the paths are made of from the network as it is. `samples[i]` is a sample at the input of
@@ -63,6 +64,7 @@ class FeedbackPaths {
 
   /// State that `take` has taken from the network.
   std::map<std::string, torch::Tensor> state() const;
+  /// Drops the paths; the next `take` restores them, and throws c10::ValueError for a state of another network.
   void load_state(std::map<std::string, torch::Tensor> state);
 
  private:

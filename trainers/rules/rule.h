@@ -43,6 +43,7 @@ class Lesson {
 
   /// L at another output.
   torch::Tensor loss_at(const torch::Tensor& output) const;
+  /// Its gradient there, of the batch's mean.
   torch::Tensor gradient_at(const torch::Tensor& output) const;
 
  private:

@@ -39,9 +39,13 @@ inline const std::vector<std::string>& words(Presynaptic) {
 
 /// Options for TwoPassForward.
 struct TwoPassForwardOptions {
+  /// Origin of the matrices F.
   TORCH_ARG(Feedback, feedback) = Feedback::random;
+  /// Places of modulation; with modulated_input_backprop only `single`.
   TORCH_ARG(Entrance, entrance) = Entrance::single;
+  /// Signal at hidden components; `quadrature` not with Entrance::outputs.
   TORCH_ARG(Signal, signal) = Signal::difference;
+  /// Activity that enters the updates.
   TORCH_ARG(Presynaptic, presynaptic) = Presynaptic::modulated;
   /// Size s of the modulation: the second pass sees x - s F e. Not 0; negative modulates the other way.
   TORCH_ARG(double, strength) = 1;
@@ -60,6 +64,7 @@ struct TwoPassForwardOptions {
   /// Not this rule but what the code of arXiv 2408.08337 does: back-propagation of the loss of the second
   /// pass, at its modulated input. A baseline.
   TORCH_ARG(bool, modulated_input_backprop) = false;
+  /// Seed of the matrices F and R and of mirroring's noise.
   TORCH_ARG(int64_t, seed) = 0;
 
  public:
@@ -98,7 +103,8 @@ struct TwoPassForwardOptions {
 /// FOTON, arXiv 2512.20668).
 class TwoPassForward : public Rule {
  public:
-  /// Throws c10::ValueError for options out of their ranges.
+  /// Throws c10::ValueError for options out of their ranges, for `modulated_input_backprop` with another entrance than
+  /// `single` or with `recompute`, and for `quadrature` with `Entrance::outputs`.
   explicit TwoPassForward(TwoPassForwardOptions options = {});
 
   std::string name() const override { return "tpfp"; }

@@ -24,6 +24,7 @@ inline const std::vector<std::string>& words(Perturbation) {
 
 /// Options for ZerothOrder.
 struct ZerothOrderOptions {
+  /// Kind of perturbation.
   TORCH_ARG(Perturbation, method) = Perturbation::simultaneous;
   /// Size delta of a perturbation, in units of the parameters; above 0.
   TORCH_ARG(double, step) = 0.01;
@@ -33,6 +34,7 @@ struct ZerothOrderOptions {
   TORCH_ARG(int64_t, coordinates) = 0;
   /// A head of torch::nn modules learns by its exact gradient; any other is perturbed like the rest.
   TORCH_ARG(bool, exact_head) = true;
+  /// Seed of the signs and of the parameters drawn.
   TORCH_ARG(int64_t, seed) = 0;
 
  public:
@@ -51,12 +53,14 @@ struct ZerothOrderOptions {
 ///
 ///     simultaneous   g = mean over the directions of [L(p + delta s) - L(p - delta s)] / (2 delta) s,   s_i = +-1 with
 ///                    equal chance, 0 where a parameter is not drawn: 2 measurements a direction
-///     coordinates    g_i = [L(p + delta e_i) - L(p - delta e_i)] / (2 delta) of every i drawn, else 0: 2 measurements each
+///     coordinates    g_i = [L(p + delta e_i) - L(p - delta e_i)] / (2 delta) of every i drawn, else 0: 2
+///                    measurements each
 ///
-/// A measurement is a forward pass of the batch, of a PhysicalNetwork one of its system. Dropout drops what it dropped in the
-/// first pass (on the CPU); running statistics are those of the first pass; parameters come back to the bit. All parameters
-/// that learn are perturbed, optical and electronic ones, but for an exact head's. The expectation of g over the signs is
-/// the gradient, of the drawn parameters, to the order delta^2; its cosine to it is about the root of directions over parameters.
+/// A measurement is a forward pass of the batch, of a PhysicalNetwork one of its system. Dropout drops what it dropped
+/// in the first pass (on the CPU); running statistics are those of the first pass; parameters come back to the bit. All
+/// parameters that learn are perturbed, optical and electronic ones, but for an exact head's. The expectation of g over
+/// the signs is the gradient, of the drawn parameters, to the order delta^2; its cosine to it is about the root of
+/// directions over parameters.
 ///
 /// Random numbers are a pure function of (seed, steps so far). Transports no weights. Source: Spall, IEEE Trans. Autom.
 /// Control 37, 332 (1992), simultaneous perturbation.

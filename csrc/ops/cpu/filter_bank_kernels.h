@@ -25,8 +25,8 @@ struct FilterTile {
 void filter_forward(const FilterTile<float>& tile, float* y);
 void filter_forward(const FilterTile<double>& tile, double* y);
 
-/// dL_dx [count][pitch] complex, of which samples behind the last window are left as they are, and sums over the tile of
-/// dL_d(a, b, p), [filters][3] complex. Either may be null.
+/// dL_dx [count][pitch] complex, of which samples behind the last window are left as they are, and sums over the tile
+/// of dL_d(a, b, p), [filters][3] complex. Either may be null.
 void filter_backward(const FilterTile<float>& tile, const float* dL_dy, float* dL_dx,
                      double* dL_dcoefficients);
 void filter_backward(const FilterTile<double>& tile, const double* dL_dy, double* dL_dx,

@@ -18,6 +18,7 @@ class BuiltStage {
   BuiltStage& operator=(const BuiltStage&) = delete;
   virtual ~BuiltStage() = default;
 
+  /// The design that it was built to.
   virtual const StageDesign& design() const = 0;
 
   /// Sets it; float64 on the CPU, as the design says.

@@ -8,8 +8,10 @@
 
 namespace optotorch {
 
-/// Periods of an MZI's phases: theta + 2 pi negates both its outputs (ops/mzi_mesh.h).
-inline constexpr double theta_period = 4 * std::numbers::pi, phi_period = 2 * std::numbers::pi;
+/// Period of an MZI's theta: theta + 2 pi negates both its outputs (ops/mzi_mesh.h).
+inline constexpr double theta_period = 4 * std::numbers::pi;
+/// Period of every other phase.
+inline constexpr double phi_period = 2 * std::numbers::pi;
 
 /// The phases that heaters deliver when `commanded` [..., mzis], radians, all theta or all phi, is asked of
 /// them: without crosstalk and phase_bits `commanded` itself, else float64,

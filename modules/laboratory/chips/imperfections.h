@@ -24,16 +24,20 @@ struct Imperfections {
   /// Relative standard deviation of the widths of spectral filters, whose resonances are `resonance_error` half widths
   /// off: 0 to 10.
   TORCH_ARG(double, width_error) = 0;
-  /// Standard deviations of a diffractive plane's errors (DiffractiveLayer): of the smooth aberration, in radians,
-  /// its mean over the plane; of where it stands, in pixels, 0 to 1000; of its rotation and its tilt, in radians, 0
-  /// to 1; of the relative error of the distance behind it, 0 to .5; of the modulator's gain, 0 to 1, and of the
-  /// curve of its phases, in radians, 0 to 1. Least and most is 0 to 100 where nothing else is said.
+  /// Standard deviation of the smooth aberration of a diffractive plane (DiffractiveLayer, as all down to
+  /// curve_error), in radians, its mean over the plane: 0 to 100.
   TORCH_ARG(double, aberration) = 0;
+  /// Standard deviation of where a plane stands, down and to the right, in pixels: 0 to 1000.
   TORCH_ARG(double, offset_error) = 0;
+  /// Standard deviation of a plane's rotation about its middle, in radians: 0 to 1.
   TORCH_ARG(double, rotation_error) = 0;
+  /// Standard deviation of a plane's tilt, in radians: 0 to 1.
   TORCH_ARG(double, tilt_error) = 0;
+  /// Relative standard deviation of the distance behind a plane: 0 to .5.
   TORCH_ARG(double, distance_error) = 0;
+  /// Standard deviation of the gain of a plane's modulator: 0 to 1.
   TORCH_ARG(double, gain_error) = 0;
+  /// Standard deviation of the curve of a plane's phases, in radians: 0 to 1.
   TORCH_ARG(double, curve_error) = 0;
   /// Amplitude that a modulator loses at a phase of pi: 0 to 1.
   TORCH_ARG(double, amplitude_coupling) = 0;
@@ -66,10 +70,10 @@ struct Imperfections {
 
 /// An imperfection that is a real number, for whoever goes through all of them by name.
 struct ImperfectionField {
-  const char* name;
-  double& (Imperfections::*value)() noexcept;
-  double most;  ///< the least is 0
-  bool of_meshes = true;
+  const char* name;                            ///< of the option: "phase_error"
+  double& (Imperfections::*value)() noexcept;  ///< the option, to read or to set
+  double most;                                 ///< the least is 0
+  bool of_meshes = true;                       ///< false: other stages alone have it
 };
 
 /// All but phase_bits.

@@ -12,6 +12,7 @@ class ScreenCorrection : public CorrectionBehind {
   /// Throws c10::ValueError for a stage that delivers real values.
   explicit ScreenCorrection(const StageDesign& design);
 
+  /// C: the parameter.
   torch::Tensor screen;
 
  protected:

@@ -10,10 +10,12 @@ namespace optotorch {
 
 /// Options for WhiteBoxCorrection.
 struct WhiteBoxCorrectionOptions {
+  /// All kinds of errors of this stage.
   explicit WhiteBoxCorrectionOptions(const Stage& stage);
   /// Options for a mesh.
   explicit WhiteBoxCorrectionOptions(const MeshLayout& layout);
 
+  /// Design of the stages that it corrects; another one is an error.
   TORCH_ARG(StageDesign, design);
   /// Kinds of errors that it knows: those of the stage.
   TORCH_ARG(std::vector<StageError>, errors);
@@ -29,6 +31,7 @@ struct WhiteBoxCorrectionOptions {
 /// meshes are not in it.
 class WhiteBoxCorrection : public Correction {
  public:
+  /// Knows no errors yet: all parameters are 0.
   explicit WhiteBoxCorrection(const WhiteBoxCorrectionOptions& options);
 
   void constrain() override;

@@ -32,6 +32,7 @@ class Characters {
   /// Throws c10::ValueError otherwise, which says at which byte the text is no UTF-8.
   Characters(std::string name, std::string_view text);
 
+  /// Name of the text in errors.
   const std::string& name() const { return name_; }
 
   /// int64 [N], from 0 to vocabulary_size() - 1.
@@ -43,6 +44,8 @@ class Characters {
   /// The distinct characters in ascending order; character `id` is vocabulary()[id]. decode(arange(
   /// vocabulary_size())) is a short text of the same vocabulary, which a program may keep with a model.
   const std::u32string& vocabulary() const { return *vocabulary_; }
+
+  /// Distinct characters of the whole text, at least 1.
   int64_t vocabulary_size() const { return static_cast<int64_t>(vocabulary_->size()); }
 
   /// Another text in UTF-8 as int64 [M]. Throws c10::ValueError, which calls it `argument`, if it is no UTF-8

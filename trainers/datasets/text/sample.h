@@ -11,6 +11,7 @@ namespace optotorch {
 
 /// Options for sample.
 struct SampleOptions {
+  /// For a network that takes up to `context` characters.
   SampleOptions(int64_t context) : context_(context) {}  // NOLINT(google-explicit-constructor)
 
   /// The most characters that the network takes, at least 1.
@@ -20,6 +21,7 @@ struct SampleOptions {
   /// T >= 0. 1: as the network has it; below, the probable becomes more so; 0: always the most probable, the
   /// first of equals.
   TORCH_ARG(double, temperature) = 1;
+  /// Seed of the draws.
   TORCH_ARG(uint64_t, seed) = 0;
 };
 

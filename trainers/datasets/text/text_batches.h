@@ -12,6 +12,7 @@ namespace optotorch {
 
 /// Options for TextBatches.
 struct TextBatchesOptions {
+  /// Batches of `batch_size` windows of `context` characters.
   TextBatchesOptions(int64_t batch_size, int64_t context) : batch_size_(batch_size), context_(context) {}
 
   /// Windows in a batch, at least 1.
@@ -55,7 +56,10 @@ class TextBatches : public BatchSource {
   /// Targets in an epoch.
   int64_t predictions() const;
 
+  /// The text that the windows are cut from.
   const Characters& text() const { return text_; }
+
+  /// The options it was made from.
   const TextBatchesOptions& options() const { return options_; }
 
  private:

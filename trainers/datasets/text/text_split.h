@@ -6,7 +6,9 @@ namespace optotorch {
 
 /// A text in two stretches, of one vocabulary.
 struct TextSplit {
+  /// Beginning of the text, which remains.
   Characters training;
+  /// End of the text, held back.
   Characters validation;
 };
 

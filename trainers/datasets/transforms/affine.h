@@ -12,7 +12,9 @@ namespace optotorch::transforms {
 
 /// Options for RandomRotation: RandomRotationOptions(15), RandomRotationOptions({-10, 30}).
 struct RandomRotationOptions {
+  /// Angles from -`degrees` to `degrees`.
   RandomRotationOptions(double degrees) : degrees_{degrees} {}  // NOLINT(google-explicit-constructor)
+  /// Least and largest angle; one number d: -d to d.
   RandomRotationOptions(std::vector<double> degrees)
       : degrees_(std::move(degrees)) {}  // NOLINT(google-explicit-constructor)
 
@@ -41,6 +43,7 @@ struct RandomRotationOptions {
 /// Rotates by a random angle.
 class RandomRotation : public OptionsTransform<RandomRotationOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit RandomRotation(RandomRotationOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 
@@ -50,7 +53,9 @@ class RandomRotation : public OptionsTransform<RandomRotationOptions> {
 
 /// Options for RandomAffine.
 struct RandomAffineOptions {
+  /// Rotation by -`degrees` to `degrees`; no shift, scale or shear.
   RandomAffineOptions(double degrees) : degrees_{degrees} {}  // NOLINT(google-explicit-constructor)
+  /// Least and largest angle; one number d: -d to d.
   RandomAffineOptions(std::vector<double> degrees)
       : degrees_(std::move(degrees)) {}  // NOLINT(google-explicit-constructor)
 
@@ -86,6 +91,7 @@ struct RandomAffineOptions {
 /// Rotates, shifts, scales and shears at random.
 class RandomAffine : public OptionsTransform<RandomAffineOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit RandomAffine(RandomAffineOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 

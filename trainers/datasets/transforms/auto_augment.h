@@ -21,9 +21,11 @@ const std::vector<std::string>& words(AutoAugmentPolicy);
 
 /// Options for AutoAugment.
 struct AutoAugmentOptions {
+  /// The policy that was learned on this data set.
   AutoAugmentOptions(AutoAugmentPolicy policy = AutoAugmentPolicy::imagenet)
       : policy_(policy) {}  // NOLINT(google-explicit-constructor)
 
+  /// Data set of the policy.
   TORCH_ARG(AutoAugmentPolicy, policy);
   /// Nearest or bilinear.
   TORCH_ARG(Interpolation, interpolation) = Interpolation::nearest;
@@ -43,6 +45,7 @@ struct AutoAugmentOptions {
 /// channels.
 class AutoAugment : public OptionsTransform<AutoAugmentOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit AutoAugment(AutoAugmentOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 
@@ -52,6 +55,7 @@ class AutoAugment : public OptionsTransform<AutoAugmentOptions> {
 
 /// Options for RandAugment.
 struct RandAugmentOptions {
+  /// `num_ops` operations on every image.
   RandAugmentOptions(int64_t num_ops = 2) : num_ops_(num_ops) {}  // NOLINT(google-explicit-constructor)
 
   /// Operations, one behind the other; 0 to 1000.
@@ -79,6 +83,7 @@ struct RandAugmentOptions {
 /// Random operations of one strength (Cubuk et al., arXiv:1909.13719). Of uint8 images with 1 or 3 channels.
 class RandAugment : public OptionsTransform<RandAugmentOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit RandAugment(RandAugmentOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 
@@ -88,6 +93,7 @@ class RandAugment : public OptionsTransform<RandAugmentOptions> {
 
 /// Options for TrivialAugmentWide.
 struct TrivialAugmentWideOptions {
+  /// Strengths in `num_magnitude_bins` steps.
   TrivialAugmentWideOptions(int64_t num_magnitude_bins = 31)
       : num_magnitude_bins_(num_magnitude_bins) {}  // NOLINT(google-explicit-constructor)
 
@@ -111,6 +117,7 @@ struct TrivialAugmentWideOptions {
 /// channels.
 class TrivialAugmentWide : public OptionsTransform<TrivialAugmentWideOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit TrivialAugmentWide(TrivialAugmentWideOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 

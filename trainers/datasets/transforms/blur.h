@@ -11,8 +11,10 @@ namespace optotorch::transforms {
 
 /// Options for GaussianBlur: GaussianBlurOptions(5), GaussianBlurOptions({5, 9}).
 struct GaussianBlurOptions {
+  /// A square kernel.
   GaussianBlurOptions(int64_t kernel_size)
       : kernel_size_{kernel_size} {}  // NOLINT(google-explicit-constructor)
+  /// Width and height of the kernel, or one number for both.
   GaussianBlurOptions(std::vector<int64_t> kernel_size)
       : kernel_size_(std::move(kernel_size)) {}  // NOLINT(google-explicit-constructor)
 
@@ -32,12 +34,14 @@ struct GaussianBlurOptions {
 /// Blurs by a random deviation. Half the kernel must be less than the image.
 class GaussianBlur : public OptionsTransform<GaussianBlurOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit GaussianBlur(GaussianBlurOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
 
 /// Options for RandomAdjustSharpness.
 struct RandomAdjustSharpnessOptions {
+  /// Changes one image in two by this factor.
   RandomAdjustSharpnessOptions(double sharpness_factor)
       : sharpness_factor_(sharpness_factor) {}  // NOLINT(google-explicit-constructor)
 
@@ -57,6 +61,7 @@ struct RandomAdjustSharpnessOptions {
 /// Changes the sharpness with probability p.
 class RandomAdjustSharpness : public OptionsTransform<RandomAdjustSharpnessOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit RandomAdjustSharpness(RandomAdjustSharpnessOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };

@@ -18,6 +18,7 @@ class Compose : public Transform {
   /// Throws c10::ValueError for a pointer to none.
   explicit Compose(Transforms transforms);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
+  /// The transforms in the order in which they are applied.
   const Transforms& transforms() const { return transforms_; }
 
  private:
@@ -30,7 +31,9 @@ class RandomApply : public Transform {
   /// Throws c10::ValueError for a pointer to none, and unless 0 <= p <= 1.
   explicit RandomApply(Transforms transforms, double p = 0.5);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
+  /// The transforms in the order in which they are applied.
   const Transforms& transforms() const { return transforms_; }
+  /// Probability that they are applied.
   double p() const { return p_; }
 
  private:

@@ -11,6 +11,7 @@ namespace optotorch::transforms {
 
 /// Options for ConvertImageDtype.
 struct ConvertImageDtypeOptions {
+  /// Images of type `dtype`.
   ConvertImageDtypeOptions(at::ScalarType dtype = at::kFloat)
       : dtype_(dtype) {}  // NOLINT(google-explicit-constructor)
 
@@ -26,17 +27,20 @@ struct ConvertImageDtypeOptions {
 /// bytes. Throws c10::ValueError for float32 to int32 or int64 and float64 to int64, which cannot be.
 class ConvertImageDtype : public OptionsTransform<ConvertImageDtypeOptions> {
  public:
+  /// Throws c10::ValueError for another type.
   explicit ConvertImageDtype(ConvertImageDtypeOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
 
 /// Options for Normalize.
 struct NormalizeOptions {
+  /// Means and standard deviations, for all channels or for each.
   NormalizeOptions(std::vector<double> mean, std::vector<double> std)
       : mean_(std::move(mean)), std_(std::move(std)) {}
 
-  /// One number for all channels or one for each; deviations not 0.
+  /// Means: one number for all channels or one for each.
   TORCH_ARG(std::vector<double>, mean);
+  /// Standard deviations, none of them 0: one number for all channels or one for each.
   TORCH_ARG(std::vector<double>, std);
 
  public:
@@ -50,7 +54,9 @@ struct NormalizeOptions {
 /// (image - mean) / std of every channel. Of float32 or float64 images.
 class Normalize : public OptionsTransform<NormalizeOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit Normalize(NormalizeOptions options);
+  /// The same of means and standard deviations.
   Normalize(std::vector<double> mean, std::vector<double> std)
       : Normalize(NormalizeOptions(std::move(mean), std::move(std))) {}
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;

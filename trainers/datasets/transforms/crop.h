@@ -12,7 +12,9 @@ namespace optotorch::transforms {
 
 /// Options for CenterCrop: CenterCropOptions(224), CenterCropOptions({224, 256}).
 struct CenterCropOptions {
+  /// A square of side `size`.
   CenterCropOptions(int64_t size) : size_{size} {}  // NOLINT(google-explicit-constructor)
+  /// Height and width, or one number for both.
   CenterCropOptions(std::vector<int64_t> size)
       : size_(std::move(size)) {}  // NOLINT(google-explicit-constructor)
 
@@ -27,13 +29,16 @@ struct CenterCropOptions {
 /// The middle of the image, with zeros around it where that is smaller.
 class CenterCrop : public OptionsTransform<CenterCropOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit CenterCrop(CenterCropOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
 
 /// Options for RandomCrop: RandomCropOptions(32).padding({4}).
 struct RandomCropOptions {
+  /// A square of side `size`.
   RandomCropOptions(int64_t size) : size_{size} {}  // NOLINT(google-explicit-constructor)
+  /// Height and width, or one number for both.
   RandomCropOptions(std::vector<int64_t> size)
       : size_(std::move(size)) {}  // NOLINT(google-explicit-constructor)
 
@@ -46,6 +51,7 @@ struct RandomCropOptions {
   TORCH_ARG(bool, pad_if_needed) = false;
   /// What constant padding holds.
   TORCH_ARG(double, fill) = 0;
+  /// Kind of padding; reflect takes less than the image's side, symmetric at most that.
   TORCH_ARG(PaddingMode, padding_mode) = PaddingMode::constant;
 
  public:
@@ -62,13 +68,16 @@ struct RandomCropOptions {
 /// A window at a random place. Throws c10::ValueError for an image that is smaller, padding included.
 class RandomCrop : public OptionsTransform<RandomCropOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit RandomCrop(RandomCropOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
 
 /// Options for Pad: PadOptions(4), PadOptions({1, 2, 3, 4}).
 struct PadOptions {
+  /// The same border on all sides.
   PadOptions(int64_t padding) : padding_{padding} {}  // NOLINT(google-explicit-constructor)
+  /// One, two or four numbers (see `padding`).
   PadOptions(std::vector<int64_t> padding)
       : padding_(std::move(padding)) {}  // NOLINT(google-explicit-constructor)
 
@@ -76,6 +85,7 @@ struct PadOptions {
   TORCH_ARG(std::vector<int64_t>, padding);
   /// What constant padding holds.
   TORCH_ARG(double, fill) = 0;
+  /// Kind of border; reflect takes less than the image's side, symmetric at most that.
   TORCH_ARG(PaddingMode, padding_mode) = PaddingMode::constant;
 
  public:
@@ -90,6 +100,7 @@ struct PadOptions {
 /// The image with a border.
 class Pad : public OptionsTransform<PadOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit Pad(PadOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };

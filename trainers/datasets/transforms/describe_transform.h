@@ -38,8 +38,11 @@ struct TransformType {
   std::string name;      ///< "RandomCrop"
   std::type_index type;  ///< of the transform
   size_t required = 0;   ///< its first options, which have no usual value
+  /// Visits the options of a transform of this type; changes nothing.
   std::function<void(const Transform& transform, FieldVisitor& visit)> look;
+  /// Visits the usual options.
   std::function<void(FieldVisitor& visit)> look_at_usual;
+  /// A transform of the usual options as the visitor has changed them.
   std::function<std::shared_ptr<const Transform>(FieldVisitor& visit)> make;
 };
 
@@ -72,6 +75,7 @@ void register_transform(TransformType type);
 
 /// The same before `main`, by a constant in the source file of the transform.
 struct RegisteredTransform {
+  /// Throws c10::ValueError as register_transform does.
   explicit RegisteredTransform(TransformType type) { register_transform(std::move(type)); }
 };
 

@@ -10,6 +10,7 @@ namespace optotorch::transforms {
 
 /// Options for RandomErasing.
 struct RandomErasingOptions {
+  /// Erases with probability `p`.
   RandomErasingOptions(double p = 0.5) : p_(p) {}  // NOLINT(google-explicit-constructor)
 
   /// Probability, 0 to 1.
@@ -37,6 +38,7 @@ struct RandomErasingOptions {
 /// Covers a random window with probability p (Zhong et al., arXiv:1708.04896). Ten tries to find one.
 class RandomErasing : public OptionsTransform<RandomErasingOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit RandomErasing(RandomErasingOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 

@@ -8,6 +8,7 @@ namespace optotorch::transforms {
 
 /// Options for RandomHorizontalFlip and RandomVerticalFlip.
 struct FlipOptions {
+  /// Mirrors with probability `p`.
   FlipOptions(double p = 0.5) : p_(p) {}  // NOLINT(google-explicit-constructor)
 
   /// Probability, 0 to 1.
@@ -21,6 +22,7 @@ struct FlipOptions {
 /// Mirrors left to right with probability p.
 class RandomHorizontalFlip : public OptionsTransform<FlipOptions> {
  public:
+  /// Throws c10::ValueError unless 0 <= p <= 1.
   explicit RandomHorizontalFlip(FlipOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
@@ -28,6 +30,7 @@ class RandomHorizontalFlip : public OptionsTransform<FlipOptions> {
 /// Mirrors top to bottom with probability p.
 class RandomVerticalFlip : public OptionsTransform<FlipOptions> {
  public:
+  /// Throws c10::ValueError unless 0 <= p <= 1.
   explicit RandomVerticalFlip(FlipOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };

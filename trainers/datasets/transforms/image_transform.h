@@ -31,8 +31,10 @@ class ImageTransform : public torch::data::transforms::TensorTransform<> {
   /// Of its description (describe_transform.h).
   explicit ImageTransform(const std::string& json, std::optional<at::Generator> random = std::nullopt);
 
+  /// Transform::apply, with its errors.
   at::Tensor operator()(at::Tensor image) override { return transform_->apply(image, random_); }
 
+  /// The transform that it applies, never null.
   const std::shared_ptr<const transforms::Transform>& transform() const { return transform_; }
 
  private:

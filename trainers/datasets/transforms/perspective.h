@@ -11,6 +11,7 @@ namespace optotorch::transforms {
 
 /// Options for RandomPerspective.
 struct RandomPerspectiveOptions {
+  /// A distortion of at most this size, of one image in two.
   RandomPerspectiveOptions(double distortion_scale = 0.5)
       : distortion_scale_(distortion_scale) {}  // NOLINT(google-explicit-constructor)
 
@@ -36,6 +37,7 @@ struct RandomPerspectiveOptions {
 /// Looks at the image from a random side, with probability p.
 class RandomPerspective : public OptionsTransform<RandomPerspectiveOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit RandomPerspective(RandomPerspectiveOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };

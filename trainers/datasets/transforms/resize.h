@@ -12,11 +12,14 @@ namespace optotorch::transforms {
 
 /// Options for Resize: ResizeOptions(256), ResizeOptions({224, 224}).
 struct ResizeOptions {
-  ResizeOptions(int64_t size) : size_{size} {}                          // NOLINT(google-explicit-constructor)
+  /// `size` pixels on the shorter side.
+  ResizeOptions(int64_t size) : size_{size} {}  // NOLINT(google-explicit-constructor)
+  /// Height and width, or one number for the shorter side.
   ResizeOptions(std::vector<int64_t> size) : size_(std::move(size)) {}  // NOLINT(google-explicit-constructor)
 
   /// Height and width; one number: the shorter side, the other in proportion, cut to whole pixels.
   TORCH_ARG(std::vector<int64_t>, size);
+  /// Any kind of interpolation.
   TORCH_ARG(Interpolation, interpolation) = Interpolation::bilinear;
   /// What the longer side is at most, with one number for `size`, above that; 0: no limit.
   TORCH_ARG(int64_t, max_size) = 0;
@@ -36,23 +39,28 @@ struct ResizeOptions {
 /// The image at another size.
 class Resize : public OptionsTransform<ResizeOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit Resize(ResizeOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
 
 /// Options for RandomResizedCrop.
 struct RandomResizedCropOptions {
+  /// A square of side `size`.
   RandomResizedCropOptions(int64_t size) : size_{size} {}  // NOLINT(google-explicit-constructor)
+  /// Height and width, or one number for both.
   RandomResizedCropOptions(std::vector<int64_t> size)
       : size_(std::move(size)) {}  // NOLINT(google-explicit-constructor)
 
   /// Height and width; one number: both.
   TORCH_ARG(std::vector<int64_t>, size);
-  /// Least and largest part of the image's area, above 0.
+  /// Least and largest part of the image's area, at least 0.
   TORCH_ARG(std::vector<double>, scale) = {0.08, 1.0};
   /// Least and largest width / height, above 0.
   TORCH_ARG(std::vector<double>, ratio) = {3.0 / 4.0, 4.0 / 3.0};
+  /// Any kind of interpolation.
   TORCH_ARG(Interpolation, interpolation) = Interpolation::bilinear;
+  /// Averages over what a pixel covers, with bilinear and bicubic.
   TORCH_ARG(bool, antialias) = true;
 
  public:
@@ -70,6 +78,7 @@ struct RandomResizedCropOptions {
 /// within the image, the largest window in the middle of an allowed shape.
 class RandomResizedCrop : public OptionsTransform<RandomResizedCropOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit RandomResizedCrop(RandomResizedCropOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 

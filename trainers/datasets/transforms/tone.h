@@ -8,6 +8,7 @@ namespace optotorch::transforms {
 
 /// Options for RandomInvert, RandomAutocontrast and RandomEqualize.
 struct ToneOptions {
+  /// Changes images with probability `p`.
   ToneOptions(double p = 0.5) : p_(p) {}  // NOLINT(google-explicit-constructor)
 
   /// Probability, 0 to 1.
@@ -21,6 +22,7 @@ struct ToneOptions {
 /// Makes a negative with probability p.
 class RandomInvert : public OptionsTransform<ToneOptions> {
  public:
+  /// Throws c10::ValueError unless 0 <= p <= 1.
   explicit RandomInvert(ToneOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
@@ -28,6 +30,7 @@ class RandomInvert : public OptionsTransform<ToneOptions> {
 /// Stretches every channel to the whole range with probability p.
 class RandomAutocontrast : public OptionsTransform<ToneOptions> {
  public:
+  /// Throws c10::ValueError unless 0 <= p <= 1.
   explicit RandomAutocontrast(ToneOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
@@ -35,12 +38,14 @@ class RandomAutocontrast : public OptionsTransform<ToneOptions> {
 /// Makes every channel's histogram even with probability p. Of uint8 images.
 class RandomEqualize : public OptionsTransform<ToneOptions> {
  public:
+  /// Throws c10::ValueError unless 0 <= p <= 1.
   explicit RandomEqualize(ToneOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
 
 /// Options for RandomPosterize.
 struct RandomPosterizeOptions {
+  /// Keeps `bits` bits of one image in two.
   RandomPosterizeOptions(int64_t bits) : bits_(bits) {}  // NOLINT(google-explicit-constructor)
 
   /// How many of a byte's bits stay, 0 to 8.
@@ -59,12 +64,14 @@ struct RandomPosterizeOptions {
 /// Leaves fewer values of brightness with probability p. Of uint8 images.
 class RandomPosterize : public OptionsTransform<RandomPosterizeOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit RandomPosterize(RandomPosterizeOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
 
 /// Options for RandomSolarize.
 struct RandomSolarizeOptions {
+  /// Inverts values from `threshold` on, of one image in two.
   RandomSolarizeOptions(double threshold) : threshold_(threshold) {}  // NOLINT(google-explicit-constructor)
 
   /// Values at or above it are inverted; at most 255, or 1 with floats.
@@ -83,6 +90,7 @@ struct RandomSolarizeOptions {
 /// Inverts bright values with probability p.
 class RandomSolarize : public OptionsTransform<RandomSolarizeOptions> {
  public:
+  /// Throws c10::ValueError for options out of their ranges.
   explicit RandomSolarize(RandomSolarizeOptions options);
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };

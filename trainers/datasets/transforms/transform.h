@@ -54,7 +54,9 @@ class Transform {
 template <typename Options>
 class OptionsTransform : public Transform {
  public:
+  /// Keeps the options; a derived class checks them.
   explicit OptionsTransform(Options options) : options_(std::move(options)) {}
+  /// The options it was made from.
   const Options& options() const { return options_; }
 
  private:

@@ -10,15 +10,23 @@
 
 namespace optotorch {
 
-/// Options for DualAdaptive; the first seven are those of SimilarityLearner.
+/// Options for DualAdaptive; the first eight, up to `similarity_to_phases`, are those of SimilarityLearner.
 struct DualAdaptiveOptions {
+  /// Readings that the corrections are compared with.
   TORCH_ARG(Similarity, similarity) = Similarity::unitary;
+  /// Measure by which fields are compared.
   TORCH_ARG(Compared, compared) = Compared::intensities;
+  /// Ports behind the last stage that are compared, from the first on; 0: all.
   TORCH_ARG(int64_t, compared_ports) = 0;
+  /// Learning rate of the corrections, by Adam; positive.
   TORCH_ARG(double, rate) = 1e-2;
+  /// Adam's second beta, 0 to below 1.
   TORCH_ARG(double, beta2) = 0.999;
+  /// Steps that `schedule` counts on, at least 1.
   TORCH_ARG(int64_t, steps) = 1;
+  /// Factor on `rate`, step by step; after `steps` it stays.
   TORCH_ARG(Schedule, schedule) = constant_schedule();
+  /// lambda_s: part of the similarity loss's gradient that the phases get, too; at least 0.
   TORCH_ARG(double, similarity_to_phases) = 0;
   /// First steps in which corrections learn alone, the network keeps its parameters.
   TORCH_ARG(int64_t, calibration_steps) = 0;

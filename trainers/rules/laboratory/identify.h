@@ -14,8 +14,11 @@ struct IdentifyOptions {
   /// Standard deviation of what is added to every phase for a batch, radians: one setting of the phases does
   /// not tell what other settings deliver. 0 to 100.
   TORCH_ARG(double, jitter) = 0.3;
+  /// Readings that the corrections are compared with.
   TORCH_ARG(Similarity, similarity) = Similarity::unitary;
+  /// Measure by which fields are compared.
   TORCH_ARG(Compared, compared) = Compared::intensities;
+  /// Learning rate of the corrections in the first step, by Adam; positive.
   TORCH_ARG(double, rate) = 1e-2;
   /// Seed of the jitter.
   TORCH_ARG(int64_t, seed) = 0;

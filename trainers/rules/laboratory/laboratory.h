@@ -18,9 +18,9 @@ namespace optotorch {
 
 /// A PhysicalNetwork of a model, and its layer number.
 struct Placed {
-  PhysicalNetworkImpl* network;
-  size_t index;
-  ConvolutionImpl* around;  ///< the layer there, if the network is its component; else nullptr
+  PhysicalNetworkImpl* network;  ///< the model owns it
+  size_t index;                  ///< of the layer, from 0
+  ConvolutionImpl* around;       ///< the layer there, if the network is its component; else nullptr
 
   /// What the network meets of the layer's input.
   torch::Tensor meets(const torch::Tensor& x) const;

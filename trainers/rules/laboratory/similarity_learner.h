@@ -37,7 +37,9 @@ inline const std::vector<std::string>& words(Compared) {
 
 /// Options for SimilarityLearner.
 struct SimilarityOptions {
+  /// Readings that are compared, and the model's way to them.
   TORCH_ARG(Similarity, similarity) = Similarity::unitary;
+  /// Measure by which fields are compared.
   TORCH_ARG(Compared, compared) = Compared::intensities;
   /// Ports behind the last stage that are compared, from the first on; 0: all.
   TORCH_ARG(int64_t, compared_ports) = 0;
@@ -47,6 +49,7 @@ struct SimilarityOptions {
   TORCH_ARG(double, beta2) = 0.999;
   /// Steps that there will be, and what the rate is multiplied by.
   TORCH_ARG(int64_t, steps) = 1;
+  /// Factor on the rate, step by step; after `steps` it stays.
   TORCH_ARG(Schedule, schedule) = constant_schedule();
   /// lambda_s: the part of the similarity loss's gradient that the phases get, too; at least 0.
   TORCH_ARG(double, to_phases) = 0;
