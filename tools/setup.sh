@@ -150,10 +150,10 @@ install_test_packages() {
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --timeout 20 --retries 1 numpy \
       torchvision==0.28.0 pillow || say "could not install them: going on without"
   fi
-  if ! "$venv/bin/python" -c 'import importlib.metadata as m; [m.version(p) for p in ("onnx", "onnxruntime", "tensorboard", "safetensors")]' 2>/dev/null; then
-    say "installing onnx, onnxruntime, safetensors and tensorboard for the tests"
+  if ! "$venv/bin/python" -c 'import importlib.metadata as m; [m.version(p) for p in ("onnx", "onnxruntime", "tensorboard", "safetensors", "pytest")]' 2>/dev/null; then
+    say "installing onnx, onnxruntime, pytest, safetensors and tensorboard for the tests"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --timeout 20 --retries 1 onnx==1.23.2 onnxruntime==1.32.0 \
-      safetensors tensorboard==2.21.0 || say "could not install them: going on without"
+      pytest==9.* safetensors tensorboard==2.21.0 || say "could not install them: going on without"
   fi
 }
 

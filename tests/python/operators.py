@@ -3,13 +3,27 @@
 import itertools
 import os
 import sys
+import unittest
 
 SKIPPED = 77  # what ctest counts as skipped
 
 
 def _skip(reason):
+    if "pytest" in sys.modules:
+        sys.modules["pytest"].skip(reason, allow_module_level=True)
     print(f"skipped: {reason}")
     sys.exit(SKIPPED)
+
+
+def run_tests():
+    """Runs the tests of the script by pytest, where there is one and no test is named, else by unittest."""
+    try:
+        import pytest
+    except ImportError:
+        unittest.main()
+    if len(sys.argv) > 1:
+        unittest.main()
+    sys.exit(pytest.main(["-q", "-W", "ignore", "-p", "no:cacheprovider", sys.argv[0]]))
 
 
 try:

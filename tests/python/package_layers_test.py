@@ -13,7 +13,7 @@ import unittest
 import warnings
 from pathlib import Path
 
-from operators import _skip, torch
+from operators import _skip, run_tests, torch
 
 try:
     import optotorch
@@ -191,4 +191,4 @@ class SameAsInCpp(unittest.TestCase):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    unittest.main()
+    run_tests()

@@ -11,7 +11,7 @@ import unittest
 import warnings
 from pathlib import Path
 
-from operators import _skip, layer_cases, torch
+from operators import _skip, layer_cases, run_tests, torch
 
 try:
     import optotorch
@@ -318,4 +318,4 @@ class WithoutWhatItNeeds(unittest.TestCase):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    unittest.main()
+    run_tests()
