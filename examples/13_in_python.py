@@ -31,14 +31,15 @@ unseen_labels = read("t10k-labels-idx1-ubyte.gz", 8).long()
 # %% Network: 100 spatial frequencies of an image, mixed by a mesh, read by detectors; electronics decide.
 net = torch.nn.Sequential(nn.FourierLens(10), nn.MziMesh(100), nn.Photodetector(detection="amplitude"),
                           torch.nn.Linear(100, 10))
-lens, mesh, detector, read_out = net
+mesh = net[1]
 print(net)
 
 # %% Training, as any module of PyTorch: the layers' own pull-backs give the gradients of all phases.
+epochs, batch_size = 6, 50
 adam = torch.optim.Adam(net.parameters(), lr=1e-2)
-schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, T_max=6 * 120)
-for epoch in range(6):
-    for batch in torch.randperm(len(images)).split(50):
+schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, T_max=epochs * len(images) // batch_size)
+for epoch in range(epochs):
+    for batch in torch.randperm(len(images)).split(batch_size):
         adam.zero_grad()
         loss = torch.nn.functional.cross_entropy(net(images[batch]), labels[batch])
         loss.backward()
@@ -56,7 +57,7 @@ def accuracy(network):
 trained = accuracy(net)
 print(f"test accuracy {trained:.2f} %")
 
-# %% The chip: the matrix that the phases make, and phases of the other triangular layout that make it too.
+# %% The chip: the matrix that the phases realise, and the phases with which a triangular mesh realises it.
 phases = optotorch.mesh.Phases(*(value.detach().double() for value in (mesh.theta, mesh.phi, mesh.gamma)))
 unitary = optotorch.reconstruct(phases, 100)
 triangle = optotorch.decompose(unitary, grid="triangular")
@@ -81,4 +82,6 @@ with tempfile.TemporaryDirectory() as folder:
 same = torch.equal(loaded.eval()(unseen[:100]), net.eval()(unseen[:100]))
 print(f"saved and loaded: {'the same bits' if same else 'other bits'}")
 
-assert trained > 93 and error < 1e-12 and same
+assert trained > 93
+assert error < 1e-12
+assert same

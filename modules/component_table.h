@@ -20,25 +20,24 @@ inline constexpr char electronics[] = "electronics";  ///< multiply-adds that ar
 
 /// Figures that a component may have.
 namespace figures {
-inline constexpr char loss_db[] = "loss_db";  ///< of power, where light passes one
-inline constexpr char hold_mw[] = "hold_mw";  ///< while it keeps its setting, or is on
-inline constexpr char use_pj[] =
-    "use_pj";  ///< each time that it is used: a symbol, a reading, a multiply-add
-inline constexpr char rate_hz[] = "rate_hz";                            ///< most uses a second
-inline constexpr char delay_s[] = "delay_s";                            ///< from its input to its output
-inline constexpr char area_um2[] = "area_um2";                          ///< of the chip, that one takes
-inline constexpr char responsivity_a_per_w[] = "responsivity_a_per_w";  ///< of detectors
-inline constexpr char noise_a_per_rthz[] = "noise_a_per_rthz";          ///< of their amplifiers, at the input
-inline constexpr char efficiency[] = "efficiency";  ///< of lasers, light by electrical power
+inline constexpr char loss_db[] = "loss_db";    ///< power that light loses in one, decibels
+inline constexpr char hold_mw[] = "hold_mw";    ///< power while it keeps its setting, or is on
+inline constexpr char use_pj[] = "use_pj";      ///< energy of a use: a symbol, a reading, a multiply-add
+inline constexpr char rate_hz[] = "rate_hz";    ///< uses per second, at most
+inline constexpr char delay_s[] = "delay_s";    ///< time from its input to its output
+inline constexpr char area_um2[] = "area_um2";  ///< chip area of one
+inline constexpr char responsivity_a_per_w[] = "responsivity_a_per_w";  ///< detector current per light
+inline constexpr char noise_a_per_rthz[] = "noise_a_per_rthz";          ///< input noise of its amplifier
+inline constexpr char efficiency[] = "efficiency";  ///< light of a laser by its electrical power
 }  // namespace figures
 
-/// A number that is known of a component.
+/// A known property of a component.
 struct Figure {
-  double value = 0;    ///< in the unit that the name of the figure ends in; an efficiency is a ratio
+  double value = 0;    ///< number, in the unit that ends the figure's name; an efficiency is a ratio
   std::string source;  ///< where it was read
 };
 
-/// What is known of components, by kind and figure.
+/// Known properties of components, by kind and figure.
 class ComponentTable {
  public:
   /// Reads {"format": "optotorch-components-1", "components": {KIND: {FIGURE: {"value": .., "source": ".."}}}}. `where`
@@ -48,12 +47,12 @@ class ComponentTable {
   /// The same from a file.
   static ComponentTable read(const std::string& path);
 
-  /// True for a kind that is in the table, with figures or without.
+  /// True if the table has the kind, with figures or without.
   bool has(const std::string& kind) const { return figures_.contains(kind); }
   /// The figure; nothing if the table does not say. Throws c10::ValueError for a kind that is not in it.
   std::optional<Figure> find(const std::string& kind, const std::string& figure) const;
 
-  /// Every figure, by kind and by its name.
+  /// All figures, by kind and by name.
   const std::map<std::string, std::map<std::string, Figure>>& all() const { return figures_; }
 
  private:

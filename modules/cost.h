@@ -22,10 +22,10 @@ struct CostOptions {
 
 /// A layer's part.
 struct LayerCost {
-  std::string name;     ///< of its type, "MziMesh"
+  std::string name;     ///< type of the layer: "MziMesh"
   Footprint footprint;  ///< hardware that it is built of
-  Traversal traversal;  ///< of a sample's light; of an electronic layer with optics inside, one of each kind
-  int64_t electronic_multiply_adds = 0;  ///< for a sample, as LibTorch runs them; 0 for light
+  Traversal traversal;  ///< way of a sample's light; of electronics with optics inside, one part of each kind
+  int64_t electronic_multiply_adds = 0;  ///< number for a sample, as LibTorch runs them; 0 for light
 };
 
 /// Light from its modulation to its detection: the layers [first, last].
@@ -34,33 +34,33 @@ struct LightCost {
       last = 0;           ///< number of the layer that detects it, or of the last that it passes
   Footprint along;        ///< hardware that light passes, with modulator and detector
   int64_t inputs = 0;     ///< values that light is given at once
-  int64_t detectors = 0;  ///< that read at once
-  int64_t readings = 0;   ///< of all detectors, for a sample
-  int64_t passes = 1;     ///< one after the other, for a sample
-  double loss_db = 0;     ///< of `along`, and of the laser's coupling
-  double rate_hz = 0;     ///< of passes: the slowest component's; 0: unknown
-  double detected_w = 0;  ///< of light, at all detectors
-  double light_w = 0;     ///< of light, at the laser
-  double laser_w = 0;     ///< electrical
-  double seconds = 0;     ///< passes / rate
+  int64_t detectors = 0;  ///< detectors that read at once
+  int64_t readings = 0;   ///< readings of all detectors, for a sample
+  int64_t passes = 1;     ///< passes one after the other, for a sample
+  double loss_db = 0;     ///< loss along the way, and of the laser's coupling
+  double rate_hz = 0;     ///< rate of passes: that of the slowest component; 0: unknown
+  double detected_w = 0;  ///< optical power at all detectors together
+  double light_w = 0;     ///< optical power at the laser
+  double laser_w = 0;     ///< electrical power of the laser
+  double seconds = 0;     ///< time of all passes: passes / rate_hz
 };
 
 /// A network's cost. Everything is for one sample; quantities without their figures in the table are left out, and
 /// named in `unknown`.
 struct NetworkCost {
-  std::vector<LayerCost> layers;           ///< by number
-  std::vector<LightCost> lights;           ///< from input to output
-  Footprint footprint;                     ///< of all, with converters and lasers
-  int64_t optical_multiply_adds = 0,       ///< by light: Traversal::multiply_adds of all layers
-      electronic_multiply_adds = 0;        ///< of all electronic layers
-  double area_mm2 = 0;                     ///< of the footprint
-  double hold_w = 0;                       ///< of settings that are held
-  std::map<std::string, double> energy_j;  ///< by kind
-  double latency_s = 0;                    ///< from input to output
-  double interval_s = 0;                   ///< between samples, one after the other through all parts at once
-  std::set<std::string> unknown;           ///< "area_um2 of pixels"
+  std::vector<LayerCost> layers;           ///< costs of the layers, by number
+  std::vector<LightCost> lights;           ///< costs of the lights, from input to output
+  Footprint footprint;                     ///< all hardware, with converters and lasers
+  int64_t optical_multiply_adds = 0,       ///< sum of Traversal::multiply_adds over all layers
+      electronic_multiply_adds = 0;        ///< sum over all electronic layers
+  double area_mm2 = 0;                     ///< chip area of the footprint
+  double hold_w = 0;                       ///< power of settings that are held, without lasers
+  std::map<std::string, double> energy_j;  ///< energy for a sample, by kind
+  double latency_s = 0;                    ///< time from input to output
+  double interval_s = 0;                   ///< time from one sample to the next, all parts working at once
+  std::set<std::string> unknown;           ///< quantities that were left out: "area_um2 of pixels"
 
-  /// Sum of `energy_j`.
+  /// Sum of `energy_j` over all kinds.
   double total_energy_j() const;
   /// All of it, with the sources of the figures that were used.
   std::string to_json(const ComponentTable& table) const;

@@ -54,13 +54,13 @@ struct PartType {
   std::string name;      ///< "MziMesh"
   std::type_index type;  ///< of the module
   size_t required = 0;   ///< its first options, which have no default
-  /// Shows the options of a module of this type.
+  /// Shows `visit` the options of a module of this type.
   std::function<void(const torch::nn::Module& module, FieldVisitor& visit)> look;
-  /// A new module, whose options `visit` may set.
+  /// Makes a new module, whose options `visit` may set.
   std::function<torch::nn::AnyModule(FieldVisitor& visit)> make;
   /// Weights W [outputs, inputs] of a layer that has no parameter `weight`.
   std::function<torch::Tensor(const torch::nn::Module& module)> weight = {};
-  /// Changes those weights.
+  /// Sets those weights.
   std::function<void(torch::nn::Module& module, const torch::Tensor& weight)> set_weight = {};
   /// Looks at its options as they are unless somebody says otherwise.
   std::function<void(FieldVisitor& visit)> usual = {};
@@ -116,7 +116,7 @@ void register_part(PartType type);
 
 /// The same before `main`, by a constant in the source file of the layer.
 struct RegisteredPart {
-  /// Throws as register_part does.
+  /// Registers the type; throws as register_part does.
   explicit RegisteredPart(PartType type) { register_part(std::move(type)); }
 };
 

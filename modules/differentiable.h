@@ -18,15 +18,15 @@ namespace optotorch {
 /// is written through `data()` leaves no trace, a step of torch::optim::SGD among it.
 class DifferentiableImpl : public torch::nn::Module {
  public:
-  /// Shares the layer, its child `layer`.
+  /// Shares the layer, which becomes the child `layer`.
   explicit DifferentiableImpl(std::shared_ptr<Layer> layer);
 
-  /// y = f(x), a node of the graph if gradient mode is on; else as Layer::forward.
+  /// y = f(x): a node of the graph if gradient mode is on, else the result of Layer::forward.
   torch::Tensor forward(const torch::Tensor& x);
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
 
-  /// The layer that it stands for.
+  /// The wrapped layer.
   const std::shared_ptr<Layer>& layer() const { return layer_; }
 
  private:
@@ -44,7 +44,7 @@ inline Differentiable differentiable(std::shared_ptr<Layer> layer) {
   return Differentiable(std::move(layer));
 }
 
-/// The same of what a holder holds.
+/// The same for a module holder.
 template <typename Contained>
 Differentiable differentiable(const torch::nn::ModuleHolder<Contained>& holder) {
   return Differentiable(std::static_pointer_cast<Layer>(holder.ptr()));
@@ -57,7 +57,7 @@ using Deployments = std::map<const Layer*, Deployment>;
 /// if anything does. So a torch::nn module with optical layers inside is traced (ElectronicBlock::deploy).
 class DeployedScope {
  public:
-  /// `deployments` must outlive it. Those of a scope around it do not count until it ends.
+  /// Takes over from an enclosing scope until it ends. `deployments` must outlive it.
   explicit DeployedScope(const Deployments& deployments);
   ~DeployedScope();
   DeployedScope(const DeployedScope&) = delete;

@@ -20,7 +20,7 @@ namespace optotorch {
 /// behind it a two-pass difference of the input's shape is handed on, any other is pulled back.
 class ElectronicBlock : public Layer {
  public:
-  /// A module whose forward takes and returns one tensor; it is shared.
+  /// Wraps a module whose forward takes and returns one tensor; it is shared, not copied.
   explicit ElectronicBlock(torch::nn::AnyModule module);
   /// A torch::nn::Sequential, which AnyModule does not take.
   explicit ElectronicBlock(const std::shared_ptr<torch::nn::SequentialImpl>& sequential);

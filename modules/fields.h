@@ -35,8 +35,8 @@ class FieldVisitor {
   FieldVisitor& operator=(const FieldVisitor&) = delete;
   virtual ~FieldVisitor() = default;
 
-  /// Visits a field under its name: of a type below, an enum that has `words`, a struct that has `fields`, or a
-  /// std::vector of such structs.
+  /// Visits a field under its name. Its type is one of those below, an enum that has `words`, a struct that has
+  /// `fields`, or a std::vector of such structs.
   template <typename Field>
   void operator()(const char* name, Field& field) {
     if constexpr (std::is_enum_v<Field>) {
@@ -55,19 +55,19 @@ class FieldVisitor {
   }
 
  protected:
-  /// A truth value.
+  /// A Boolean.
   virtual void value(const char* name, bool& field) = 0;
   /// A whole number.
   virtual void value(const char* name, int64_t& field) = 0;
   /// A real number.
   virtual void value(const char* name, double& field) = 0;
-  /// A text.
+  /// A string.
   virtual void value(const char* name, std::string& field) = 0;
   /// A list of whole numbers.
   virtual void value(const char* name, std::vector<int64_t>& field) = 0;
   /// A list of real numbers.
   virtual void value(const char* name, std::vector<double>& field) = 0;
-  /// A list of texts.
+  /// A list of strings.
   virtual void value(const char* name, std::vector<std::string>& field) = 0;
   /// A layer that belongs to this one.
   virtual void value(const char* name, std::shared_ptr<Layer>& field) = 0;

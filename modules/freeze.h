@@ -23,12 +23,12 @@ void freeze(torch::nn::Module& module);
 /// Gives it back to all of them.
 void unfreeze(torch::nn::Module& module);
 
-/// The same of what a holder holds, `freeze(mesh)`.
+/// The same for a module holder: `freeze(mesh)`.
 template <typename Contained>
 void freeze(const torch::nn::ModuleHolder<Contained>& holder) {
   freeze(*holder.ptr());
 }
-/// The same, `unfreeze(mesh)`.
+/// The same for a module holder: `unfreeze(mesh)`.
 template <typename Contained>
 void unfreeze(const torch::nn::ModuleHolder<Contained>& holder) {
   unfreeze(*holder.ptr());

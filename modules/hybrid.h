@@ -14,10 +14,10 @@ namespace optotorch {
 /// A stretch of layers that a rule treats as one: what prepares light, one linear component, and the
 /// nonlinearity or detector that follows it. Layer numbers; half-open.
 struct Block {
-  size_t begin = 0;        ///< its first layer
+  size_t begin = 0;        ///< first layer
   size_t component = 0;    ///< the linear component, or `begin` if there is none
-  size_t end = 0;          ///< behind its last layer
-  bool trainable = false;  ///< any layer in it has parameters
+  size_t end = 0;          ///< layer after the last
+  bool trainable = false;  ///< true if any layer in it has parameters
 };
 
 /// How a signal enters a layer: which of its hooks is called.
@@ -40,7 +40,7 @@ class HybridImpl : public torch::nn::Module {
  public:
   HybridImpl() : torch::nn::Module("Hybrid") {}
 
-  /// Adds what it is given, one after the other, as push_back does.
+  /// Adds its arguments one after the other, as push_back does.
   template <typename First, typename... Rest>
   requires(!std::derived_from<std::remove_cvref_t<First>, HybridImpl>) explicit HybridImpl(First&& first,
                                                                                            Rest&&... rest)
@@ -49,12 +49,12 @@ class HybridImpl : public torch::nn::Module {
     (push_back(std::forward<Rest>(rest)), ...);
   }
 
-  /// Adds a layer. Every push_back throws c10::Error for a name that is empty, taken or has a dot.
+  /// Adds a layer. Every push_back throws c10::Error for a name that is empty, is taken or contains a dot.
   void push_back(std::string name, std::shared_ptr<Layer> layer);
 
   /// Takes over the layers that `hybrid` has now.
   void push_back(std::string name, const std::shared_ptr<HybridImpl>& hybrid);
-  /// Takes over the modules of one that holds a layer or a Hybrid; any other is added as one layer.
+  /// Takes over the modules of a Sequential that holds a layer or a Hybrid; adds any other as one layer.
   void push_back(std::string name, const std::shared_ptr<torch::nn::SequentialImpl>& sequential);
 
   /// Adds any torch::nn module whose forward takes and returns one tensor. What is a layer, or a Hybrid, is
@@ -76,17 +76,17 @@ class HybridImpl : public torch::nn::Module {
     }
   }
 
-  /// A layer under the name of its position.
+  /// Adds a layer, named after its position.
   void push_back(std::shared_ptr<Layer> layer) { push_back(next_name(), std::move(layer)); }
-  /// A Hybrid under the name of its position.
+  /// Takes over the layers of a Hybrid, named after its position.
   void push_back(const std::shared_ptr<HybridImpl>& hybrid) { push_back(next_name(), hybrid); }
-  /// A torch::nn::Sequential under the name of its position.
+  /// Adds a torch::nn::Sequential, named after its position.
   void push_back(const std::shared_ptr<torch::nn::SequentialImpl>& sequential) {
     push_back(next_name(), sequential);
   }
-  /// A module under the name of its position.
+  /// Adds a module, named after its position.
   void push_back(torch::nn::AnyModule module) { push_back(next_name(), std::move(module)); }
-  /// The content of a module holder under the name of its position.
+  /// Adds what a module holder holds, named after its position.
   template <typename Contained>
   void push_back(const torch::nn::ModuleHolder<Contained>& holder) {
     push_back(next_name(), holder);
@@ -99,7 +99,7 @@ class HybridImpl : public torch::nn::Module {
   /// One pass per layer of the stretch [first, last), by default of the whole network.
   std::vector<Pass> propagate(const torch::Tensor& x, size_t first = 0, Keep keep = Keep::context,
                               size_t last = all);
-  /// End of a stretch that goes to the last layer.
+  /// Value of `last` for a stretch that reaches to the last layer.
   static constexpr size_t all = static_cast<size_t>(-1);
 
   /// The same of all layers, in which every tap begins a part of its own (tap.h): for rules whose signals
@@ -117,7 +117,7 @@ class HybridImpl : public torch::nn::Module {
   torch::Tensor update(const Block& block, const std::vector<Pass>& passes, torch::Tensor signal, Hook hook,
                        bool to_input = false);
 
-  /// The blocks in their order; every layer is in one.
+  /// The blocks in order; every layer belongs to one.
   const std::vector<Block>& blocks() const { return blocks_; }
   /// The blocks that have parameters, frozen ones too; the last of them is the head. Where signals enter is a
   /// matter of the network, not of what is frozen at the moment.
@@ -127,14 +127,14 @@ class HybridImpl : public torch::nn::Module {
 
   /// An addition under a name.
   struct Part {
-    std::string name;                              ///< of the child
-    std::shared_ptr<Layer> layer;                  ///< nullptr: a container, whose layers were taken over
-    std::shared_ptr<torch::nn::Module> container;  ///< nullptr: a layer
+    std::string name;                              ///< name of the child module
+    std::shared_ptr<Layer> layer;                  ///< the layer that was added, or nullptr
+    std::shared_ptr<torch::nn::Module> container;  ///< container of layers taken over, or nullptr
   };
-  /// Additions in their order.
+  /// All additions, in order.
   const std::vector<Part>& parts() const { return parts_; }
 
-  /// Number of layers, those that were taken over among them.
+  /// Number of layers, including those that were taken over.
   size_t size() const { return layers_.size(); }
   /// Layer number `index`, from 0. Throws std::out_of_range beyond the last.
   Layer& layer(size_t index) const { return *layers_.at(index); }

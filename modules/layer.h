@@ -37,17 +37,17 @@ enum class Keep {
 
 /// A layer as a machine without OptoTorch runs it: tensors and a function of plain ATen operators on them.
 struct Deployment {
-  std::vector<std::pair<std::string, torch::Tensor>> tensors;  ///< that `forward` reads, by name
-  std::function<torch::Tensor(const torch::Tensor&)> forward;  ///< y of x
-  /// W [outputs, inputs] of a layer that is y = W x + b of rows x: one of `tensors`, or a view of it.
-  /// Undefined: no such layer.
-  torch::Tensor weight{}, bias{};  ///< b [outputs], likewise; undefined: no such layer, or b = 0
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;  ///< tensors that `forward` reads, by name
+  std::function<torch::Tensor(const torch::Tensor&)> forward;  ///< y = f(x)
+  torch::Tensor weight{},  ///< W [outputs, inputs] of a layer that is y = W x + b of rows x: one of
+                           ///< `tensors`, or a view of it; undefined for any other layer
+      bias{};              ///< b [outputs], likewise; undefined for any other layer, and for b = 0
 };
 
 /// A layer's linear map W, backwards: u -> W^H u of every sample, as it was when this was taken. Whoever
 /// keeps it across a restart saves the tensors and copies them back into those of a new one.
 struct Adjoint {
-  std::vector<torch::Tensor> tensors;                          ///< that `apply` reads
+  std::vector<torch::Tensor> tensors;                          ///< tensors that `apply` reads
   std::function<torch::Tensor(const torch::Tensor& u)> apply;  ///< W^H u of u [batch, ...]
 };
 
@@ -57,12 +57,12 @@ using Footprint = std::map<std::string, int64_t>;
 /// Kinds of hardware that the library's layers count; a layer of one's own may count others.
 namespace parts {
 inline constexpr char mzis[] = "MZIs";                      ///< Mach-Zehnder interferometers of meshes
-inline constexpr char phase_shifters[] = "phase shifters";  ///< that are commanded, those of MZIs too
+inline constexpr char phase_shifters[] = "phase shifters";  ///< commanded ones, including those of MZIs
 inline constexpr char rings[] = "rings";                    ///< microring resonators of weight banks
-inline constexpr char attenuators[] = "attenuators";        ///< singular values of a linear map by meshes
-inline constexpr char modulators[] = "modulators";          ///< that write values into light
+inline constexpr char attenuators[] = "attenuators";        ///< amplitude controls between two meshes
+inline constexpr char modulators[] = "modulators";          ///< modulators that write values into light
 inline constexpr char detectors[] = "detectors";            ///< photodiodes
-inline constexpr char lenses[] = "lenses";                  ///< in free space
+inline constexpr char lenses[] = "lenses";                  ///< lenses in free space
 }  // namespace parts
 
 /// Adds `some` to `all`, `times` over.
@@ -100,8 +100,8 @@ class Layer : public torch::nn::Module {
   void pretty_print(std::ostream& stream) const override;
 
   using torch::nn::Module::to;
-  /// As torch::nn::Module does, except that whole numbers keep their type, as they do in Python: a float32 counts
-  /// to 2^24.
+  /// Converts as torch::nn::Module does, except that tensors of integers keep their type, as in Python: a float32
+  /// counts to 2^24 only.
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
   void to(torch::Dtype dtype, bool non_blocking = false) override;
 
@@ -134,7 +134,7 @@ class Layer : public torch::nn::Module {
   /// The signal comes from a numerical model evaluated at measured states.
   virtual torch::Tensor dat_update(const Pass& pass, const torch::Tensor& signal, bool to_input);
 
-  /// Its place in a block.
+  /// The layer's place in a block.
   virtual Role role() const = 0;
 
   /// True for a component that is y = W x + b of every row of [batch, inputs], with one W and b whatever the

@@ -17,8 +17,8 @@ using Values = std::map<std::string, torch::Tensor>;
 
 /// A tensor that is commanded.
 struct Command {
-  std::vector<int64_t> shape;  ///< of the tensor
-  bool required = true;        ///< a stage may be built with or without any other
+  std::vector<int64_t> shape;  ///< sizes of the tensor
+  bool required = true;        ///< false if a stage may be built without it
 
   bool operator==(const Command&) const = default;
 };
@@ -26,12 +26,12 @@ struct Command {
 /// Design of a stage, as it was sent to the foundry. The stage that was built may differ.
 struct StageDesign {
   std::string type;            ///< "MziMesh"
-  std::string options;         ///< those that decide what it is, a JSON object
+  std::string options;         ///< options that decide what it is, a JSON object
   std::vector<int64_t> input,  ///< shape of a sample that it takes
       output;                  ///< shape of a sample that it delivers
-  bool takes_field = true;     ///< else real values
-  bool delivers_field = true;  ///< of which intensities are read; else real values, read as they are
-  std::map<std::string, Command> commands;  ///< by name: "theta"
+  bool takes_field = true;     ///< true: a field; false: real values
+  bool delivers_field = true;  ///< true: a field, whose intensities are read; false: values, read as they are
+  std::map<std::string, Command> commands;  ///< tensors that are commanded, by name: "theta"
 
   bool operator==(const StageDesign&) const = default;
 };
@@ -49,12 +49,12 @@ void check_stage_input(const std::string& where, const torch::Tensor& x, const S
 /// A kind of error that a built stage may have.
 struct StageError {
   std::string name;            ///< "theta_offset"
-  std::vector<int64_t> shape;  ///< of the tensor
-  std::string imperfection;    ///< that gives its size (imperfections.h): "phase_error"
+  std::vector<int64_t> shape;  ///< sizes of the tensor
+  std::string imperfection;    ///< option that gives its size (imperfections.h): "phase_error"
   /// Factors of the size; undefined: standard normal numbers.
   torch::Tensor profile = {};
   double least = -std::numeric_limits<double>::infinity(),  ///< lower end of its range, built or learnt
-      most = std::numeric_limits<double>::infinity();       ///< upper end
+      most = std::numeric_limits<double>::infinity();       ///< upper end of that range
   /// Error that a model's parameter of 1 means, so that one learning rate serves all kinds.
   double unit = 1;
 };
@@ -81,11 +81,11 @@ class Stage : public Layer {
   virtual torch::Tensor respond(const torch::Tensor& x, const Values& commands,
                                 const Values& errors) const = 0;
 
-  /// Gradients that the pull-back gives.
+  /// Result of `respond_backward`.
   struct Gradients {
-    torch::Tensor dL_dx;  ///< at the input
-    Values commands,      ///< at the commands, by the names of those that were given
-        errors;           ///< at the errors, by the names of those that were given
+    torch::Tensor dL_dx;  ///< gradient at the input
+    Values commands,      ///< gradients at the commands that were given, by name
+        errors;           ///< gradients at the errors that were given, by name
   };
   /// The pull-back of dL_dy through `respond`, whose output is y.
   virtual Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
@@ -98,7 +98,7 @@ class Stage : public Layer {
   void accumulate_commands(const Values& dL_dcommands);
 
  protected:
-  /// The design that `design` returns; asked for once.
+  /// Makes the design that `design` returns; called once.
   virtual StageDesign make_design() const = 0;
   torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;

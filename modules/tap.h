@@ -33,7 +33,7 @@ class TapScope {
     through,  ///< taps are nothing
     cut,      ///< taps are kept, and cut
   };
-  /// Takes the taps from a scope around it, until it ends.
+  /// Takes over from an enclosing scope until it ends.
   explicit TapScope(Mode mode);
   ~TapScope();
   TapScope(const TapScope&) = delete;

@@ -12,11 +12,11 @@ namespace optotorch {
 /// c10::InferenceMode has no counter and never counts as changed.
 class VersionMark {
  public:
-  /// The counter of a tensor, as it stands now.
+  /// Marks where a tensor's counter stands now.
   explicit VersionMark(const torch::Tensor& tensor)
       : counter_(tensor.unsafeGetTensorImpl()->version_counter()), version_(current()) {}
 
-  /// True if the tensor was changed in place since.
+  /// True if the tensor has been changed in place since.
   bool is_passed() const { return current() != version_; }
 
  private:

@@ -9,11 +9,11 @@ namespace optotorch {
 
 /// Some samples and what is expected of them: data [batch, ...], target [batch] or [batch, ...].
 struct Batch {
-  /// Row k is sample k.
-  torch::Tensor data, target;  ///< row k is what is expected of sample k
+  torch::Tensor data,  ///< row k is sample k
+      target;          ///< row k is what is expected of sample k
 };
 
-/// Of n things those that are part `part` of `parts`, of which no two differ by more than one: the first, and how many.
+/// First and number of those of n things that make up part `part` of `parts`; no two parts differ by more than one.
 /// Throws c10::ValueError unless 0 <= part < parts.
 std::pair<int64_t, int64_t> part_of(int64_t n, int64_t part, int64_t parts);
 

@@ -39,7 +39,7 @@ struct DistributedOptions {
 /// The end of a rank whose reason another one has told.
 class RankEnded : public std::exception {
  public:
-  /// One sentence, the same for all; the reason is in the other rank's error.
+  /// A fixed sentence; the reason is in the other rank's error.
   const char* what() const noexcept override { return "another rank has ended, and said why"; }
 };
 
@@ -61,8 +61,9 @@ class Distributed {
   Distributed& operator=(const Distributed&) = delete;
 
   /// The ranks that a launcher has started: RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, and of torchrun
-  /// TORCHELASTIC_USE_AGENT_STORE and TORCHELASTIC_RESTART_COUNT; OPTOTORCH_RANKS_TIMEOUT is the timeout. Null without
-  /// RANK and WORLD_SIZE, and of a world of one. Throws c10::ValueError for variables that are missing or no numbers.
+  /// TORCHELASTIC_USE_AGENT_STORE and TORCHELASTIC_RESTART_COUNT; OPTOTORCH_RANKS_TIMEOUT is the timeout. Null where
+  /// neither RANK nor WORLD_SIZE is set, and for a world of one. Throws c10::ValueError for variables that are missing,
+  /// no integers or out of range, and as the constructor does.
   static std::shared_ptr<Distributed> from_environment();
   /// Times that a launcher has started this process again; 0 without one.
   static int64_t restarts();

@@ -15,7 +15,7 @@ namespace optotorch {
 /// A number for a batch, a mean, from output and target: what a Trainer logs, and by which it chooses the
 /// best epoch on the validation set.
 struct Metric {
-  /// The mean over one batch.
+  /// Computes the mean over one batch.
   using Function = std::function<double(const torch::Tensor& output, const torch::Tensor& target)>;
   /// Direction in which the metric improves.
   enum class Better { larger, smaller };
@@ -42,12 +42,12 @@ struct Metric {
     return over == Over::samples ? target.size(0) : target.numel();
   }
 
-  /// True if `value` beats `than`; an equal one does not, nor does NaN.
+  /// True if `value` beats `than`; an equal value does not, nor does NaN.
   bool is_better(double value, double than) const {
     return better == Better::larger ? value > than : value < than;
   }
 
-  Function function;  ///< computes it
+  Function function;  ///< computes the metric of a batch
   std::string name;   ///< as in the keys of metrics.jsonl, `train_accuracy`
   Better better;      ///< decides which epoch is the best
   Over over;          ///< decides what a batch weighs
@@ -62,8 +62,8 @@ double evaluate(HybridImpl& model, const BatchSource& source, const Metric& metr
 
 /// A sum of a metric over samples (or elements), each batch's times its weight, and the weights' sum.
 struct MetricSum {
-  /// Weighted sum of the metric; sum / weight is that of all.
-  double sum = 0, weight = 0;  ///< samples or elements; 0 without batches
+  double sum = 0,  ///< of the metric, weighted; sum / weight is the mean over all
+      weight = 0;  ///< number of samples or elements; 0 without batches
 };
 
 /// The same of the batches first, first + stride, ...: ranks share out a set so.

@@ -6,8 +6,8 @@ namespace optotorch {
 
 /// A linear read-out y = x W^T + b: float64 W [outputs, features] and b [outputs].
 struct LinearReadout {
-  /// W.
-  torch::Tensor weight, bias;  ///< b
+  torch::Tensor weight,  ///< W
+      bias;              ///< b
 
   /// y [batch, outputs] of x [batch, features], in float64.
   torch::Tensor operator()(const torch::Tensor& x) const;

@@ -18,11 +18,11 @@ Schedule cosine_schedule(int64_t warmup_steps = 0);
 
 /// One drop of a step schedule: from `fraction` of all steps on, the factor is `factor` (not cumulative).
 struct Drop {
-  /// From 0 to 1, and not below that of the drop before.
-  double fraction, factor;  ///< at least 0
+  double fraction,  ///< 0 to 1, and not below that of the drop before
+      factor;       ///< at least 0
 };
 
-/// 1 until the first drop. Throws c10::ValueError for fractions that fall or leave [0, 1], and negative factors.
+/// 1 until the first drop. Throws c10::ValueError for fractions that fall or leave [0, 1], and for negative factors.
 Schedule step_schedule(std::vector<Drop> drops);
 
 }  // namespace optotorch

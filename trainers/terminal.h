@@ -19,9 +19,9 @@ std::string in_time_units(double seconds);
 
 /// A part of a line. What has the largest `rank` is left out first.
 struct LinePart {
-  /// Characters of one byte and one column each.
+  /// Text in characters of one byte and one column each.
   std::string text;
-  /// Order of leaving out; of several largest the first goes.
+  /// Order in which parts are left out, the largest first; of equals, the foremost.
   int rank = 0;
 };
 

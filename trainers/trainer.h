@@ -19,7 +19,7 @@
 namespace optotorch {
 
 struct EpochReport;
-/// Called behind every epoch with what it came to, and the network.
+/// Receives the report of an epoch that has ended, and the network.
 using EpochCallback = std::function<void(const EpochReport& report, HybridImpl& model)>;
 
 /// Options for Trainer.
@@ -61,12 +61,12 @@ struct TrainerOptions {
 /// Results of one epoch. Training figures are means over its steps, as they were taken. The accuracies are
 /// what the run's metric is, if that is another.
 struct EpochReport {
-  int64_t epoch = 0;  ///< counted from 1
-  /// Loss in training mode.
-  double train_loss = 0, train_accuracy = 0;  ///< metric in training mode
-  /// Metric in eval mode; empty without a validation set.
-  std::optional<double> validation_accuracy, test_accuracy;  ///< the same of the test set
-  double seconds = 0;                                        ///< of training; evaluation is not counted
+  int64_t epoch = 0;                            ///< counted from 1
+  double train_loss = 0,                        ///< loss in training mode
+      train_accuracy = 0;                       ///< metric in training mode
+  std::optional<double> validation_accuracy,    ///< metric in eval mode; empty without a validation set
+      test_accuracy;                            ///< the same for the test set
+  double seconds = 0;                           ///< of training; evaluation is not counted
   std::vector<double> alignment;                ///< per block with parameters; empty unless asked for
   std::map<std::string, double> measures = {};  ///< what the rule says of its steps: means (Rule::measures)
   std::string metric = "accuracy";              ///< name of what the accuracies are
@@ -79,9 +79,9 @@ struct EpochReport {
 
 /// Results of a run.
 struct FitResult {
-  /// Reports of all epochs that are complete, those before a resumption too.
+  /// Reports of all complete epochs, including those before a resumption.
   std::vector<EpochReport> epochs;
-  bool interrupted = false;  ///< by SIGINT or SIGTERM; a checkpoint was written
+  bool interrupted = false;  ///< by a signal (interrupt.h); a checkpoint was written if there is a folder
   bool resumed = false;      ///< from a checkpoint
   /// Weights of the best epoch on the validation set; empty without one. The model itself holds the last
   /// epoch's.

@@ -9,14 +9,14 @@
 
 namespace optotorch {
 
-/// Bytes that are read front to back: of a file that open_regular_file() has opened, or of memory.
+/// Bytes to read front to back, from a file that open_regular_file() has opened or from memory.
 class InputFile {
  public:
   /// Bytes in memory, which must outlive this; errors call them `name`.
   InputFile(std::string_view bytes, std::string name);
-  /// Takes over what `other` reads, which may then only be assigned to or destroyed.
+  /// Takes over what `other` reads; `other` may then only be assigned to or destroyed.
   InputFile(InputFile&& other) noexcept;
-  /// Exchanges the two: `other` keeps open what this one read.
+  /// Swaps the two: the file that this one read stays open in `other`.
   InputFile& operator=(InputFile&& other) noexcept;
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;

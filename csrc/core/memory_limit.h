@@ -10,7 +10,7 @@ namespace optotorch {
 /// asks for: the error comes before the memory is taken. One within another: both count.
 class MemoryLimit {
  public:
-  /// Begins to count, on this thread. 0 bytes allow no tensor that has elements.
+  /// Begins to count on this thread. With 0 bytes no tensor may have elements.
   MemoryLimit(std::string where, uint64_t bytes);
   MemoryLimit(const MemoryLimit&) = delete;
   MemoryLimit& operator=(const MemoryLimit&) = delete;

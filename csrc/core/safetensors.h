@@ -14,7 +14,7 @@ namespace optotorch {
 /// Content of a safetensors file.
 struct SafeTensors {
   std::map<std::string, at::Tensor> tensors;    ///< contiguous, on the CPU
-  std::map<std::string, std::string> metadata;  ///< texts by name; of a file without its checksum
+  std::map<std::string, std::string> metadata;  ///< texts by name; a file's checksum is left out
 };
 
 /// Writes the file atomically, with a checksum among the metadata: `crc32`, the CRC-32 (of gzip and PNG) of

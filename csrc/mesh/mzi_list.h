@@ -48,7 +48,7 @@ MziConvention mzi_convention(const std::string& name);
 struct MziSetting {
   int64_t mode = 0;  ///< the upper port, from 0
   double theta = 0,  ///< divides the light between the ports (MziConvention)
-      phi = 0;       ///< phase of one port, before or behind that (MziConvention)
+      phi = 0;       ///< phase of one port, before or behind theta (MziConvention)
 };
 
 /// A circuit. Light meets the phases of `input`, then the interferometers from first to last, then the phases

@@ -21,7 +21,7 @@ namespace optotorch::ops {
 ///     G = sqrt(1 - tap) cos(p) e^{-i p},   p = (gain |z|^2 + bias) / 2.
 /// tap in [0, 1); gain in radians per unit intensity; bias in radians; both finite.
 at::Tensor electro_optic(const at::Tensor& field, double tap, double gain, double bias);
-/// dL_dfield.
+/// Returns dL_dfield.
 at::Tensor electro_optic_backward(const at::Tensor& dL_dy, const at::Tensor& field, double tap, double gain,
                                   double bias);
 /// Gradients at dL_dy and at the field of Re sum conj(v) electro_optic_backward(dL_dy, field).
@@ -34,7 +34,7 @@ at::Tensor electro_optic_reference(const at::Tensor& field, double tap, double g
 /// Saturable absorber: G = exp(-(depth / 2) / (1 + |z|^2 / saturation)).
 /// 0 <= depth < infinity is the optical depth of weak light, saturation > 0 an intensity.
 at::Tensor saturable_absorber(const at::Tensor& field, double depth, double saturation);
-/// dL_dfield.
+/// Returns dL_dfield.
 at::Tensor saturable_absorber_backward(const at::Tensor& dL_dy, const at::Tensor& field, double depth,
                                        double saturation);
 /// Gradients at dL_dy and at the field of Re sum conj(v) saturable_absorber_backward(dL_dy, field).
@@ -61,7 +61,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> mod_relu_double_backward(const at
 at::Tensor mod_relu_reference(const at::Tensor& field, const at::Tensor& bias);
 
 /// @{
-/// Throws as the operator does; for its faces. `where` names it.
+/// Throws as the operator does; for its faces. `where` is the operator's name in errors.
 void check_electro_optic(const char* where, const at::Tensor& field, double tap, double gain, double bias);
 void check_electro_optic_backward(const at::Tensor& dL_dy, const at::Tensor& field, double tap, double gain,
                                   double bias);

@@ -65,8 +65,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> filter_bank_double_backward(
 at::Tensor filter_bank_reference(const at::Tensor& waveform, const at::Tensor& coefficients,
                                  const FilterBankLayout& layout);
 
-/// What every filter makes of a waveform of `count` samples, [filters, 2 count]: v = ifft(response fft(u)), of which
-/// the first `count` samples are those of the recursion.
+/// Responses of all filters for a waveform u of `count` samples, complex [filters, 2 count]: the first `count` samples
+/// of v = ifft(response fft(u)), u padded with zeros to 2 count, are those of the recursion.
 at::Tensor filter_responses(const at::Tensor& coefficients, const FilterBankLayout& layout, int64_t count);
 
 /// @{

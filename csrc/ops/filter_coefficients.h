@@ -11,7 +11,8 @@
 
 namespace optotorch::ops {
 
-/// Kinds of a filter with centre frequency f and full width B at half maximum, each with transmission 1 at f.
+/// Kinds of filters with centre frequency f_k and full width B at half maximum; their transmission at f_k is 1, but for
+/// a ring's loss.
 enum class FilterKind {
   /// A single pole, H = (1 - r) / (1 - r e^{2 pi i (f_k - f)}), r = exp(-pi B): to order B the Lorentzian
   /// 1 / (1 + 2 i (f - f_k) / B). Its delay is one sample.
@@ -35,10 +36,11 @@ struct FilterCoefficients {
       by_width;       ///< their slopes by its width
 };
 
-/// Coefficients of filters at `frequency` [filters] with `width` [filters], float64. `round_trip` is A, above 0 to 1,
-/// of rings alone. Widths end where a filter can't follow: a ring's r stays below A, and its width within the free
-/// spectral range; their slope is 0 there. Throws c10::ValueError for other shapes and types, widths that are not
-/// positive, and a delay of a lorentzian that is not 1.
+/// Coefficients of filters with centre frequencies `frequency` and widths `width`, both float64 [filters]. `round_trip`
+/// is A, above 0 and up to 1, of rings alone. Widths end where a filter cannot follow: a ring's r is at most A, and its
+/// width at most the free spectral range; their slope is 0 there. Throws c10::ValueError for other shapes and types,
+/// widths that are not positive, a `delay` below 1 or, of a lorentzian, other than 1, and a `round_trip` out of its
+/// range.
 FilterCoefficients filter_coefficients(FilterKind kind, const at::Tensor& frequency, const at::Tensor& width,
                                        int64_t delay = 1, double round_trip = 1);
 

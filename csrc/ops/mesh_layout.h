@@ -50,10 +50,10 @@ inline const std::vector<std::string>& words(IdlePort) {
 ///
 /// MZIs are numbered column by column, from the top port down; every per-MZI tensor has that order.
 struct MeshLayout {
-  MeshGrid grid = MeshGrid::rectangular;  ///< arrangement of the MZIs
-  int64_t ports = 2;                      ///< inputs, and as many outputs: at least 2
-  int64_t columns = 2;                    ///< columns of MZIs: at least 1, of a triangle at most 2 ports - 3
-  PhiArm phi_arm = PhiArm::output;        ///< side of the external phases
+  MeshGrid grid = MeshGrid::rectangular;    ///< arrangement of the MZIs
+  int64_t ports = 2;                        ///< inputs, and as many outputs: 2 to 2^15
+  int64_t columns = 2;                      ///< columns of MZIs: 1 to 2^18, in a triangle to 2 ports - 3
+  PhiArm phi_arm = PhiArm::output;          ///< side of the external phases
   ZeroState zero_state = ZeroState::cross;  ///< meaning of theta = 0
   IdlePort idle_port = IdlePort::wire;      ///< hardware at ports without an MZI in a column
 
@@ -62,7 +62,7 @@ struct MeshLayout {
   /// Columns that make the grid universal: `ports` (1 for two ports) or 2 ports - 3.
   static int64_t universal_columns(MeshGrid grid, int64_t ports);
 
-  /// Throws unless ports >= 2 and 1 <= columns, for a triangle columns <= 2 ports - 3.
+  /// Throws c10::ValueError, in the name of `where`, for ports or columns out of their ranges.
   void check(const std::string& where) const;
 
   /// Upper port of the first MZI of a column, in either grid; the others follow at every second port.
@@ -93,7 +93,7 @@ std::string to_string(IdlePort port);
 /// @}
 
 /// @{
-/// The inverse of to_string; throws with the known names.
+/// The inverse of to_string; throws c10::ValueError with the known names.
 MeshGrid mesh_grid(const std::string& name);
 PhiArm phi_arm(const std::string& name);
 ZeroState zero_state(const std::string& name);

@@ -41,10 +41,10 @@ struct MeshTensors {
   std::optional<at::Tensor> transmission = {};    ///< [mzis, 2], columns t_u, t_l; absent: 1
 };
 
-/// Gradients of a real loss, by the convention dL_dz = dL/dRe z + i dL/dIm z.
-/// Those of absent tensors have no elements.
+/// Gradients of a real loss, by the convention dL_dz = dL/dRe z + i dL/dIm z. Those of absent tensors have no elements;
+/// in a stack of M meshes each but dL_dinput has a leading dimension M.
 struct MeshGradients {
-  at::Tensor dL_dinput,    ///< in the shape of the input; without elements unless it was wanted
+  at::Tensor dL_dinput,    ///< of the input's shape; without elements unless it was wanted
       dL_dtheta,           ///< [mzis]
       dL_dphi,             ///< [mzis]
       dL_dscreen,          ///< [ports]

@@ -34,8 +34,8 @@ struct SepnConvolution {
   int64_t in_side,  ///< pixels along a side of its input
       out_side;     ///< pixels along a side of its output
   bool transposed;  ///< stride 2 backwards; otherwise the stride is 1, or 2 if the side shrinks
-  int64_t weight,   ///< number of its weight's first parameter
-      bias;         ///< number of its bias's first parameter
+  int64_t weight,   ///< place of its weights among the parameters, from 0
+      bias;         ///< place of its biases among the parameters, from 0
 
   /// 1, or 2 where the sides differ.
   int64_t stride() const { return in_side == out_side ? 1 : 2; }
@@ -43,7 +43,7 @@ struct SepnConvolution {
 
 /// Sizes of a network.
 struct SepnLayout {
-  int64_t ports = 64;                            ///< of the block
+  int64_t ports = 64;                            ///< of the block, 1 to 65,536
   std::array<int64_t, 3> features = {4, 8, 16};  ///< F1, F2, F3
 
   /// Throws c10::ValueError unless ports are 1 to 65,536 and features 1 to 256.
@@ -53,7 +53,7 @@ struct SepnLayout {
   /// Complex parameters: weights [out, in, 3, 3] ([in, out, 3, 3] if transposed), then biases [out], of each
   /// convolution in order.
   int64_t parameters() const;
-  /// All 14 of them, in the order of SepnConvolution.
+  /// The network's 14 convolutions, in the order of SepnConvolution.
   std::vector<SepnConvolution> convolutions() const;
 };
 

@@ -29,11 +29,11 @@
 
 namespace optotorch::ops {
 
-/// Forms of the diffraction integral (ops/free_space.h).
+/// Forms of the diffraction integral; formulas stand at the top of this header.
 enum class Propagation { angular_spectrum, fresnel, rayleigh_sommerfeld };
-/// Ways to sample H on the grid of the padded window.
+/// Ways to sample H; rayleigh_sommerfeld, whose kernel is sampled in space, needs none.
 enum class Sampling {
-  cropped,      ///< transform of the kernel, cropped to where it reaches: right at every distance
+  cropped,      ///< transform of the kernel's lags between the windows: right at every distance
   plain,        ///< H itself: wrong beyond the grid's critical distance
   band_limited  ///< H where it is sampled finely enough, else 0
 };
@@ -46,7 +46,7 @@ const std::vector<std::string>& words(Sampling);
 /// A hop. Lengths are metres. Windows are centred on each other but for the offset.
 struct HopGeometry {
   double wavelength = 0;                                    ///< in vacuum
-  double distance = 0;                                      ///< 0 is allowed
+  double distance = 0;                                      ///< 0 is allowed, but not for rayleigh_sommerfeld
   double spacing = 0;                                       ///< of the samples, in both windows
   double refractive_index = 1;                              ///< n of the medium, at least 1
   std::array<int64_t, 2> input{};                           ///< rows, columns
@@ -56,8 +56,9 @@ struct HopGeometry {
   Sampling sampling = Sampling::cropped;                    ///< of H
   int64_t padding = 2;  ///< of a sampling that is not cropped; 1: a periodic field
 
-  /// Throws c10::ValueError, in the name of `where`, for lengths that are not positive and finite (a distance may
-  /// be 0), windows without samples or beyond 2^14 a side, padding outside 1 to 64, an index below 1.
+  /// Throws c10::ValueError, in the name of `where`, for lengths that are not positive and finite (a distance may be 0,
+  /// but not for rayleigh_sommerfeld), an offset that is not finite, windows without samples or beyond 2^14 a side,
+  /// padding outside 1 to 64, an index below 1.
   void check(const std::string& where) const;
   /// True if waves that die out are sampled, too: a spacing below half a wavelength.
   bool samples_evanescent_waves() const { return spacing < wavelength / refractive_index / 2; }

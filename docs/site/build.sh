@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the documentation site, build/site/html: the manual, every public header, and a gallery of experiments. A warning
-# is an error, and so is a public name without a word.
+# Builds the documentation site, build/site/html: the manual, every public header, and a gallery of experiments. A
+# warning is an error, and so is a public name without a word.
 #
 #   docs/site/build.sh [FOLDER...]      FOLDER: what `optotorch reproduce` wrote, for the gallery
 #
@@ -18,14 +18,15 @@ command -v doxygen >/dev/null || {
   exit 1
 }
 mkdir -p build/site
-if [[ ! -x build/site/venv/bin/sphinx-build ]]; then
+if [[ ! -e build/site/venv/complete ]]; then
   python3 -m venv build/site/venv
-  build/site/venv/bin/pip install --quiet "sphinx==9.*" breathe myst-parser furo
+  build/site/venv/bin/pip install --quiet sphinx==9.0.4 breathe==5.1.0 myst-parser==5.2.0 furo==2025.12.19
+  touch build/site/venv/complete
 fi
 if [[ -x build/bin/optotorch ]]; then
   for experiment in four-rules free-space; do
-    [[ -e build/site/experiments/$experiment/index.html ]] ||
-      build/bin/optotorch reproduce "$experiment" --out "build/site/experiments/$experiment" >/dev/null
+    rm -rf "build/site/experiments/$experiment"
+    build/bin/optotorch reproduce "$experiment" --out "build/site/experiments/$experiment" >/dev/null
     folders+=("build/site/experiments/$experiment")
   done
 fi

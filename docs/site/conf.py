@@ -6,6 +6,7 @@ project = "OptoTorch"
 author = "the OptoTorch developers"
 extensions = ["breathe", "myst_parser"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
+exclude_patterns = ["index_text.md"]
 html_theme = "furo"
 html_title = "OptoTorch"
 breathe_projects = {"optotorch": str(pathlib.Path(__file__).parents[2] / "build/site/doxygen/xml")}

@@ -5,7 +5,6 @@
 """
 
 import html
-
 import pathlib
 import re
 import shutil
@@ -15,10 +14,9 @@ import xml.etree.ElementTree as ElementTree
 root, site, *experiments = map(pathlib.Path, sys.argv[1:])
 doxygen, source = site / "doxygen/xml", site / "source"
 PRIVATE = re.compile(r"/(detail|cpu|cuda|meta|autograd|reference)/")
-FLOORS = [("csrc/core", "Foundations"), ("csrc/ops", "Operators"), ("csrc/mesh", "Meshes"), ("modules", "Modules"),
-          ("trainers", "Training")]
+FLOORS = ["csrc/core", "csrc/ops", "csrc/mesh", "modules", "trainers"]
 
-# Doxygen's index has the names of files alone, of which some come twice.
+# Doxygen's index has only base names, some of which occur twice.
 index = ElementTree.parse(doxygen / "index.xml")
 for compound in index.getroot().iterfind("compound[@kind='file']"):
     about = ElementTree.parse(doxygen / f"{compound.get('refid')}.xml")
@@ -28,7 +26,7 @@ index.write(doxygen / "index.xml")
 source.mkdir(parents=True)
 for page in sorted((root / "docs").glob("*.md")):
     text = page.read_text()
-    # Links to what is not of the manual stay as they are written, as words.
+    # Links that leave the manual become plain text.
     text = re.sub(r"\[([^\]]+)\]\(\.\./[^)]+\)", r"\1", text)
     (source / page.name).write_text(text)
 for picture in (root / "docs").glob("*.svg"):
@@ -36,12 +34,12 @@ for picture in (root / "docs").glob("*.svg"):
 readme = (root / "README.md").read_text()
 readme = re.sub(r"\]\(docs/", "](", readme)
 readme = re.sub(r"(?<!!)\[([^\]]+)\]\((?!http|#)(?![a-z-]+\.(?:md|svg))[^)]+\)", r"\1", readme)
-readme = readme.replace("](CONTRIBUTING.md)", "]").replace("](CHANGELOG.md)", "]")
 (source / "index_text.md").write_text(readme)
 
 pages = []
-for folder, title in FLOORS:
-    headers = sorted(path for path in (root / folder).rglob("*.h") if not PRIVATE.search(f"/{path.relative_to(root)}"))
+for folder in FLOORS:
+    headers = sorted(path for path in (root / folder).rglob("*.h")
+                     if not PRIVATE.search(f"/{path.relative_to(root)}"))
     by_folder = {}
     for header in headers:
         by_folder.setdefault(header.parent, []).append(header)
@@ -57,31 +55,34 @@ for folder, title in FLOORS:
         (source / f"api_{name}.rst").write_text("\n".join(lines))
         pages.append(f"api_{name}")
 
-shown = {}
-for experiment in experiments:
-    page = (experiment / "index.html").read_text()
-    results = sorted(experiment.glob("*.json"))
-    shown.setdefault(results[0].stem if results else experiment.name, (experiment, page))
-lines = ["# Gallery", "", "Pages that `optotorch reproduce` wrote: what was published beside what was measured, curves and pictures.", ""]
-for name, (experiment, page) in shown.items():
+lines = ["# Gallery", "", "Pages that `optotorch reproduce` wrote: what was published beside what was measured, curves and",
+         "pictures.", ""]
+for number, experiment in enumerate(experiments):
+    page = (experiment / "index.html").read_text() if (experiment / "index.html").exists() else ""
+    title = re.search("<title>(.*?)</title>", page)
+    if not title:
+        sys.exit(f"site: {experiment}: expected a folder that optotorch reproduce wrote, got one without its page")
+    name = f"{number}-{title.group(1).partition(':')[0]}"
     target = site / "extra/gallery" / name
     target.mkdir(parents=True)
     (target / "index.html").write_text(page)
     if (experiment / "pictures").exists():
         shutil.copytree(experiment / "pictures", target / "pictures")
-    picture = re.search(r'<img[^>]*src="(pictures/[^"]+)"', page)
-    title = html.unescape(re.search("<title>(.*?)</title>", page).group(1))
     link = f'<a href="gallery/{name}/index.html">'
-    lines += ["```{raw} html", f"<p>{link}{html.escape(title)}</a></p>",
-              *([f'{link}<img src="gallery/{name}/{picture.group(1)}" alt="" width="500"></a>'] if picture else []), "```", ""]
-if not shown:
+    lines += ["```{raw} html", f"<p>{link}{html.escape(html.unescape(title.group(1)))}</a></p>"]
+    if picture := re.search(r'<img[^>]*src="(pictures/[^"]+)"', page):
+        lines.append(f'{link}<img src="gallery/{name}/{picture.group(1)}" alt="" width="500"></a>')
+    lines += ["```", ""]
+if not experiments:
     lines += ["None was given when the site was built.", ""]
 (source / "gallery.md").write_text("\n".join(lines))
 
 manual = ["architecture", "conventions", "python", "data", "rules", "distributed", "numerics", "performance", "cost",
           "reproduce", "trials", "file-formats", "instrument"]
-assert set(manual) == {page.stem for page in (root / "docs").glob("*.md")}, "a page of the manual is not in the list"
+pages_there = {page.stem for page in (root / "docs").glob("*.md")}
+if set(manual) != pages_there:
+    sys.exit(f"site: generate.py: expected the pages of docs/ in its list, got another: {set(manual) ^ pages_there}")
 (source / "index.rst").write_text("\n".join([
     ".. include:: index_text.md", "   :parser: myst_parser.sphinx_", "",
-    ".. toctree::", "   :caption: Manual", "   :hidden:", "", *(f"   {page}" for page in manual), "   gallery", "",
+    ".. toctree::", "   :caption: Manual", "   :hidden:", "", *(f"   {page}" for page in [*manual, "gallery"]), "",
     ".. toctree::", "   :caption: C++", "   :hidden:", "", *(f"   {page}" for page in pages), ""]))

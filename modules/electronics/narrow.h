@@ -9,14 +9,14 @@ namespace optotorch {
 
 /// Options for Narrow: NarrowOptions(28).step(28).
 struct NarrowOptions {
-  /// Neighbours from the first value on, `length` of them.
+  /// Takes the first `length` values.
   NarrowOptions(int64_t length) : length_(length) {}  // NOLINT(google-explicit-constructor): Narrow(10)
 
   /// How many values are taken, 1 to 2^24.
   TORCH_ARG(int64_t, length);
-  /// The first of them, 0 to 2^24.
+  /// Index of the first of them, 0 to 2^24.
   TORCH_ARG(int64_t, start) = 0;
-  /// The distance from one to the next, 1 to 2^24.
+  /// Distance from one to the next, 1 to 2^24.
   TORCH_ARG(int64_t, step) = 1;
 
  public:

@@ -16,9 +16,9 @@ struct NormalizeOptions {
   NormalizeOptions(std::vector<double> mean, std::vector<double> std)
       : mean_(std::move(mean)), std_(std::move(std)) {}
 
-  /// One number for every channel, or one for all.
+  /// Means: one for every channel, or one for all.
   TORCH_ARG(std::vector<double>, mean);
-  /// Standard deviations above 0, as many as means.
+  /// Standard deviations, above 0: as many as there are means.
   TORCH_ARG(std::vector<double>, std);
 
  public:

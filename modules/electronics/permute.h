@@ -12,7 +12,7 @@ namespace optotorch {
 
 /// Options for Permute: PermuteOptions({0, 1, 3, 2}).
 struct PermuteOptions {
-  /// The output has the dimensions `dims` of the input, in this order.
+  /// Gives the output the input's dimensions in the order `dims`.
   explicit PermuteOptions(std::vector<int64_t> dims) : dims_(std::move(dims)) {}
 
   /// Which dimension of the input each one of the output is. The first is the batch and stays: 0.

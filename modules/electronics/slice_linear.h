@@ -9,15 +9,15 @@ namespace optotorch {
 
 /// Options for SliceLinear: SliceLinearOptions(28, 28, 1).
 struct SliceLinearOptions {
-  /// `slices` maps from `in_features` to `out_features` values.
+  /// Makes `slices` maps, each from `in_features` to `out_features` values.
   SliceLinearOptions(int64_t slices, int64_t in_features, int64_t out_features)
       : slices_(slices), in_features_(in_features), out_features_(out_features) {}
 
-  /// Slices of a sample, 1 to 2^24.
+  /// Number of slices of a sample, 1 to 2^24.
   TORCH_ARG(int64_t, slices);
   /// Values of a slice before its map, 1 to 2^24.
   TORCH_ARG(int64_t, in_features);
-  /// Values of a slice behind its map, 1 to 2^24.
+  /// Values of a slice after its map, 1 to 2^24.
   TORCH_ARG(int64_t, out_features);
 
  public:
@@ -47,8 +47,8 @@ class SliceLinearImpl : public torch::nn::Cloneable<SliceLinearImpl> {
 
   /// The options it was made from.
   SliceLinearOptions options;
-  torch::Tensor weight,  ///< W of all slices
-      bias;              ///< b of all slices
+  torch::Tensor weight,  ///< parameter W, [slices, in_features, out_features]
+      bias;              ///< parameter b, [slices, 1, out_features]
 };
 
 TORCH_MODULE(SliceLinear);

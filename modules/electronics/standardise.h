@@ -44,8 +44,8 @@ class StandardiseImpl : public torch::nn::Cloneable<StandardiseImpl> {
 
   /// The options it was made from.
   StandardiseOptions options;
-  torch::Tensor mean,  ///< [sample...]
-      deviation;       ///< [sample...], above 0
+  torch::Tensor mean,  ///< buffer [sample...]: mean of every value
+      deviation;       ///< buffer [sample...]: deviation of every value, 1 where nothing varies
 
  private:
   bool watches_ = false;

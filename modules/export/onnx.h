@@ -25,7 +25,7 @@ namespace optotorch {
 /// random in eval mode; if the tensors exceed the 2 GiB that the format can hold; or if the file can't be
 /// written.
 void export_onnx(HybridImpl& model, const torch::Tensor& example, const std::string& path);
-/// The same of what a holder holds.
+/// The same for a module holder.
 inline void export_onnx(const Hybrid& model, const torch::Tensor& example, const std::string& path) {
   export_onnx(*model.ptr(), example, path);
 }

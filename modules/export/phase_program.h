@@ -32,10 +32,10 @@ class Calibration {
 ///
 /// A heater's phase is offset + pi P / p_pi, P from 0 to most_mw. It means the same a period further, 2 pi, but for the
 /// theta of an MZI 4 pi (docs/conventions.md): the smallest power that gives it is taken, and 0 up to 1e-6 of a period
-/// below. With resistance, full scale and bits it is given as a converter's code, round(sqrt(P R) / full_scale (2^bits
-/// - 1)). p_pi_mw and offset (0 if it is left out) are numbers, or .npy files beside the table of the command's shape.
-/// A curve is a measured table, its values rising, read by linear interpolation; angles are moved by whole periods to
-/// where the curve first has them.
+/// below. With resistance, full scale and bits it is given as a converter's code,
+/// round(sqrt(P R) / full_scale (2^bits - 1)). p_pi_mw and offset (0 if it is left out) are numbers, or .npy files
+/// beside the table, of the command's shape. A curve is a measured table, its values rising, read by linear
+/// interpolation; angles are moved by whole periods to where the curve first has them.
 class CalibrationTable {
  public:
   /// Throws c10::ValueError for a file that is none: unknown kinds and fields, numbers out of their ranges, curves that

@@ -19,9 +19,9 @@ struct TorchScriptOptions {
 /// OptoTorch.
 ///
 /// The forward pass is traced with plain ATen operators; a mesh is exported as the matrix that it realises.
-/// Layer i is the submodule `layer0`, `layer1`, ..., which holds its tensors by name; complex ones as real pairs [...,
-/// 2] (at::view_as_complex), so that `double()` and `float()` convert the whole file. Gradients flow through it
-/// as through any module.
+/// Layer i is the submodule `layer0`, `layer1`, ..., which holds its tensors by name; complex ones as real pairs
+/// [..., 2] (at::view_as_complex), so that `double()` and `float()` convert the whole file. Gradients flow through
+/// it as through any module.
 ///
 /// Any batch size runs, also none. For every layer the trace is compared with the layer at other batch sizes
 /// and at other sizes of a sample. Where another size of a sample would go wrong, since the trace holds the
@@ -34,7 +34,7 @@ struct TorchScriptOptions {
 /// difference exceeds 1e-6 (float32) or 1e-12 (float64).
 double export_torchscript(HybridImpl& model, const torch::Tensor& example, const std::string& path,
                           const TorchScriptOptions& options = {});
-/// The same of what a holder holds.
+/// The same for a module holder.
 inline double export_torchscript(const Hybrid& model, const torch::Tensor& example, const std::string& path,
                                  const TorchScriptOptions& options = {}) {
   return export_torchscript(*model.ptr(), example, path, options);

@@ -22,7 +22,7 @@ enum class Fusion {
 /// PhysicalNetworkOptions().between({layer, nullptr}) of stages that are there already.
 struct PhysicalNetworkOptions {
   PhysicalNetworkOptions() : mesh_(2) {}
-  /// Meshes of `ports` ports, their other options at the defaults.
+  /// Meshes of `ports` ports, with defaults for all other options.
   PhysicalNetworkOptions(int64_t ports) : mesh_(ports) {}  // NOLINT(google-explicit-constructor)
   /// Meshes of this design.
   PhysicalNetworkOptions(MziMeshOptions mesh) : mesh_(mesh) {}  // NOLINT(google-explicit-constructor)
@@ -30,7 +30,7 @@ struct PhysicalNetworkOptions {
   /// The design of each mesh, of a network that makes its meshes itself: what the numerical model is. Not
   /// `imperfect`: nobody knows the errors.
   TORCH_ARG(MziMeshOptions, mesh);
-  /// Meshes in a row, as many as the system has stages.
+  /// Number of meshes in a row: that of the system's stages.
   TORCH_ARG(int64_t, meshes) = 1;
   /// The model of what stands between every two stages, a layer without parameters; nullptr: nothing.
   TORCH_ARG(std::shared_ptr<Layer>, activation) = nullptr;
@@ -41,7 +41,7 @@ struct PhysicalNetworkOptions {
   TORCH_ARG(Detection, detection) = Detection::amplitude;
   /// True if the readings of monitors enter the model, where there are any.
   TORCH_ARG(bool, internal_states) = true;
-  /// Use of those readings in the model.
+  /// Way in which those readings enter the model.
   TORCH_ARG(Fusion, fusion) = Fusion::propagate;
 };
 
@@ -96,7 +96,7 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
 
   /// Corrects each stage's model; none at first. Throws c10::ValueError unless there is one a stage.
   void set_corrections(std::vector<std::shared_ptr<Correction>> corrections);
-  /// Corrections of the stages' models, one a stage; empty: none.
+  /// Corrections of the stages' models, one per stage; empty if there are none.
   const std::vector<std::shared_ptr<Correction>>& corrections() const { return corrections_; }
 
   /// c of all corrections, 0 to 1.
@@ -117,9 +117,9 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
   /// forward with its readings and no model yet, which `with_model` adds, or runs again after corrections
   /// have learnt. Of a pass whose last reading is undefined the output is the model's.
   Pass measure(const torch::Tensor& x);
-  /// Readings of such a pass.
+  /// Readings that such a pass holds.
   Readings readings_of(const Pass& pass) const;
-  /// The pass with its model at the present commands and corrections: what a pull-back needs.
+  /// Returns the pass with its model at the present commands and corrections, as a pull-back needs it.
   Pass with_model(const Pass& pass) const;
 
   /// dL_dS_n of every stage (undefined: none) through the corrected model alone to what `learns`.

@@ -14,7 +14,7 @@ namespace optotorch {
 /// A system's output, real [batch, output...]: intensities behind a stage that delivers a field, else
 /// values as they are.
 struct Readings {
-  /// Behind every stage; undefined where the hardware has no monitor. The last is there always.
+  /// Readings behind every stage; undefined where the hardware has no monitor. The last is always there.
   std::vector<at::Tensor> behind;
 
   /// Readings behind the last stage.
@@ -42,9 +42,9 @@ class PhysicalSystem {
   PhysicalSystem(PhysicalSystem&&) = delete;
   PhysicalSystem& operator=(PhysicalSystem&&) = delete;
 
-  /// The designs, in the order of the light.
+  /// Designs of the stages, in the order in which light passes them.
   const std::vector<StageDesign>& stages() const { return stages_; }
-  /// True if every stage is read, not the last alone.
+  /// True if every stage can be read, not only the last.
   bool has_monitors() const { return monitors_; }
 
   /// Descriptions of the layers between every two stages (between.h); empty if nobody says. PhysicalNetwork

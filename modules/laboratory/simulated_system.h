@@ -30,9 +30,9 @@ struct SimulatedSystemOptions {
 /// run with noise that is resumed meets other noise, as in a laboratory.
 class SimulatedSystem : public PhysicalSystem {
  public:
-  /// One mesh, at its chip's time.
+  /// A single mesh, at its chip's time.
   explicit SimulatedSystem(const Chip& chip);
-  /// Meshes in a row, each at its chip's time; `hours` is that of the first. Throws as the constructor below.
+  /// Meshes in a row, each at its chip's time; `hours` is that of the first. Throws as the next constructor does.
   SimulatedSystem(const std::vector<Chip>& chips, const SimulatedSystemOptions& options = {});
   /// Throws c10::ValueError for no stages, and for another number of layers between them.
   explicit SimulatedSystem(std::vector<std::shared_ptr<BuiltStage>> stages,

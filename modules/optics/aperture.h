@@ -10,7 +10,7 @@
 
 namespace optotorch {
 
-/// What light passes.
+/// Shape of an opening.
 enum class ApertureShape {
   circle,  ///< of one diameter, or an ellipse of two
   rectangle,
@@ -23,7 +23,7 @@ inline const std::vector<std::string>& words(ApertureShape) {
 
 /// Options for Aperture: ApertureOptions({64, 64}, {5e-4, 5e-4}).shape(ApertureShape::rectangle).
 struct ApertureOptions {
-  /// An opening of `size` in the middle of a field of `window`.
+  /// A circular opening of `size` in the middle of a field of `window`.
   ApertureOptions(std::vector<int64_t> window, std::vector<double> size)
       : window_(std::move(window)), size_(std::move(size)) {}
   /// Rows and columns of the field.
@@ -32,9 +32,9 @@ struct ApertureOptions {
   TORCH_ARG(std::vector<double>, size);
   /// Outline of the opening.
   TORCH_ARG(ApertureShape, shape) = ApertureShape::circle;
-  /// Of the field's samples, metres.
+  /// Spacing of the field's samples, metres.
   TORCH_ARG(double, spacing) = 17e-6;
-  /// Of the aperture, from the window's middle: metres down, metres right.
+  /// Centre of the opening, from the window's middle: metres down, metres right.
   TORCH_ARG(std::vector<double>, center) = {0, 0};
 
  public:

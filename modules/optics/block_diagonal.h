@@ -11,8 +11,8 @@ namespace optotorch {
 /// One component of a BlockDiagonal and the shape of the sample it takes, e.g. {28, 28} for 28 meshes of 28
 /// ports, {64, 49} for one mesh of 49 ports that 64 patches share.
 struct DiagonalBlock {
-  std::shared_ptr<Layer> layer;  ///< a linear component, in no other block of the same BlockDiagonal
-  std::vector<int64_t> sample;   ///< its sizes without the batch, 1 to 2^31 each
+  std::shared_ptr<Layer> layer;  ///< a linear component, which no other block of the BlockDiagonal has
+  std::vector<int64_t> sample;   ///< sizes of its sample, without the batch: 1 to 2^31 each
 
   /// Both by name (fields.h).
   void fields(FieldVisitor& visit) {
@@ -47,7 +47,7 @@ class BlockDiagonalImpl : public Layer {
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
 
-  /// The blocks, in the order in which a sample is dealt out.
+  /// The blocks, in the order in which a sample is dealt out to them.
   const std::vector<DiagonalBlock>& blocks() const { return blocks_; }
 
  protected:

@@ -54,7 +54,6 @@ class CameraImpl : public CloneableLayer<CameraImpl, ResponseLayer> {
   Traversal traversal(const Pass& pass) const override {
     return {{{parts::cameras, 1}}, 1, 0, pass.input.numel() / std::max<int64_t>(1, pass.input.size(0))};
   }
-  using torch::nn::Module::to;
 
   /// The options it was made from.
   CameraOptions options;

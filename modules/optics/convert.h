@@ -19,7 +19,7 @@ namespace optotorch {
 struct ToOpticalOptions {
   /// Kinds of linear maps by the names of their modules.
   using Kinds = std::map<std::string, Maps>;
-  /// All linear maps of one kind, by default in meshes.
+  /// Converts all linear maps to one kind, by default to meshes.
   ToOpticalOptions(Maps maps = Maps::mzi_linear) : maps_(maps) {}  // NOLINT(google-explicit-constructor)
 
   /// Kind of the linear maps.
@@ -44,9 +44,9 @@ struct ToOpticalOptions {
 /// Throws c10::ValueError for a name in `layers` that no linear map has, for padding other than with zeros, and
 /// for a Linear of a WeightBank or mesh that would have more than 2^24 inputs or outputs.
 Hybrid to_optical(const torch::nn::SequentialImpl& network, const ToOpticalOptions& options = {});
-/// The same of a Hybrid.
+/// The same for a Hybrid.
 Hybrid to_optical(const HybridImpl& network, const ToOpticalOptions& options = {});
-/// The same of what a holder holds.
+/// The same for a module holder.
 template <typename Network>
 Hybrid to_optical(const torch::nn::ModuleHolder<Network>& network, const ToOpticalOptions& options = {}) {
   return to_optical(*network, options);
@@ -57,7 +57,7 @@ Hybrid to_optical(const torch::nn::ModuleHolder<Network>& network, const ToOptic
 /// copied. Throws c10::ValueError for a layer of light, such as a mesh between Modulator and Photodetector:
 /// no torch::nn module of real weights is the same.
 Hybrid to_electronic(const HybridImpl& network);
-/// The same of what a holder holds.
+/// The same for a module holder.
 inline Hybrid to_electronic(const Hybrid& network) {
   return to_electronic(*network);
 }

@@ -14,7 +14,7 @@ namespace optotorch {
 /// Options for Convolution: ConvolutionOptions(WeightBank(27, 16).ptr(), 3).padding(1). One number stands for
 /// both axes, as in torch::nn::Conv2dOptions.
 struct ConvolutionOptions {
-  /// Kernels of `kernel_size`, the rows of the component's matrix; stride and dilation 1, no padding.
+  /// Kernels of `kernel_size`, which are the rows of the component's matrix; stride and dilation 1, no padding.
   ConvolutionOptions(std::shared_ptr<Layer> component, torch::ExpandingArray<2> kernel_size)
       : component_(std::move(component)), kernel_size_(*kernel_size) {}
 
@@ -22,11 +22,11 @@ struct ConvolutionOptions {
   TORCH_ARG(std::shared_ptr<Layer>, component);
   /// Height and width of a kernel, 1 to 2^20 - 1.
   TORCH_ARG(torch::ExpandingArray<2>, kernel_size);
-  /// Pixels from a patch to the next, 1 to 2^20 - 1.
+  /// Pixels from one patch to the next, 1 to 2^20 - 1.
   TORCH_ARG(torch::ExpandingArray<2>, stride) = 1;
   /// Dark pixels, or zeros, around the image.
   TORCH_ARG(torch::ExpandingArray<2>, padding) = 0;
-  /// Pixels from an element of a kernel to the next, 1 to 2^20 - 1; 1: a kernel without gaps.
+  /// Pixels from one element of a kernel to the next, 1 to 2^20 - 1; 1 leaves no gaps.
   TORCH_ARG(torch::ExpandingArray<2>, dilation) = 1;
 
  public:
@@ -50,7 +50,7 @@ struct ConvolutionOptions {
 /// where it is not. The component may be a PhysicalNetwork: a laboratory is then sent the patches.
 class ConvolutionImpl : public Layer {
  public:
-  /// Stride and dilation 1, no padding.
+  /// A convolution with stride and dilation 1 and no padding.
   ConvolutionImpl(std::shared_ptr<Layer> component, torch::ExpandingArray<2> kernel_size)
       : ConvolutionImpl(ConvolutionOptions(std::move(component), kernel_size)) {}
 
@@ -69,7 +69,7 @@ class ConvolutionImpl : public Layer {
   std::shared_ptr<torch::nn::Module> clone(
       const std::optional<torch::Device>& device = std::nullopt) const override;
 
-  /// What the component meets of images x: their patches, [batch x height' x width', channels x kernel].
+  /// Patches of images x, as the component takes them: [batch x height' x width', channels x kernel].
   torch::Tensor patches(const torch::Tensor& x) const;
   /// The pass of images x whose patches the component passed so.
   Pass around(const torch::Tensor& x, Pass component) const;

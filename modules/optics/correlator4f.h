@@ -12,7 +12,7 @@ namespace optotorch {
 
 /// Options for Correlator4f: Correlator4fOptions({28, 28}).start(PhaseStart::zero).
 struct Correlator4fOptions {
-  /// A phase mask of twice the sides of `window`.
+  /// A phase mask whose sides are twice those of `window`.
   Correlator4fOptions(std::vector<int64_t> window)  // NOLINT(google-explicit-constructor)
       : window_(std::move(window)) {}
   /// Rows and columns of the field.
@@ -22,7 +22,7 @@ struct Correlator4fOptions {
   TORCH_ARG(int64_t, padding) = 2;
   /// Effect of the mask on light, which decides what parameters there are.
   TORCH_ARG(Modulation, modulation) = Modulation::phase;
-  /// Phases of the mask at first.
+  /// Initial phases of the mask.
   TORCH_ARG(PhaseStart, start) = PhaseStart::uniform;
 
  public:
@@ -72,7 +72,7 @@ class Correlator4fImpl : public CloneableLayer<Correlator4fImpl> {
   /// The options it was made from.
   Correlator4fOptions options;
   torch::Tensor phase,  ///< parameter [padded], radians; undefined for Modulation::amplitude
-      amplitude;        ///< parameter [padded], a before the sigmoid; undefined for Modulation::phase
+      amplitude;        ///< parameter [padded], of which a is the sigmoid; undefined for Modulation::phase
 
  protected:
   void check_input(const torch::Tensor& x) const override;

@@ -13,7 +13,7 @@ namespace optotorch {
 
 /// Options for DetectorRegions: DetectorRegionsOptions({200, 200}).pairs(true).
 struct DetectorRegionsOptions {
-  /// Ten regions, one a class, on images of `window`.
+  /// Ten regions, one per class, on images of `window`.
   DetectorRegionsOptions(std::vector<int64_t> window)  // NOLINT(google-explicit-constructor)
       : window_(std::move(window)) {}
   /// Rows and columns of the camera's image.

@@ -11,7 +11,7 @@
 
 namespace optotorch {
 
-/// What the pixels of a plane do to light.
+/// Effect of a plane's pixels on light.
 enum class Modulation {
   phase,      ///< exp(i phase)
   amplitude,  ///< sigmoid(amplitude)
@@ -36,16 +36,16 @@ inline const std::vector<std::string>& words(PhaseStart) {
 
 /// Options for DiffractiveLayer: DiffractiveLayerOptions({200, 200}).hop(HopOptions().distance(.3)).
 struct DiffractiveLayerOptions {
-  /// A phase plane of `pixels`, one sample of the field each.
+  /// A phase plane of `pixels`, each one sample of the field.
   DiffractiveLayerOptions(std::vector<int64_t> pixels)  // NOLINT(google-explicit-constructor)
       : pixels_(std::move(pixels)) {}
   /// Rows and columns.
   TORCH_ARG(std::vector<int64_t>, pixels);
-  /// Behind the plane; `spacing` is that of the pixels.
+  /// The way behind the plane; `spacing` is that of the pixels.
   TORCH_ARG(HopOptions, hop) = {};
   /// Effect of a pixel on light, which decides what parameters there are.
   TORCH_ARG(Modulation, modulation) = Modulation::phase;
-  /// Phases of the plane at first.
+  /// Initial phases of the plane.
   TORCH_ARG(PhaseStart, start) = PhaseStart::uniform;
   /// Samples of the field along a pixel's side: 1 to 16.
   TORCH_ARG(int64_t, oversampling) = 1;
@@ -75,7 +75,7 @@ struct DiffractiveLayerOptions {
 
   /// Rows and columns of the field before the plane.
   std::vector<int64_t> window() const;
-  /// Behind the hop.
+  /// Rows and columns of the field behind the hop.
   std::vector<int64_t> window_behind() const;
   /// The hop of a field's samples.
   HopOptions sample_hop() const;
@@ -122,8 +122,8 @@ class DiffractiveLayerImpl : public CloneableLayer<DiffractiveLayerImpl, Stage> 
   /// The options it was made from.
   DiffractiveLayerOptions options;
   torch::Tensor phase,   ///< parameter [pixels], radians; undefined for Modulation::amplitude
-      amplitude;         ///< parameter [pixels], a before the sigmoid; undefined for Modulation::phase
-  torch::Tensor passes;  ///< of training, for `vaccination`; undefined without
+      amplitude;         ///< parameter [pixels], of which a is the sigmoid; undefined for Modulation::phase
+  torch::Tensor passes;  ///< int64 scalar: training passes so far; undefined without `vaccination`
 
  protected:
   StageDesign make_design() const override;

@@ -40,7 +40,6 @@ class DigitizerImpl : public CloneableLayer<DigitizerImpl, ResponseLayer> {
   explicit DigitizerImpl(DigitizerOptions options = {});
 
   Deployment deploy() override;
-  using torch::nn::Module::to;
 
   /// The options it was made from.
   DigitizerOptions options;

@@ -15,9 +15,9 @@ struct DiscreteReadoutOptions {
   DiscreteReadoutOptions(int64_t in_features, int64_t out_features)
       : in_features_(in_features), out_features_(out_features) {}
 
-  /// Neurons in, at least 1.
+  /// Number of neurons at the input, at least 1.
   TORCH_ARG(int64_t, in_features);
-  /// Masks, one an output, at least 1.
+  /// Number of masks, one per output: at least 1.
   TORCH_ARG(int64_t, out_features);
   /// Standard deviation of an exposure's noise over that of the exposure itself in the batch, in training mode; at
   /// least 0.
@@ -62,13 +62,12 @@ class DiscreteReadout : public Layer {
   Deployment deploy() override;
   Footprint footprint() const override;
   Traversal traversal(const Pass& pass) const override;
-  using torch::nn::Module::to;
 
   /// The options it was made from.
   DiscreteReadoutOptions options;
-  torch::Tensor weight,    ///< parameter [out, in], latent
-      gain,                ///< parameter [out]: the amplifiers behind the detector
-      bias;                ///< parameter [out]: electronic offsets, behind the gain
+  torch::Tensor weight,    ///< parameter [out, in], the real latent of W
+      gain,                ///< parameter [out]: gain of the amplifier behind the detector
+      bias;                ///< parameter [out]: electronic offset behind the gain
   torch::Tensor readings;  ///< int64 scalar
 
  protected:

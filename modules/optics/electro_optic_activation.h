@@ -30,7 +30,7 @@ struct ElectroOpticActivationOptions {
 /// parameters. Source: Williamson et al. 2020; formula and pull-back: ops/activation.h.
 class ElectroOpticActivationImpl : public CloneableLayer<ElectroOpticActivationImpl, ResponseLayer> {
  public:
-  /// Throws c10::ValueError for a tap outside [0, 1).
+  /// Throws c10::ValueError for a tap outside [0, 1), and for a gain or bias that is not finite.
   explicit ElectroOpticActivationImpl(ElectroOpticActivationOptions options = {});
 
   Deployment deploy() override;

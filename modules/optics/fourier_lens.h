@@ -8,7 +8,7 @@ namespace optotorch {
 
 /// Options for FourierLens: FourierLensOptions(8) keeps the 8 x 8 lowest spatial frequencies.
 struct FourierLensOptions {
-  /// The `window` x `window` lowest spatial frequencies.
+  /// Keeps the `window` x `window` lowest spatial frequencies.
   FourierLensOptions(int64_t window)
       : window_(window) {}  // NOLINT(google-explicit-constructor): FourierLens(8)
   /// Side of the crop, at least 1 and no longer than an image's shorter side.

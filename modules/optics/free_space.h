@@ -38,11 +38,11 @@ struct FreeSpaceOptions {
 /// Free space between two planes: field [batch, planes, window] -> [batch, planes, output]. Light that leaves the
 /// window is lost. No parameters. Formula: ops/free_space.h; between windows of different spacings y = K_y x K_x^T, the
 /// two matrices of a paraxial hop (paraxial_matrix). Throws c10::ValueError for lengths that are not positive (a
-/// distance may be 0, but for Rayleigh and Sommerfeld's), for an output spacing of another propagation than Fresnel's,
-/// and a field of another size.
+/// distance may be 0, except for Propagation::rayleigh_sommerfeld), for an output spacing of its own with another
+/// propagation than Propagation::fresnel, and for a field of another size.
 class FreeSpaceImpl : public CloneableLayer<FreeSpaceImpl> {
  public:
-  /// Throws c10::ValueError for windows, a hop or an output spacing out of range (HopOptions::check).
+  /// Throws c10::ValueError for windows and hops that HopOptions::check refuses, and for output spacings as above.
   explicit FreeSpaceImpl(FreeSpaceOptions options);
 
   Role role() const override { return Role::component; }

@@ -18,8 +18,8 @@ using ops::Propagation;
 using ops::Sampling;
 
 namespace parts {
-inline constexpr char pixels[] = "pixels";    ///< of masks and spatial light modulators; a mirror is one
-inline constexpr char cameras[] = "cameras";  ///< a Camera is one, however many pixels it has
+inline constexpr char pixels[] = "pixels";    ///< pixels of masks and spatial light modulators, and mirrors
+inline constexpr char cameras[] = "cameras";  ///< cameras, each one part however many pixels it has
 }  // namespace parts
 
 /// A layer's way of light with the multiply-adds of a dense matrix from plane to plane, [batch, planes, height, width].
@@ -33,19 +33,19 @@ inline Traversal between_planes(Traversal way, const Pass& pass) {
 /// The way of light between two parallel planes: HopOptions().distance(.03).spacing(8e-6). Lengths are metres;
 /// formulas: ops/transfer_function.h.
 struct HopOptions {
-  /// In vacuum: one for all planes of a field [batch, planes, height, width], or one for each.
+  /// Wavelengths in vacuum: one for all planes of a field [batch, planes, height, width], or one for each.
   TORCH_ARG(std::vector<double>, wavelengths) = {532e-9};
-  /// From plane to plane, at least 0; above 0 for Propagation::rayleigh_sommerfeld.
+  /// Distance from plane to plane, at least 0; above 0 for Propagation::rayleigh_sommerfeld.
   TORCH_ARG(double, distance) = 0.03;
-  /// Of a field's samples; of the pixels of a DiffractiveLayer.
+  /// Spacing of a field's samples, or of the pixels of a DiffractiveLayer; above 0.
   TORCH_ARG(double, spacing) = 17e-6;
-  /// Of the medium, at least 1.
+  /// Refractive index of the medium, at least 1.
   TORCH_ARG(double, refractive_index) = 1;
-  /// Theory of the hop.
+  /// Theory by which light propagates.
   TORCH_ARG(Propagation, propagation) = Propagation::angular_spectrum;
-  /// Way of sampling the transfer function; of no meaning for Propagation::rayleigh_sommerfeld.
+  /// Way of sampling the transfer function; without meaning for Propagation::rayleigh_sommerfeld.
   TORCH_ARG(Sampling, sampling) = Sampling::cropped;
-  /// Of a sampling that is not cropped: 1 to 64.
+  /// Padding for a sampling that is not cropped: 1 to 64.
   TORCH_ARG(int64_t, padding) = 2;
 
  public:

@@ -10,7 +10,7 @@ namespace optotorch {
 
 /// A set of slices of an image, each a vector of pixels in row-major order.
 struct SliceSet {
-  /// Form of a slice.
+  /// Shape of a slice.
   enum class Kind {
     columns,  ///< one slice a column, from top to bottom
     rows,     ///< one slice a row
@@ -21,10 +21,10 @@ struct SliceSet {
     static const std::vector<std::string> all{"columns", "rows", "patches"};
     return all;
   }
-  Kind kind = Kind::columns;  ///< of all slices of the set
-  int64_t size = 0,           ///< side of a patch, in pixels; of no meaning for other kinds
-      stride = 0;             ///< pixels from a patch to the next; of no meaning for other kinds
-  int64_t copies = 1;         ///< the set is delivered so many times, one after the other
+  Kind kind = Kind::columns;  ///< form of the slices
+  int64_t size = 0,           ///< side of a patch, in pixels; without meaning for other kinds
+      stride = 0;             ///< pixels from one patch to the next; without meaning for other kinds
+  int64_t copies = 1;         ///< number of times that the set is delivered, 1 to 4096
 
   /// Every member by name (fields.h).
   void fields(FieldVisitor& visit) {
@@ -38,7 +38,7 @@ struct SliceSet {
   static SliceSet columns() { return {}; }
   /// All rows.
   static SliceSet rows() { return {.kind = Kind::rows}; }
-  /// All patches that lie wholly in the image.
+  /// All patches that lie entirely in the image.
   static SliceSet patches(int64_t size, int64_t stride, int64_t copies = 1) {
     return {Kind::patches, size, stride, copies};
   }
@@ -52,7 +52,7 @@ struct ImageSlicesOptions {
   TORCH_ARG(int64_t, height);
   /// Columns of an image, 1 to 4096.
   TORCH_ARG(int64_t, width);
-  /// Sets of slices in the order in which they are delivered, at least one.
+  /// Sets of slices, at least one, in the order in which they are delivered.
   TORCH_ARG(std::vector<SliceSet>, sets) = {SliceSet::columns()};
   /// Divides every image by its root mean square, so that a port carries unit intensity on average.
   TORCH_ARG(bool, normalized) = true;
@@ -76,8 +76,8 @@ struct ImageSlicesOptions {
 /// A black image gives a black field. No parameters. The columns are the slices of arXiv 2408.08337.
 class ImageSlicesImpl : public CloneableLayer<ImageSlicesImpl> {
  public:
-  /// Throws c10::ValueError for an empty list, patches that do not fit the image, and sizes or copies outside 1 to
-  /// 4096.
+  /// Throws c10::ValueError for an empty list, patches that do not fit the image, a stride below 1, and a height, width
+  /// or number of copies outside 1 to 4096.
   explicit ImageSlicesImpl(ImageSlicesOptions options);
 
   Role role() const override { return Role::source; }

@@ -10,12 +10,12 @@ namespace optotorch {
 
 /// Options for LaserReservoir: LaserReservoirOptions(784, 450).fill(.13).
 struct LaserReservoirOptions {
-  /// A stored T, without injection, coupling, drift and noise.
+  /// A reservoir with a stored T, without injection, coupling, drift or noise.
   LaserReservoirOptions(int64_t inputs, int64_t neurons) : inputs_(inputs), neurons_(neurons) {}
 
-  /// Mirrors of the input modulator, 1 to 2^31 - 1.
+  /// Mirrors of the input modulator, 1 to 2^31.
   TORCH_ARG(int64_t, inputs);
-  /// Modes of the laser that are read, 1 to 2^31 - 1; stored, at most 2^31 / inputs.
+  /// Modes of the laser that are read, 1 to 2^31; with a stored T at most 2^31 / inputs.
   TORCH_ARG(int64_t, neurons);
   /// Seed of the fibre and of the noise.
   TORCH_ARG(int64_t, seed) = 0;
@@ -28,12 +28,12 @@ struct LaserReservoirOptions {
   TORCH_ARG(double, injection) = 0;
   /// Intensity, over the mean one, at which the response has lost half of its rise; above 0.
   TORCH_ARG(double, saturation) = 3;
-  /// Width of the coupling between neighbouring neurons: standard deviation of a Gaussian, in neurons, up to
-  /// 1000. 0: none.
+  /// Width of the coupling between neighbouring neurons: standard deviation of a Gaussian, in neurons, 0 (none) to
+  /// 1000.
   TORCH_ARG(double, coupling) = 0;
   /// T is made anew, entry by entry, whenever it is multiplied, and never stored.
   TORCH_ARG(bool, streamed) = false;
-  /// Part d of the field's amplitude that has wandered at any hour but 0: 0 to 1.
+  /// Part d of the field's amplitude that has drifted at any hour but 0: 0 to 1.
   TORCH_ARG(double, drift) = 0;
   /// Hour t of the readings, at least 0.
   TORCH_ARG(double, hours) = 0;
@@ -79,7 +79,7 @@ struct LaserReservoirOptions {
 /// or that is not finite. Source: Skalli et al., arXiv 2409.01042; the formulas are our reading.
 class LaserReservoirImpl : public CloneableLayer<LaserReservoirImpl> {
  public:
-  /// A stored T, without injection, coupling, drift and noise.
+  /// A reservoir with a stored T, without injection, coupling, drift or noise.
   LaserReservoirImpl(int64_t inputs, int64_t neurons)
       : LaserReservoirImpl(LaserReservoirOptions(inputs, neurons)) {}
   /// Throws c10::ValueError for options out of their ranges.
@@ -91,9 +91,8 @@ class LaserReservoirImpl : public CloneableLayer<LaserReservoirImpl> {
   Role role() const override { return Role::component; }
   Deployment deploy() override;
   Footprint footprint() const override;
-  using torch::nn::Module::to;
 
-  /// The options it was made from, but for the hour, which `set_hours` changes.
+  /// The options it was made from, except for the hour, which `set_hours` changes.
   LaserReservoirOptions options;
   torch::Tensor transmission;  ///< undefined if it is streamed
   torch::Tensor readings;      ///< int64 scalar

@@ -18,11 +18,11 @@ struct LensOptions {
   TORCH_ARG(std::vector<int64_t>, window);
   /// Metres; below 0 the lens spreads light.
   TORCH_ARG(double, focal_length);
-  /// In vacuum, metres: one for all planes of a field, or one for each. The focal length is that of all.
+  /// Wavelengths in vacuum, metres: one for all planes of a field, or one for each. All have the same focal length.
   TORCH_ARG(std::vector<double>, wavelengths) = {532e-9};
-  /// Of the field's samples, metres.
+  /// Spacing of the field's samples, metres.
   TORCH_ARG(double, spacing) = 17e-6;
-  /// Of the lens, from the window's middle: metres down, metres right.
+  /// Centre of the lens, from the window's middle: metres down, metres right.
   TORCH_ARG(std::vector<double>, center) = {0, 0};
 
  public:
@@ -46,8 +46,9 @@ struct LensOptions {
 /// Source: Goodman, Introduction to Fourier Optics, the thin lens in paraxial approximation.
 class LensImpl : public CloneableLayer<LensImpl> {
  public:
-  /// Throws c10::ValueError for a window outside 1 to 2^14 a side, a focal length of 0, no wavelengths, lengths that
-  /// are not positive and finite, and a centre that is not two finite numbers.
+  /// Throws c10::ValueError for a window outside 1 to 2^14 a side, a focal length that is 0, not finite or so short
+  /// that phases are not finite, no wavelengths, other lengths that are not positive and finite, and a centre that is
+  /// not two finite numbers.
   explicit LensImpl(LensOptions options);
 
   Role role() const override { return Role::component; }

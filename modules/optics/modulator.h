@@ -27,7 +27,7 @@ struct ModulatorOptions {
   ModulatorOptions(int64_t ports) : ports_(ports) {}  // NOLINT(google-explicit-constructor): Modulator(784)
   /// Ports of the field, at least 1.
   TORCH_ARG(int64_t, ports);
-  /// Form in which values ride on light.
+  /// Way in which values are written on light.
   TORCH_ARG(Encoding, encoding) = Encoding::amplitude;
 
  public:
@@ -42,7 +42,7 @@ struct ModulatorOptions {
 /// fewer values than ports leave the last ports dark (amplitude 0 in every encoding). No parameters.
 class ModulatorImpl : public CloneableLayer<ModulatorImpl> {
  public:
-  /// Throws c10::ValueError for fewer ports than 1.
+  /// Throws c10::ValueError for fewer than 1 port.
   explicit ModulatorImpl(ModulatorOptions options);
 
   Role role() const override { return Role::source; }

@@ -7,7 +7,7 @@ namespace optotorch {
 
 /// Options for MziLinear: MziLinearOptions(in, out).
 struct MziLinearOptions {
-  /// A matrix [out_ports, in_ports] by rectangular meshes.
+  /// A matrix [out_ports, in_ports], by rectangular meshes.
   MziLinearOptions(int64_t in_ports, int64_t out_ports) : in_ports_(in_ports), out_ports_(out_ports) {}
 
   /// Number of guided modes at the input, at least 1.
@@ -39,9 +39,9 @@ struct MziLinearOptions {
 /// two-port mesh whose second port stays dark. Source: Miller 2013 (singular value decomposition).
 class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
  public:
-  /// A matrix [out_ports, in_ports] by rectangular meshes.
+  /// A matrix [out_ports, in_ports], by rectangular meshes.
   MziLinearImpl(int64_t in_ports, int64_t out_ports) : MziLinearImpl(MziLinearOptions(in_ports, out_ports)) {}
-  /// Throws c10::ValueError for fewer ports than 1 on either side.
+  /// Throws c10::ValueError for fewer than 1 port on either side.
   explicit MziLinearImpl(MziLinearOptions options);
 
   bool is_matrix() const override { return true; }
@@ -60,8 +60,8 @@ class MziLinearImpl : public CloneableLayer<MziLinearImpl> {
 
   /// The options it was made from.
   MziLinearOptions options;
-  MziMesh v{nullptr},  ///< V, at the input, of at least two ports
-      u{nullptr};      ///< U, at the output, of at least two ports
+  MziMesh v{nullptr},  ///< V at the input, a mesh of at least two ports
+      u{nullptr};      ///< U at the output, a mesh of at least two ports
   /// Parameter [min(in_ports, out_ports)]: the amplitude controls between the meshes.
   torch::Tensor sigma;
 

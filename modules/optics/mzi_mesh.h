@@ -9,14 +9,14 @@ namespace optotorch {
 
 /// Options for MziMesh: MziMeshOptions(64).grid(MeshGrid::triangular).
 struct MziMeshOptions {
-  /// One universal rectangular mesh.
+  /// A single rectangular mesh, universal.
   MziMeshOptions(int64_t ports) : ports_(ports) {}  // NOLINT(google-explicit-constructor): MziMesh(64)
 
   /// Number of guided modes at input and output, at least 2.
   TORCH_ARG(int64_t, ports);
   /// Meshes side by side, each with phases of its own, at least 1.
   TORCH_ARG(int64_t, meshes) = 1;
-  /// Places of the MZIs.
+  /// Arrangement of the MZIs.
   TORCH_ARG(MeshGrid, grid) = MeshGrid::rectangular;
   /// Columns of MZIs; 0 means as many as make the grid universal.
   TORCH_ARG(int64_t, columns) = 0;
@@ -24,7 +24,7 @@ struct MziMeshOptions {
   TORCH_ARG(PhiArm, phi_arm) = PhiArm::output;
   /// State of an ideal MZI at theta = 0.
   TORCH_ARG(ZeroState, zero_state) = ZeroState::cross;
-  /// Factor of a port in a column where no MZI covers it.
+  /// Hardware at a port that no MZI of a column covers.
   TORCH_ARG(IdlePort, idle_port) = IdlePort::wire;
   /// A trainable phase per port, on the side that makes the mesh universal (see ops/mzi_mesh.h).
   TORCH_ARG(bool, screen) = true;
@@ -32,7 +32,7 @@ struct MziMeshOptions {
   TORCH_ARG(bool, imperfect) = false;
 
  public:
-  /// Layout of each mesh; 0 columns become those of a universal grid.
+  /// Layout of each mesh; 0 columns become as many as make the grid universal.
   MeshLayout layout() const;
 
   /// Every option by name (fields.h).
@@ -60,7 +60,8 @@ struct MziMeshOptions {
 /// parameter and buffer has a leading dimension m, and mesh k maps what stands at [..., k, :].
 class MziMeshImpl : public CloneableLayer<MziMeshImpl, Stage> {
  public:
-  /// Throws c10::ValueError for fewer ports than 2, fewer meshes than 1, and more columns than a triangular grid has.
+  /// Throws c10::ValueError for fewer than 2 ports or 1 mesh, a negative number of columns, and more columns than a
+  /// triangular grid has.
   explicit MziMeshImpl(MziMeshOptions options);
 
   Adjoint adjoint(const torch::Tensor& x) const override;
@@ -97,9 +98,8 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl, Stage> {
   torch::Tensor theta,  ///< parameter [mzis], internal phases, radians
       phi,              ///< parameter [mzis], external phases, radians
       gamma;            ///< parameter [ports], the screen, radians; undefined unless options.screen()
-  torch::Tensor
-      splitter_error,  ///< buffer [mzis, 2], the two splitters, -1 to 1; undefined unless options.imperfect()
-      transmission;  ///< buffer [mzis, 2], amplitude left in each inner arm, above 0 to 1; undefined unless imperfect
+  torch::Tensor splitter_error,  ///< buffer [mzis, 2], e_l and e_r, -1 to 1; undefined unless imperfect
+      transmission;              ///< buffer [mzis, 2], t_u and t_l, above 0 to 1; undefined unless imperfect
 
  protected:
   StageDesign make_design() const override;

@@ -33,20 +33,20 @@ inline const std::vector<std::string>& words(StreamEncoding) {
 
 /// Options for PatchStream: PatchStreamOptions({1, 28, 28}).size(4).stride(2).padding(1).
 struct PatchStreamOptions {
-  /// Patches of 4 x 4 pixels, 2 apart, of `image` with a dark border of 1.
+  /// Patches of 4 x 4 pixels, 2 apart, from images of `image` with a dark border of 1 pixel.
   PatchStreamOptions(std::vector<int64_t> image)  // NOLINT(google-explicit-constructor)
       : image_(std::move(image)) {}
   /// Channels, rows and columns.
   TORCH_ARG(std::vector<int64_t>, image);
-  /// Side of a patch, in pixels.
+  /// Side of a patch: 1 pixel to the padded image's shorter side.
   TORCH_ARG(int64_t, size) = 4;
-  /// Pixels from a patch to the next, 1 to 4096.
+  /// Pixels from one patch to the next, 1 to 4096.
   TORCH_ARG(int64_t, stride) = 2;
   /// Width of the dark border around the image, 0 to 4096 pixels.
   TORCH_ARG(int64_t, padding) = 1;
   /// Order of the symbols.
   TORCH_ARG(StreamOrder, order) = StreamOrder::patches;
-  /// Form in which values ride on the carrier.
+  /// Way in which values are written on the carrier.
   TORCH_ARG(StreamEncoding, encoding) = StreamEncoding::field;
   /// P, power of the carrier.
   TORCH_ARG(double, power) = 1;
@@ -74,8 +74,8 @@ struct PatchStreamOptions {
 /// Tsirigotis et al., arXiv 2405.06434.
 class PatchStreamImpl : public CloneableLayer<PatchStreamImpl> {
  public:
-  /// Throws c10::ValueError for sizes outside 1 to 4096, a padding outside 0 to 4096, a power that is not positive, and
-  /// a patch that the padded image does not hold.
+  /// Throws c10::ValueError for an image or a stride outside 1 to 4096, a padding outside 0 to 4096, a power that is
+  /// not positive and finite, and a patch that does not fit the padded image.
   explicit PatchStreamImpl(PatchStreamOptions options);
 
   Role role() const override { return Role::source; }

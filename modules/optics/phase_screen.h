@@ -41,7 +41,7 @@ class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl, Stage> {
 
   /// The options it was made from.
   PhaseScreenOptions options;
-  /// Parameter [shape], radians.
+  /// Parameter [shape]: the phases, radians.
   torch::Tensor gamma;
 
  protected:

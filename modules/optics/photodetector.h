@@ -35,7 +35,7 @@ std::string to_string(Detection detection);
 
 /// Options for Photodetector: PhotodetectorOptions().detection(Detection::balanced).
 struct PhotodetectorOptions {
-  /// Reading of the field.
+  /// Kind of reading.
   TORCH_ARG(Detection, detection) = Detection::intensity;
   /// Shot noise: variance per unit of intensity, >= 0. (coherent: of each quadrature, per unit of its
   /// variance 1.)
@@ -60,12 +60,11 @@ struct PhotodetectorOptions {
 /// reading.
 class PhotodetectorImpl : public CloneableLayer<PhotodetectorImpl, ResponseLayer> {
  public:
-  /// Throws c10::ValueError for noises that are not >= 0.
+  /// Throws c10::ValueError for noises that are negative or not finite.
   explicit PhotodetectorImpl(PhotodetectorOptions options = {});
 
   Deployment deploy() override;
   Traversal traversal(const Pass& pass) const override;
-  using torch::nn::Module::to;
 
   /// The options it was made from.
   PhotodetectorOptions options;

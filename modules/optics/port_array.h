@@ -11,7 +11,7 @@ namespace optotorch {
 
 /// Options for PortArray: PortArrayOptions({4, 4}, {64, 64}).side(3).
 struct PortArrayOptions {
-  /// Ports as far apart as fit, one sample each.
+  /// Ports as far apart as the window allows, each on one sample.
   PortArrayOptions(std::vector<int64_t> ports, std::vector<int64_t> window)
       : ports_(std::move(ports)), window_(std::move(window)) {}
   /// Rows and columns of ports.

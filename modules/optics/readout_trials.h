@@ -9,8 +9,8 @@ namespace optotorch {
 
 /// Another value for a weight of an output.
 struct WeightChange {
-  int64_t input;  ///< its column of the weights
-  double value;   ///< one that the read-out has
+  int64_t input;  ///< column of W
+  double value;   ///< new weight, one of the read-out's values
 };
 
 /// Measurements of a discrete read-out on one batch, while its weights change one after the other. What changes costs
@@ -18,18 +18,19 @@ struct WeightChange {
 /// before gain and bias. Results do not depend on the number of threads.
 class ReadoutTrials {
  public:
-  /// Changes of every output, of different inputs (not checked); none: it is measured as it stands.
+  /// Changes for every output; those of one output must concern different inputs, which is not checked. An output
+  /// without changes is measured as it stands.
   using Changes = std::vector<std::vector<WeightChange>>;
 
-  /// Begins with the weights of `readout`, whose parameters stay as they are until `write`. states [batch,
-  /// in_features], as it takes them. Throws c10::ValueError for states that are not finite, or all equal, and for fewer
-  /// than two samples.
+  /// Begins with the weights of `readout`, whose parameters stay as they are until `write`. `states` is
+  /// [batch, in_features], as the read-out takes it. Throws c10::ValueError for states that are not finite, or equal in
+  /// all samples, and for fewer than two samples.
   ReadoutTrials(DiscreteReadout& readout, const torch::Tensor& states);
 
   /// Readings [out, batch] with these changes, which last until the next measurement, unless kept. Valid until then.
-  /// Throws c10::ValueError for changes of another number of outputs, and of inputs and values that it has not.
+  /// Throws c10::ValueError for another number of outputs, and for inputs or values that the read-out does not have.
   const torch::Tensor& measure(const Changes& changes);
-  /// The same of the weights as they stand.
+  /// The same for the weights as they stand.
   const torch::Tensor& measure() { return measure(Changes(static_cast<size_t>(outputs()))); }
 
   /// Makes the last changes of an output permanent.
@@ -37,7 +38,7 @@ class ReadoutTrials {
 
   /// W [out, in] as it stands.
   const torch::Tensor& weights() const { return weights_; }
-  /// One of its values; both indices from 0, unchecked.
+  /// One weight; indices count from 0 and are not checked.
   double weight(int64_t output, int64_t input) const;
 
   /// True if a weight has three values.

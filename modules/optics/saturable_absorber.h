@@ -25,7 +25,7 @@ struct SaturableAbsorberOptions {
 /// absorbed, strong light passes. No parameters. Formula and pull-back: ops/activation.h.
 class SaturableAbsorberImpl : public CloneableLayer<SaturableAbsorberImpl, ResponseLayer> {
  public:
-  /// Throws c10::ValueError for a depth below 0, and a saturation that is not above 0.
+  /// Throws c10::ValueError for a depth below 0, a saturation that is not above 0, and values that are not finite.
   explicit SaturableAbsorberImpl(SaturableAbsorberOptions options = {});
 
   Deployment deploy() override;

@@ -14,7 +14,7 @@ namespace optotorch {
 
 /// Options for SpatialLightModulator: SpatialLightModulatorOptions({200, 200}).levels(256).
 struct SpatialLightModulatorOptions {
-  /// An ideal amplitude modulator of `pixels`.
+  /// An ideal amplitude modulator with `pixels`.
   SpatialLightModulatorOptions(std::vector<int64_t> pixels)  // NOLINT(google-explicit-constructor)
       : pixels_(std::move(pixels)) {}
   /// Rows and columns.

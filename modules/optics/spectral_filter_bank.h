@@ -14,7 +14,7 @@ namespace optotorch {
 using ops::FilterKind;
 
 namespace parts {
-inline constexpr char filters[] = "filters";  ///< a filter of order n counts n times
+inline constexpr char filters[] = "filters";  ///< spectral filters; one of order n counts n times
 }  // namespace parts
 
 /// Options for SpectralFilterBank: SpectralFilterBankOptions(3136, 7).window(16).width(.04). The unit of time is a
@@ -24,9 +24,9 @@ struct SpectralFilterBankOptions {
   SpectralFilterBankOptions(int64_t symbols, int64_t filters) : symbols_(symbols), filters_(filters) {}
   /// Length of the waveform, 1 to 2^30.
   TORCH_ARG(int64_t, symbols);
-  /// Filters, each with a photodiode: 1 to 65536.
+  /// Number of filters, each with a photodiode: 1 to 65536.
   TORCH_ARG(int64_t, filters);
-  /// Kind of all filters.
+  /// Kind of the filters.
   TORCH_ARG(FilterKind, kind) = FilterKind::lorentzian;
   /// Equal filters in a row, 1 to 16.
   TORCH_ARG(int64_t, order) = 1;
@@ -36,9 +36,9 @@ struct SpectralFilterBankOptions {
   TORCH_ARG(double, loss_db) = 0;
   /// Centre frequencies at the start, from -.5 to .5: one a filter, or none: evenly from `lowest` to `highest`.
   TORCH_ARG(std::vector<double>, frequencies) = {};
-  /// Centre frequency of the first filter, -.5 to .5; of no meaning with `frequencies`.
+  /// Centre frequency of the first filter, -.5 to .5; without meaning if `frequencies` are given.
   TORCH_ARG(double, lowest) = 0;
-  /// That of the last one, `lowest` to .5; a single filter lies halfway between the two.
+  /// Centre frequency of the last filter, `lowest` to .5; a single filter lies halfway between the two.
   TORCH_ARG(double, highest) = 0.5;
   /// Full width at half maximum at the start, above 0 to .5.
   TORCH_ARG(double, width) = 0.04;
@@ -78,8 +78,9 @@ struct SpectralFilterBankOptions {
 /// width. The waveform of real images has a symmetric spectrum: filters at f and -f then read the same.
 ///
 /// As a stage its errors are `resonance`, by which a filter is off, in half widths of the design (resonance_error), and
-/// `broadening`, the relative error of its width, from -.9 on (width_error). Source: Tsirigotis et al., arXiv
-/// 2405.06434.
+/// `broadening`, the relative error of its width, from -.9 on (width_error).
+///
+/// Source: Tsirigotis et al., arXiv 2405.06434.
 class SpectralFilterBankImpl : public CloneableLayer<SpectralFilterBankImpl, Stage> {
  public:
   /// Throws c10::ValueError for options out of their ranges.
@@ -107,8 +108,8 @@ class SpectralFilterBankImpl : public CloneableLayer<SpectralFilterBankImpl, Sta
 
   /// The options it was made from.
   SpectralFilterBankOptions options;
-  torch::Tensor frequency,  ///< parameter [filters], cycles per symbol
-      log_width;            ///< parameter [filters]; undefined for interferometers
+  torch::Tensor frequency,  ///< parameter [filters], centre frequencies, cycles per symbol
+      log_width;            ///< parameter [filters], logarithms of the widths; undefined for interferometers
 
  protected:
   StageDesign make_design() const override;

@@ -8,13 +8,13 @@ namespace optotorch {
 
 /// Options for WeightBank: WeightBankOptions(784, 512).bits(8).
 struct WeightBankOptions {
-  /// Continuous weights of gain 1, with an offset.
+  /// A bank of continuous weights with gain 1 and an offset.
   WeightBankOptions(int64_t in_features, int64_t out_features)
       : in_features_(in_features), out_features_(out_features) {}
 
-  /// Wavelength channels in, at least 1.
+  /// Number of wavelength channels at the input, at least 1.
   TORCH_ARG(int64_t, in_features);
-  /// Pairs of photodiodes, one an output, at least 1.
+  /// Number of pairs of photodiodes, one per output: at least 1.
   TORCH_ARG(int64_t, out_features);
   /// Resolution of a weight: 2^bits evenly spaced values in [-1, 1], 1 to 16 bits; 0 means continuous.
   TORCH_ARG(int64_t, bits) = 0;
@@ -45,7 +45,7 @@ struct WeightBankOptions {
 /// 2017 (neuromorphic weight banks).
 class WeightBankImpl : public CloneableLayer<WeightBankImpl, Stage> {
  public:
-  /// Continuous weights of gain 1, with an offset.
+  /// A bank of continuous weights with gain 1 and an offset.
   WeightBankImpl(int64_t in_features, int64_t out_features)
       : WeightBankImpl(WeightBankOptions(in_features, out_features)) {}
   /// Throws c10::ValueError for options out of their ranges.
@@ -77,14 +77,14 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl, Stage> {
   /// The weights W that the rings realise, rounded if `bits` is given.
   torch::Tensor weight() const;
 
-  /// Tunes the rings to `weight` [out, in], values in [-1, 1] (-1 becomes -1 + 1e-9). Throws c10::ValueError for
-  /// others, and another shape.
+  /// Tunes the rings to `weight` [out, in], values in [-1, 1]; -1 becomes -1 + 1e-9. Throws c10::ValueError for other
+  /// values and shapes.
   void set_weight(const torch::Tensor& weight);
 
   /// The options it was made from.
   WeightBankOptions options;
-  torch::Tensor detuning,  ///< parameter [out, in], half linewidths
-      bias;                ///< parameter [out]; undefined unless options.bias()
+  torch::Tensor detuning,  ///< parameter [out, in], d in half linewidths
+      bias;                ///< parameter [out], b; undefined unless options.bias()
 
  protected:
   StageDesign make_design() const override;

@@ -14,7 +14,7 @@ enum class OpuModel {
 
 /// Options for Opu: OpuOptions(2058, 10).model(OpuModel::camera).photons(1000).
 struct OpuOptions {
-  /// A camera of `rows` pixels, a modulator of `columns`.
+  /// A camera of `rows` pixels and a modulator of `columns`.
   OpuOptions(int64_t rows, int64_t columns) : rows_(rows), columns_(columns) {}
 
   /// Pixels of the camera that are read.
@@ -23,7 +23,7 @@ struct OpuOptions {
   TORCH_ARG(int64_t, columns);
   /// Seed of the medium and of its noise.
   TORCH_ARG(int64_t, seed) = 0;
-  /// Degree of the simulation. `sigma` counts for OpuModel::noisy, the options behind it for OpuModel::camera.
+  /// Depth of the simulation. `sigma` matters to OpuModel::noisy, the options after it to OpuModel::camera.
   TORCH_ARG(OpuModel, model) = OpuModel::noisy;
   /// noisy: standard deviation of the noise over that of the signal, 0 to 100.
   TORCH_ARG(double, sigma) = 0.1;

@@ -26,9 +26,9 @@ class Projector {
   /// As errors call it, e.g. "Opu".
   virtual std::string name() const = 0;
 
-  /// Values of a whole product.
+  /// Number of values of a whole product.
   int64_t rows() const { return rows_; }
-  /// Values of an input.
+  /// Number of values of an input.
   int64_t columns() const { return columns_; }
 
   /// B(first_row : first_row + rows, :) x for x [batch, columns]: float32, float64, or int8 with -1, 0, 1

@@ -10,7 +10,7 @@ namespace optotorch {
 /// quadrature of the field delivers, sqrt(2) Re(T x).
 class StreamedProjector : public Projector {
  public:
-  /// B is a function of its sizes, seed and kind of entries. Throws as Projector does.
+  /// A matrix that is a pure function of seed and kind of entries. Throws as Projector does.
   StreamedProjector(int64_t rows, int64_t columns, int64_t seed, ops::Entries entries = ops::Entries::normal)
       : Projector(rows, columns), seed_(seed), entries_(entries) {}
 

@@ -10,7 +10,7 @@ namespace optotorch {
 
 /// Options for PatchEmbedding: PatchEmbeddingOptions(1, 28, 7, 64).
 struct PatchEmbeddingOptions {
-  /// Square images in square patches, which become tokens of `width` values.
+  /// Cuts square images into square patches, which become tokens of `width` values.
   PatchEmbeddingOptions(int64_t channels, int64_t side, int64_t patch, int64_t width)
       : channels_(channels), side_(side), patch_(patch), width_(width) {}
   /// Channels of an image.
@@ -49,7 +49,7 @@ struct PatchEmbeddingOptions {
 class PatchEmbeddingImpl : public torch::nn::Cloneable<PatchEmbeddingImpl> {
  public:
   /// Throws c10::ValueError unless channels and width are 1 to 2^24, side is 1 to 4096, patch divides side, overlap is
-  /// 0 to below patch, and hidden is 0 to 2^24.
+  /// at least 0 and less than patch, and hidden is 0 to 2^24.
   explicit PatchEmbeddingImpl(PatchEmbeddingOptions options);
 
   void reset() override;
@@ -62,9 +62,9 @@ class PatchEmbeddingImpl : public torch::nn::Cloneable<PatchEmbeddingImpl> {
 
   /// The options it was made from.
   PatchEmbeddingOptions options;
-  torch::nn::Linear expand{nullptr};   ///< V and c; without a hidden layer nullptr
+  torch::nn::Linear expand{nullptr};   ///< V and c; nullptr without a hidden layer
   torch::nn::Linear project{nullptr};  ///< W and b
-  torch::Tensor positions;             ///< [tokens, width]
+  torch::Tensor positions;             ///< parameter [tokens, width]
 };
 
 TORCH_MODULE(PatchEmbedding);

@@ -6,7 +6,7 @@ namespace optotorch {
 
 /// Options for SelfAttention: SelfAttentionOptions(64, 4).causal(true).
 struct SelfAttentionOptions {
-  /// Tokens of `width` values, seen by `heads` heads of width / heads values each.
+  /// Attention among tokens of `width` values, by `heads` heads of width / heads values each.
   SelfAttentionOptions(int64_t width, int64_t heads) : width_(width), heads_(heads) {}
   /// Values of a token.
   TORCH_ARG(int64_t, width);
@@ -37,7 +37,7 @@ struct SelfAttentionOptions {
 /// are electronic. Source: Vaswani et al., arXiv 1706.03762.
 class SelfAttentionImpl : public torch::nn::Cloneable<SelfAttentionImpl> {
  public:
-  /// Made from SelfAttentionOptions(width, heads).
+  /// Constructs it from SelfAttentionOptions(width, heads).
   SelfAttentionImpl(int64_t width, int64_t heads) : SelfAttentionImpl(SelfAttentionOptions(width, heads)) {}
   /// Throws c10::ValueError unless width and heads are at least 1 and heads divide the width.
   explicit SelfAttentionImpl(SelfAttentionOptions options);
@@ -49,10 +49,10 @@ class SelfAttentionImpl : public torch::nn::Cloneable<SelfAttentionImpl> {
 
   /// The options it was made from.
   SelfAttentionOptions options;
-  LinearMap query{nullptr},  ///< q of x
-      key{nullptr},          ///< k of x, without an offset
-      value{nullptr},        ///< v of x
-      output{nullptr};       ///< y of z
+  LinearMap query{nullptr},  ///< map from x to q
+      key{nullptr},          ///< map from x to k, without an offset
+      value{nullptr},        ///< map from x to v
+      output{nullptr};       ///< map from z to y
 };
 
 TORCH_MODULE(SelfAttention);

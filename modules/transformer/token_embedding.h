@@ -9,7 +9,7 @@ namespace optotorch {
 
 /// Options for TokenEmbedding: TokenEmbeddingOptions(65, 128, 64).
 struct TokenEmbeddingOptions {
-  /// Tokens of `vocabulary` kinds, at most `context` of them in a row, as `width` values each.
+  /// Embeds tokens of `vocabulary` kinds, at most `context` in a row, as `width` values each.
   TokenEmbeddingOptions(int64_t vocabulary, int64_t context, int64_t width)
       : vocabulary_(vocabulary), context_(context), width_(width) {}
   /// Tokens are numbers from 0 to vocabulary - 1.
@@ -36,7 +36,7 @@ struct TokenEmbeddingOptions {
 /// torch::nn::Embedding. Nothing is learnt of what came before it.
 class TokenEmbeddingImpl : public torch::nn::Cloneable<TokenEmbeddingImpl> {
  public:
-  /// Made from TokenEmbeddingOptions(vocabulary, context, width).
+  /// Constructs it from TokenEmbeddingOptions(vocabulary, context, width).
   TokenEmbeddingImpl(int64_t vocabulary, int64_t context, int64_t width)
       : TokenEmbeddingImpl(TokenEmbeddingOptions(vocabulary, context, width)) {}
   /// Throws c10::ValueError for sizes outside 1 to 2^24.
@@ -50,8 +50,8 @@ class TokenEmbeddingImpl : public torch::nn::Cloneable<TokenEmbeddingImpl> {
 
   /// The options it was made from.
   TokenEmbeddingOptions options;
-  torch::Tensor weight,  ///< [vocabulary, width]
-      positions;         ///< [context, width]
+  torch::Tensor weight,  ///< parameter [vocabulary, width]
+      positions;         ///< parameter [context, width]
 };
 
 TORCH_MODULE(TokenEmbedding);

@@ -33,7 +33,7 @@ inline const std::vector<std::string>& words(Taps) {
 
 /// Options for TransformerBlock: TransformerBlockOptions(64, 4).hidden(128).causal(true).
 struct TransformerBlockOptions {
-  /// Tokens of `width` values, seen by `heads` heads.
+  /// A block for tokens of `width` values, with `heads` heads of attention.
   TransformerBlockOptions(int64_t width, int64_t heads) : width_(width), heads_(heads) {}
   /// Values of a token.
   TORCH_ARG(int64_t, width);
@@ -47,7 +47,7 @@ struct TransformerBlockOptions {
   TORCH_ARG(bool, causal) = false;
   /// Kind of the block's six linear maps.
   TORCH_ARG(Maps, maps) = Maps::electronic;
-  /// Places inside where a rule's signals enter; Taps::micro takes Norm::post.
+  /// Places inside where a rule's signals enter; Taps::micro requires Norm::post.
   TORCH_ARG(Taps, taps) = Taps::none;
   /// In training, the fraction of what attention and feed-forward add that is left out, 0 to below 1.
   TORCH_ARG(double, dropout) = 0;
@@ -85,7 +85,7 @@ struct TransformerBlockOptions {
 /// what came before all taps.
 class TransformerBlockImpl : public torch::nn::Cloneable<TransformerBlockImpl> {
  public:
-  /// Made from TransformerBlockOptions(width, heads).
+  /// Constructs it from TransformerBlockOptions(width, heads).
   TransformerBlockImpl(int64_t width, int64_t heads)
       : TransformerBlockImpl(TransformerBlockOptions(width, heads)) {}
   /// Throws c10::ValueError unless the sizes are 1 to 2^24, heads divide the width, taps have Norm::post,
@@ -97,11 +97,11 @@ class TransformerBlockImpl : public torch::nn::Cloneable<TransformerBlockImpl> {
   torch::Tensor forward(const torch::Tensor& x);
   void pretty_print(std::ostream& stream) const override;
 
-  /// The options it was made from, with 4 width for a `hidden` of 0.
+  /// The options it was made from; a `hidden` of 0 has become 4 width.
   TransformerBlockOptions options;
-  SelfAttention attention{nullptr};     ///< of the tokens to each other
-  torch::nn::LayerNorm norm1{nullptr},  ///< of the attention
-      norm2{nullptr};                   ///< of the feed-forward
+  SelfAttention attention{nullptr};     ///< self-attention among the tokens
+  torch::nn::LayerNorm norm1{nullptr},  ///< layer norm of the attention
+      norm2{nullptr};                   ///< layer norm of the feed-forward
   LinearMap up{nullptr},                ///< first map of the feed-forward
       down{nullptr};                    ///< second map of the feed-forward
 

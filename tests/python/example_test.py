@@ -5,12 +5,12 @@ import runpy
 import sys
 from pathlib import Path
 
-from operators import _skip, torch
+from operators import skip, torch
 
 try:
     import optotorch  # noqa: F401
 except ImportError as error:
-    _skip(f"{sys.executable}: {error}")
+    skip(f"{sys.executable}: {error}")
 
 torch.set_num_threads(1)
 sys.argv = ["13_in_python.py", os.environ["OPTOTORCH_DATA"]]

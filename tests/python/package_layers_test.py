@@ -13,12 +13,12 @@ import unittest
 import warnings
 from pathlib import Path
 
-from operators import _skip, run_tests, torch
+from operators import run_tests, skip, torch
 
 try:
     import optotorch
 except ImportError as error:
-    _skip(f"{sys.executable}: {error}")
+    skip(f"{sys.executable}: {error}")
 
 from optotorch import nn
 

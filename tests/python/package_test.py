@@ -11,12 +11,12 @@ import unittest
 import warnings
 from pathlib import Path
 
-from operators import _skip, layer_cases, run_tests, torch
+from operators import layer_cases, run_tests, skip, torch
 
 try:
     import optotorch
 except ImportError as error:
-    _skip(f"{sys.executable}: {error}")
+    skip(f"{sys.executable}: {error}")
 
 from optotorch import _library, nn
 

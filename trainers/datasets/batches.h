@@ -69,9 +69,9 @@ class ImageBatches : public BatchSource {
 
   /// Throws c10::ValueError for options out of their ranges, or if no batch would be left.
   ImageBatches(ImageSet set, const ImageBatchesOptions& options);
-  /// Images one by one, from a source of one's own. Throws as above, and for a null pointer, `shift` or `flip`.
+  /// Reads images one by one, from a source of one's own. Throws as above, and for a null pointer, `shift` or `flip`.
   ImageBatches(std::shared_ptr<const ImageSource> set, const ImageBatchesOptions& options);
-  /// Those of any set that is one image after the other, such as an ImageFileSet.
+  /// Reads images one by one, from any set with these functions, such as an ImageFileSet. Throws likewise.
   template <typename Set>
   requires(!std::derived_from<Set, ImageSet>) && requires(const Set& set) {
     set.image(0), set.targets(), set.class_names(), set.name();
@@ -98,7 +98,7 @@ class ImageBatches : public BatchSource {
   /// The batches of an epoch from `first` on, for a range-based for; 0 <= first <= size().
   Epoch epoch(int64_t epoch, int64_t first = 0) const;
 
-  /// The set that the batches are cut from.
+  /// The set that the batches come from.
   const ImageSource& images() const { return *images_; }
 
   /// The options it was made from.
@@ -126,14 +126,14 @@ class ImageBatches::Iterator {
  public:
   /// Stands at batch `k`; `batches` must outlive it.
   Iterator(const ImageBatches* batches, int64_t epoch, int64_t k) : batches_(batches), epoch_(epoch), k_(k) {}
-  /// Makes the batch anew at each call. Throws as ImageBatches::batch does.
+  /// Makes the batch, anew at each call. Throws as ImageBatches::batch does.
   Batch operator*() const { return batches_->batch(epoch_, k_); }
-  /// The next batch of the epoch; nothing is made yet.
+  /// Moves on to the next batch of the epoch without making it.
   Iterator& operator++() {
     ++k_;
     return *this;
   }
-  /// Compares positions alone: both must be of the same epoch and batches.
+  /// Compares positions alone: both iterators must belong to the same Epoch.
   bool operator!=(const Iterator& other) const { return k_ != other.k_; }
 
  private:
@@ -145,12 +145,12 @@ class ImageBatches::Iterator {
 /// Holds a copy of its ImageBatches, so that it may outlive them.
 class ImageBatches::Epoch {
  public:
-  /// From batch `first` on. Ranges are checked by ImageBatches::epoch.
+  /// The batches of epoch `epoch` from `first` on; ImageBatches::epoch checks both.
   Epoch(ImageBatches batches, int64_t epoch, int64_t first)
       : batches_(std::move(batches)), epoch_(epoch), first_(first) {}
-  /// Batch `first`. Iterators are valid as long as this object.
+  /// Stands at batch `first`. Iterators are valid as long as this object.
   Iterator begin() const { return {&batches_, epoch_, first_}; }
-  /// Behind the last batch.
+  /// Stands behind the last batch.
   Iterator end() const { return {&batches_, epoch_, batches_.size()}; }
 
  private:

@@ -35,7 +35,7 @@ class DatasetFolder : public ImageFileSet {
   DatasetFolder(const std::string& root, const DatasetFolderOptions& options);
 
  protected:
-  /// A set that a derived class has found by itself.
+  /// Takes a set whose files a derived class has found.
   explicit DatasetFolder(ImageFileSet set) : ImageFileSet(std::move(set)) {}
 };
 

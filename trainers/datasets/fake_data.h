@@ -16,7 +16,7 @@ struct FakeDataOptions {
   using ImageSize = std::array<int64_t, 3>;
   /// Size of every image; height and width are at least 1.
   TORCH_ARG(ImageSize, image_size) = {3, 224, 224};
-  /// 1 to 2^24 - 1.
+  /// Number of classes, 1 to 2^24 - 1.
   TORCH_ARG(int64_t, num_classes) = 10;
   /// Image i has seed i + random_offset.
   TORCH_ARG(int64_t, random_offset) = 0;

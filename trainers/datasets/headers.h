@@ -14,8 +14,7 @@ struct HeaderBatchesOptions {
 
   /// Length n of a header, 1 to 16: 2^n classes.
   TORCH_ARG(int64_t, bits);
-  /// Bits of the stream that a frame shows, the header the newest of them; at least `bits`, at most 64. 0: twice as
-  /// many.
+  /// Bits of the stream that a frame shows, the header the newest of them; `bits` to 64, or 0: twice `bits`.
   TORCH_ARG(int64_t, window) = 0;
   /// Mirrors that show a bit, at least 1.
   TORCH_ARG(int64_t, mirrors) = 16;
@@ -33,8 +32,8 @@ struct HeaderBatchesOptions {
 ///     data [batch, window mirrors] of 0 and 1          target = sum over j < n of b_(k + window - n + j) 2^(n - 1 - j)
 ///
 /// so that a frame differs from the one before by a bit, and what the read-out tells apart stands beside bits that say
-/// nothing. Every epoch is the same stretch of the stream, in its order. Throws c10::ValueError for options out of
-/// their ranges, and for batches out of range.
+/// nothing. Every epoch is the same stretch of the stream, in its order. Throws c10::ValueError for batches out of
+/// range.
 class HeaderBatches : public BatchSource {
  public:
   /// Throws c10::ValueError for options out of their ranges.

@@ -53,7 +53,7 @@ class ImageFileSet : public torch::data::datasets::Dataset<ImageFileSet> {
   /// Name of every class, by its number.
   const std::vector<std::string>& class_names() const { return *class_names_; }
 
-  /// Number of classes, those without an image too.
+  /// Number of classes, including those without an image.
   int64_t classes() const { return static_cast<int64_t>(class_names_->size()); }
 
   /// The class of a name: torchvision's class_to_idx. Of names that occur twice, the last.

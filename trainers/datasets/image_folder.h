@@ -14,7 +14,7 @@ class ImageFolder : public DatasetFolder {
   explicit ImageFolder(const std::string& root, DatasetFolderOptions options = {});
 
  protected:
-  /// A set that a derived class has found by itself.
+  /// Takes a set whose files a derived class has found.
   explicit ImageFolder(ImageFileSet set) : DatasetFolder(std::move(set)) {}
 };
 

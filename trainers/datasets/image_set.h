@@ -66,7 +66,7 @@ class ImageSet : public torch::data::datasets::Dataset<ImageSet> {
   /// Name of every class, by its number.
   const std::vector<std::string>& class_names() const { return class_names_; }
 
-  /// Number of classes, those without an image too.
+  /// Number of classes, including those without an image.
   int64_t classes() const { return static_cast<int64_t>(class_names_.size()); }
 
   /// C.
@@ -85,7 +85,7 @@ class ImageSet : public torch::data::datasets::Dataset<ImageSet> {
   /// How the images lie in memory: sample i is pixels()[rows()[i]]. pixels() is contiguous; rows() is
   /// undefined where sample i is pixels()[i]. For loaders that gather by themselves.
   const at::Tensor& pixels() const { return pixels_; }
-  /// int64 [N], or undefined.
+  /// int64 [N], or undefined; see pixels().
   const at::Tensor& rows() const { return rows_; }
 
  private:
@@ -99,8 +99,8 @@ class ImageSet : public torch::data::datasets::Dataset<ImageSet> {
 
 /// The two parts of a data set.
 struct ImageSetPair {
-  ImageSet train;  ///< to train on
-  ImageSet test;   ///< to test on
+  ImageSet train;  ///< part to train on
+  ImageSet test;   ///< part to test on
 };
 
 }  // namespace optotorch

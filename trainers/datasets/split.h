@@ -26,14 +26,14 @@ struct Split {
 /// Throws c10::ValueError otherwise.
 Split split(const ImageSet& set, double validation, uint64_t seed);
 
-/// The same of picture files.
+/// A set of picture files in two parts.
 struct FileSplit {
   /// Samples that remain.
   ImageFileSet training;
   /// Samples that are held back.
   ImageFileSet validation;
 };
-/// The split of picture files, as of pictures in memory.
+/// Splits a set of picture files in the same way; throws likewise.
 FileSplit split(const ImageFileSet& set, double validation, uint64_t seed);
 
 }  // namespace optotorch

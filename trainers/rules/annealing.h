@@ -37,9 +37,9 @@ inline const std::vector<std::string>& words(AnnealingCost) {
 
 /// Options for Annealing.
 struct AnnealingOptions {
-  /// Number of weights that change, trial by trial.
+  /// Course of the number of weights that a trial changes.
   TORCH_ARG(AnnealingSchedule, schedule) = AnnealingSchedule::exponential;
-  /// Cost of a trial, which must fall.
+  /// Cost that a trial must lower to be kept.
   TORCH_ARG(AnnealingCost, cost) = AnnealingCost::nmse;
   /// Weights that change in the first trial, at least `floor`: of every output (nmse), or of all together (loss).
   TORCH_ARG(double, n0) = 20;

@@ -39,9 +39,10 @@ class ErrorProjection {
   /// where errors are shown as ternary frames, else in float64.
   torch::Tensor matrix(int64_t rows, int64_t columns);
 
-  /// That of the projector.
+  /// State of the projector.
   std::map<std::string, torch::Tensor> state() const;
-  /// Throws as the projector's does, at the latest when it is made. Empty: as before the first signals.
+  /// Gives the projector its state back; an empty one means that before the first signals. Throws as
+  /// Projector::load_state does, at the latest when the projector is made.
   void load_state(const std::map<std::string, torch::Tensor>& state);
 
  private:

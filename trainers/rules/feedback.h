@@ -46,7 +46,7 @@ struct EntrancePoint {
 /// The feedback paths of a network, one for every entrance.
 class FeedbackPaths {
  public:
-  /// `gain` multiplies every F_l; `seed` is that of the random matrices and of mirroring's noise.
+  /// `gain` multiplies every F_l; `seed` decides the random matrices and mirroring's noise.
   FeedbackPaths(Feedback kind, double gain, int64_t seed) : kind_(kind), gain_(gain), seed_(seed) {}
 
   /// (Re)takes what the paths are made of from the network as it is. `samples[i]` is a sample at the input of
@@ -64,7 +64,8 @@ class FeedbackPaths {
 
   /// State that `take` has taken from the network.
   std::map<std::string, torch::Tensor> state() const;
-  /// Drops the paths; the next `take` restores them, and throws c10::ValueError for a state of another network.
+  /// Drops the paths; the next `take` restores them from `state`. It throws c10::ValueError if that is
+  /// another network's.
   void load_state(std::map<std::string, torch::Tensor> state);
 
  private:

@@ -41,9 +41,9 @@ inline const std::vector<std::string>& words(Presynaptic) {
 struct TwoPassForwardOptions {
   /// Origin of the matrices F.
   TORCH_ARG(Feedback, feedback) = Feedback::random;
-  /// Places of modulation; with modulated_input_backprop only `single`.
+  /// Places of modulation; `modulated_input_backprop` takes only `single`.
   TORCH_ARG(Entrance, entrance) = Entrance::single;
-  /// Signal at hidden components; `quadrature` not with Entrance::outputs.
+  /// Signal at hidden components; `quadrature` excludes Entrance::outputs.
   TORCH_ARG(Signal, signal) = Signal::difference;
   /// Activity that enters the updates.
   TORCH_ARG(Presynaptic, presynaptic) = Presynaptic::modulated;
@@ -103,8 +103,8 @@ struct TwoPassForwardOptions {
 /// FOTON, arXiv 2512.20668).
 class TwoPassForward : public Rule {
  public:
-  /// Throws c10::ValueError for options out of their ranges, for `modulated_input_backprop` with another entrance than
-  /// `single` or with `recompute`, and for `quadrature` with `Entrance::outputs`.
+  /// Throws c10::ValueError for options out of their ranges, for `modulated_input_backprop` with an entrance other than
+  /// `single` or with `recompute`, and for `quadrature` with Entrance::outputs.
   explicit TwoPassForward(TwoPassForwardOptions options = {});
 
   std::string name() const override { return "tpfp"; }

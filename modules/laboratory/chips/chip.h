@@ -47,9 +47,9 @@ class Chip {
   /// the seed and `hours`, whatever the time of this one. Throws c10::ValueError for other hours.
   Chip at(double hours) const;
 
-  /// The mesh that it is.
+  /// Layout of the mesh.
   const MeshLayout& layout() const { return layout_; }
-  /// The sizes of imperfections that it was made with; known static errors do not follow them.
+  /// Imperfections that it was made with; static errors that were given do not depend on them.
   const Imperfections& imperfections() const { return imperfections_; }
 
   /// Seed of noise and drift, and of the static errors if they were drawn.

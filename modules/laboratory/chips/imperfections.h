@@ -24,20 +24,20 @@ struct Imperfections {
   /// Relative standard deviation of the widths of spectral filters, whose resonances are `resonance_error` half widths
   /// off: 0 to 10.
   TORCH_ARG(double, width_error) = 0;
-  /// Standard deviation of the smooth aberration of a diffractive plane (DiffractiveLayer, as all down to
-  /// curve_error), in radians, its mean over the plane: 0 to 100.
+  /// Standard deviation of the smooth aberration of a diffractive plane (DiffractiveLayer), in radians, root mean
+  /// square over the plane: 0 to 100.
   TORCH_ARG(double, aberration) = 0;
-  /// Standard deviation of where a plane stands, down and to the right, in pixels: 0 to 1000.
+  /// Standard deviation of a diffractive plane's offset, down and to the right, in pixels: 0 to 1000.
   TORCH_ARG(double, offset_error) = 0;
-  /// Standard deviation of a plane's rotation about its middle, in radians: 0 to 1.
+  /// Standard deviation of a diffractive plane's rotation about its middle, in radians: 0 to 1.
   TORCH_ARG(double, rotation_error) = 0;
-  /// Standard deviation of a plane's tilt, in radians: 0 to 1.
+  /// Standard deviation of a diffractive plane's tilt along either axis, in radians: 0 to 1.
   TORCH_ARG(double, tilt_error) = 0;
-  /// Relative standard deviation of the distance behind a plane: 0 to .5.
+  /// Relative standard deviation of the distance behind a diffractive plane: 0 to .5.
   TORCH_ARG(double, distance_error) = 0;
-  /// Standard deviation of the gain of a plane's modulator: 0 to 1.
+  /// Standard deviation of a diffractive plane's relative gain error, phase += gain p: 0 to 1.
   TORCH_ARG(double, gain_error) = 0;
-  /// Standard deviation of the curve of a plane's phases, in radians: 0 to 1.
+  /// Standard deviation of both terms of the curve of a diffractive plane's phases, in radians: 0 to 1.
   TORCH_ARG(double, curve_error) = 0;
   /// Amplitude that a modulator loses at a phase of pi: 0 to 1.
   TORCH_ARG(double, amplitude_coupling) = 0;
@@ -70,10 +70,10 @@ struct Imperfections {
 
 /// An imperfection that is a real number, for whoever goes through all of them by name.
 struct ImperfectionField {
-  const char* name;                            ///< of the option: "phase_error"
-  double& (Imperfections::*value)() noexcept;  ///< the option, to read or to set
-  double most;                                 ///< the least is 0
-  bool of_meshes = true;                       ///< false: other stages alone have it
+  const char* name;                            ///< name of the option: "phase_error"
+  double& (Imperfections::*value)() noexcept;  ///< accessor of the option, to read or to set it
+  double most;                                 ///< upper end of its range, which begins at 0
+  bool of_meshes = true;                       ///< true if meshes have it; false: other stages alone
 };
 
 /// All but phase_bits.

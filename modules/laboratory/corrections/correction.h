@@ -11,9 +11,9 @@ namespace optotorch {
 /// The field (or values) S that a stage is predicted to deliver for x, with what a pull-back needs.
 struct Prediction {
   torch::Tensor x;      ///< the input
-  torch::Tensor u;      ///< of the error-free stage; undefined if the correction has none of its own
-  torch::Tensor s;      ///< S
-  double strength = 1;  ///< c
+  torch::Tensor u;      ///< output of the error-free stage; undefined if the correction does not compute it
+  torch::Tensor s;      ///< the prediction S
+  double strength = 1;  ///< strength c of the correction
 };
 
 /// A correction of a stage's numerical model:
@@ -31,7 +31,8 @@ class Correction : public torch::nn::Module {
   /// a stage that the correction was not made for, and for a strength beyond 0 to 1.
   Prediction predict(const Stage& stage, const torch::Tensor& x, double strength = 1);
 
-  /// Owner of the parameters that a pull-back adds to: the stage, whose commands they are, the correction, or nobody.
+  /// Owner of the parameters that a pull-back gives gradients: the stage, whose parameters are its commands, the
+  /// correction, or nobody.
   enum class Learns { stage, correction, nothing };
 
   /// Adds dL_dp to the `.grad` of the parameters of `learns`; returns dL_dx, undefined unless `to_input`.
@@ -42,13 +43,14 @@ class Correction : public torch::nn::Module {
   virtual void constrain() {}
 
  protected:
-  /// `predict` for arguments that fit, without a graph.
+  /// Does what `predict` promises, for arguments that fit; runs without a graph.
   virtual Prediction compute(const Stage& stage, const torch::Tensor& x, double strength) = 0;
-  /// `pullback` for arguments that fit, without a graph; may return any tensor unless `to_input`.
+  /// Does what `pullback` promises, for arguments that fit; runs without a graph and may return any tensor unless
+  /// `to_input`.
   virtual torch::Tensor compute_pullback(Stage& stage, const Prediction& prediction,
                                          const torch::Tensor& dL_ds, Learns learns, bool to_input) = 0;
 
-  /// Registers a real tensor that learns.
+  /// Registers a real tensor as a parameter.
   torch::Tensor& register_real(const std::string& name, torch::Tensor tensor);
 };
 

@@ -10,7 +10,7 @@ namespace optotorch {
 /// shapes are taken flat.
 class LinearCorrection : public CorrectionBehind {
  public:
-  /// Throws c10::ValueError for ports outside 1 to 65,536. `is_real`: of a stage that delivers real values.
+  /// `is_real`: the stage delivers real values. Throws c10::ValueError for ports outside 1 to 65,536.
   explicit LinearCorrection(int64_t ports, bool is_real = false);
   /// The one that fits a stage.
   explicit LinearCorrection(const StageDesign& design);
@@ -20,7 +20,7 @@ class LinearCorrection : public CorrectionBehind {
   /// follow.
   void constrain() override;
 
-  /// C: the parameter.
+  /// Parameter C, [ports, ports, 2], or [ports, ports] if it is real.
   torch::Tensor matrix;
 
  protected:

@@ -12,7 +12,7 @@ class ScreenCorrection : public CorrectionBehind {
   /// Throws c10::ValueError for a stage that delivers real values.
   explicit ScreenCorrection(const StageDesign& design);
 
-  /// C: the parameter.
+  /// Parameter C, [output..., 2].
   torch::Tensor screen;
 
  protected:

@@ -8,13 +8,13 @@ namespace optotorch {
 
 /// Options for Sepn: SepnOptions(64).features({4, 6, 8}).
 struct SepnOptions {
-  /// F1, F2, F3.
+  /// Numbers of features F1, F2, F3 (ops/sepn.h).
   using Features = std::array<int64_t, 3>;
 
   /// A network for a stage of `ports` outputs.
   SepnOptions(int64_t ports) : ports_(ports) {}  // NOLINT(google-explicit-constructor): Sepn(64)
 
-  /// The stage's outputs, 1 to 65,536.
+  /// Outputs of the stage, 1 to 65,536.
   TORCH_ARG(int64_t, ports);
   /// (4, 8, 16): the published 9,757 complex parameters; (4, 6, 8): 4,035.
   TORCH_ARG(Features, features) = {4, 8, 16};
@@ -22,17 +22,17 @@ struct SepnOptions {
 
 /// S = U + c SEPN(U), the systematic-error prediction network of Zheng et al., arXiv 2212.06141: the complex
 /// U-Net of ops/sepn.h, on the square that the ports make, or on a square plane [1, rows, columns]. Parameter
-/// `parameters` [complex parameters, 2], initially uniform in +-1/sqrt(9 in), of transposed convolutions +-1/sqrt(9
-/// out), as LibTorch draws them, in real and imaginary part.
+/// `parameters` [complex parameters, 2], real and imaginary parts, initially uniform in +-1/sqrt(9 in), those of
+/// transposed convolutions in +-1/sqrt(9 out), as LibTorch draws them.
 class Sepn : public CorrectionBehind {
  public:
-  /// Throws c10::ValueError for ports out of their range and features outside 1 to 256.
+  /// Throws c10::ValueError for ports outside 1 to 65,536, and for features outside 1 to 256.
   explicit Sepn(const SepnOptions& options);
 
-  /// Sizes of the network.
+  /// Layout of the network.
   const ops::SepnLayout& layout() const { return layout_; }
 
-  /// The parameter `parameters`.
+  /// Weights and biases, the parameter `parameters` [complex parameters, 2].
   torch::Tensor numbers;
 
  protected:

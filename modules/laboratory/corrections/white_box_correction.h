@@ -10,14 +10,14 @@ namespace optotorch {
 
 /// Options for WhiteBoxCorrection.
 struct WhiteBoxCorrectionOptions {
-  /// All kinds of errors of this stage.
+  /// Options for a stage: its design, and all kinds of its errors.
   explicit WhiteBoxCorrectionOptions(const Stage& stage);
   /// Options for a mesh.
   explicit WhiteBoxCorrectionOptions(const MeshLayout& layout);
 
-  /// Design of the stages that it corrects; another one is an error.
+  /// Design of the stage; `predict` throws for a stage of another one.
   TORCH_ARG(StageDesign, design);
-  /// Kinds of errors that it knows: those of the stage.
+  /// Kinds of errors to be learnt; at first all those of the stage.
   TORCH_ARG(std::vector<StageError>, errors);
   /// Splitters of a mesh have errors, too; otherwise phases alone.
   TORCH_ARG(bool, splitters) = true;
@@ -25,13 +25,12 @@ struct WhiteBoxCorrectionOptions {
 
 /// The same stage with errors to be learnt: S = respond(x, commands, c errors), of a mesh W(theta + c dtheta,
 /// phi + c dphi, c e) x. It knows what kinds of errors the device has, not their values. Parameters, one for
-/// every kind of error (Stage::errors), initially 0 and kept in its range, counted in its
-/// units: of a mesh `theta_offset` and
-/// `phi_offset` [mzis], radians, and `splitter_error` [mzis, 2], in +-.5. Loss, crosstalk and quantisation of
-/// meshes are not in it.
+/// every kind of error (Stage::errors), initially 0 and kept in its range, counted in its units: of a mesh
+/// `theta_offset` and `phi_offset` [mzis], radians, and `splitter_error` [mzis, 2], in +-.5. Loss, crosstalk and
+/// quantisation of meshes are not in it.
 class WhiteBoxCorrection : public Correction {
  public:
-  /// Knows no errors yet: all parameters are 0.
+  /// Starts without errors: all parameters are 0.
   explicit WhiteBoxCorrection(const WhiteBoxCorrectionOptions& options);
 
   void constrain() override;

@@ -45,7 +45,7 @@ class RemoteSystem : public PhysicalSystem {
   static std::shared_ptr<RemoteSystem> connect(const std::string& address,
                                                const RemoteSystemOptions& options = {});
 
-  /// Address, as it was given to `connect`.
+  /// Address that was given to `connect`.
   virtual const std::string& address() const = 0;
 
  protected:

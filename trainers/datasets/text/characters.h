@@ -45,7 +45,7 @@ class Characters {
   /// vocabulary_size())) is a short text of the same vocabulary, which a program may keep with a model.
   const std::u32string& vocabulary() const { return *vocabulary_; }
 
-  /// Distinct characters of the whole text, at least 1.
+  /// Number of distinct characters in the whole text, at least 1.
   int64_t vocabulary_size() const { return static_cast<int64_t>(vocabulary_->size()); }
 
   /// Another text in UTF-8 as int64 [M]. Throws c10::ValueError, which calls it `argument`, if it is no UTF-8

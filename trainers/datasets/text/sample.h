@@ -11,7 +11,7 @@ namespace optotorch {
 
 /// Options for sample.
 struct SampleOptions {
-  /// For a network that takes up to `context` characters.
+  /// Options for a network that takes up to `context` characters.
   SampleOptions(int64_t context) : context_(context) {}  // NOLINT(google-explicit-constructor)
 
   /// The most characters that the network takes, at least 1.

@@ -6,7 +6,7 @@ namespace optotorch {
 
 /// A text in two stretches, of one vocabulary.
 struct TextSplit {
-  /// Beginning of the text, which remains.
+  /// Beginning of the text, to train on.
   Characters training;
   /// End of the text, held back.
   Characters validation;

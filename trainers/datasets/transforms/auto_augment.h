@@ -21,11 +21,11 @@ const std::vector<std::string>& words(AutoAugmentPolicy);
 
 /// Options for AutoAugment.
 struct AutoAugmentOptions {
-  /// The policy that was learned on this data set.
+  /// Takes the policy that was learned on the data set `policy`.
   AutoAugmentOptions(AutoAugmentPolicy policy = AutoAugmentPolicy::imagenet)
       : policy_(policy) {}  // NOLINT(google-explicit-constructor)
 
-  /// Data set of the policy.
+  /// Data set that the policy was learned on.
   TORCH_ARG(AutoAugmentPolicy, policy);
   /// Nearest or bilinear.
   TORCH_ARG(Interpolation, interpolation) = Interpolation::nearest;

@@ -41,7 +41,7 @@ class GaussianBlur : public OptionsTransform<GaussianBlurOptions> {
 
 /// Options for RandomAdjustSharpness.
 struct RandomAdjustSharpnessOptions {
-  /// Changes one image in two by this factor.
+  /// Changes the sharpness of one image in two by `sharpness_factor`.
   RandomAdjustSharpnessOptions(double sharpness_factor)
       : sharpness_factor_(sharpness_factor) {}  // NOLINT(google-explicit-constructor)
 

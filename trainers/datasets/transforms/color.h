@@ -10,7 +10,7 @@ namespace optotorch::transforms {
 
 /// Options for Grayscale.
 struct GrayscaleOptions {
-  /// Results of 1 or 3 channels.
+  /// Grey images of `num_output_channels` channels.
   GrayscaleOptions(int64_t num_output_channels = 1)
       : num_output_channels_(num_output_channels) {}  // NOLINT(google-explicit-constructor)
 

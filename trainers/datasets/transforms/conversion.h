@@ -27,7 +27,7 @@ struct ConvertImageDtypeOptions {
 /// bytes. Throws c10::ValueError for float32 to int32 or int64 and float64 to int64, which cannot be.
 class ConvertImageDtype : public OptionsTransform<ConvertImageDtypeOptions> {
  public:
-  /// Throws c10::ValueError for another type.
+  /// Throws c10::ValueError for a type that the options do not list.
   explicit ConvertImageDtype(ConvertImageDtypeOptions options = {});
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;
 };
@@ -56,7 +56,7 @@ class Normalize : public OptionsTransform<NormalizeOptions> {
  public:
   /// Throws c10::ValueError for options out of their ranges.
   explicit Normalize(NormalizeOptions options);
-  /// The same of means and standard deviations.
+  /// Makes the options from means and standard deviations. Throws likewise.
   Normalize(std::vector<double> mean, std::vector<double> std)
       : Normalize(NormalizeOptions(std::move(mean), std::move(std))) {}
   at::Tensor transform(const at::Tensor& image, Draws& draws) const override;

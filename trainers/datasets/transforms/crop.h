@@ -51,7 +51,7 @@ struct RandomCropOptions {
   TORCH_ARG(bool, pad_if_needed) = false;
   /// What constant padding holds.
   TORCH_ARG(double, fill) = 0;
-  /// Kind of padding; reflect takes less than the image's side, symmetric at most that.
+  /// Kind of padding; `reflect` adds less than the image's side, `symmetric` at most that.
   TORCH_ARG(PaddingMode, padding_mode) = PaddingMode::constant;
 
  public:
@@ -77,7 +77,7 @@ class RandomCrop : public OptionsTransform<RandomCropOptions> {
 struct PadOptions {
   /// The same border on all sides.
   PadOptions(int64_t padding) : padding_{padding} {}  // NOLINT(google-explicit-constructor)
-  /// One, two or four numbers (see `padding`).
+  /// One, two or four widths (see `padding`).
   PadOptions(std::vector<int64_t> padding)
       : padding_(std::move(padding)) {}  // NOLINT(google-explicit-constructor)
 
@@ -85,7 +85,7 @@ struct PadOptions {
   TORCH_ARG(std::vector<int64_t>, padding);
   /// What constant padding holds.
   TORCH_ARG(double, fill) = 0;
-  /// Kind of border; reflect takes less than the image's side, symmetric at most that.
+  /// Kind of border; `reflect` adds less than the image's side, `symmetric` at most that.
   TORCH_ARG(PaddingMode, padding_mode) = PaddingMode::constant;
 
  public:

@@ -40,9 +40,9 @@ struct TransformType {
   size_t required = 0;   ///< its first options, which have no usual value
   /// Visits the options of a transform of this type; changes nothing.
   std::function<void(const Transform& transform, FieldVisitor& visit)> look;
-  /// Visits the usual options.
+  /// Visits the options with their usual values.
   std::function<void(FieldVisitor& visit)> look_at_usual;
-  /// A transform of the usual options as the visitor has changed them.
+  /// Makes a transform from the usual options after the visitor has changed them.
   std::function<std::shared_ptr<const Transform>(FieldVisitor& visit)> make;
 };
 

@@ -21,17 +21,17 @@ class ImageTransform : public torch::data::transforms::TensorTransform<> {
   explicit ImageTransform(std::shared_ptr<const transforms::Transform> transform,
                           std::optional<at::Generator> random = std::nullopt);
 
-  /// Of a transform as a value.
+  /// Takes the transform as a value.
   template <typename Own>
   requires std::is_base_of_v<transforms::Transform, std::decay_t<Own>>
   explicit ImageTransform(Own&& transform, std::optional<at::Generator> random = std::nullopt)
       : ImageTransform(std::make_shared<const std::decay_t<Own>>(std::forward<Own>(transform)),
                        std::move(random)) {}
 
-  /// Of its description (describe_transform.h).
+  /// Builds the transform from its description; throws as build_transform does (describe_transform.h).
   explicit ImageTransform(const std::string& json, std::optional<at::Generator> random = std::nullopt);
 
-  /// Transform::apply, with its errors.
+  /// Applies the transform; throws as Transform::apply does.
   at::Tensor operator()(at::Tensor image) override { return transform_->apply(image, random_); }
 
   /// The transform that it applies, never null.

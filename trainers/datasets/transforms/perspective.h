@@ -11,7 +11,7 @@ namespace optotorch::transforms {
 
 /// Options for RandomPerspective.
 struct RandomPerspectiveOptions {
-  /// A distortion of at most this size, of one image in two.
+  /// Distorts one image in two, by at most `distortion_scale`.
   RandomPerspectiveOptions(double distortion_scale = 0.5)
       : distortion_scale_(distortion_scale) {}  // NOLINT(google-explicit-constructor)
 

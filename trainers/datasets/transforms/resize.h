@@ -19,7 +19,7 @@ struct ResizeOptions {
 
   /// Height and width; one number: the shorter side, the other in proportion, cut to whole pixels.
   TORCH_ARG(std::vector<int64_t>, size);
-  /// Any kind of interpolation.
+  /// Interpolation between pixels, of any kind.
   TORCH_ARG(Interpolation, interpolation) = Interpolation::bilinear;
   /// What the longer side is at most, with one number for `size`, above that; 0: no limit.
   TORCH_ARG(int64_t, max_size) = 0;
@@ -58,7 +58,7 @@ struct RandomResizedCropOptions {
   TORCH_ARG(std::vector<double>, scale) = {0.08, 1.0};
   /// Least and largest width / height, above 0.
   TORCH_ARG(std::vector<double>, ratio) = {3.0 / 4.0, 4.0 / 3.0};
-  /// Any kind of interpolation.
+  /// Interpolation between pixels, of any kind.
   TORCH_ARG(Interpolation, interpolation) = Interpolation::bilinear;
   /// Averages over what a pixel covers, with bilinear and bicubic.
   TORCH_ARG(bool, antialias) = true;

@@ -45,7 +45,7 @@ class RandomEqualize : public OptionsTransform<ToneOptions> {
 
 /// Options for RandomPosterize.
 struct RandomPosterizeOptions {
-  /// Keeps `bits` bits of one image in two.
+  /// Reduces one image in two to `bits` bits a value.
   RandomPosterizeOptions(int64_t bits) : bits_(bits) {}  // NOLINT(google-explicit-constructor)
 
   /// How many of a byte's bits stay, 0 to 8.
@@ -71,7 +71,7 @@ class RandomPosterize : public OptionsTransform<RandomPosterizeOptions> {
 
 /// Options for RandomSolarize.
 struct RandomSolarizeOptions {
-  /// Inverts values from `threshold` on, of one image in two.
+  /// Changes one image in two: inverts values of at least `threshold`.
   RandomSolarizeOptions(double threshold) : threshold_(threshold) {}  // NOLINT(google-explicit-constructor)
 
   /// Values at or above it are inverted; at most 255, or 1 with floats.

@@ -22,13 +22,13 @@ struct DualAdaptiveOptions {
   TORCH_ARG(double, rate) = 1e-2;
   /// Adam's second beta, 0 to below 1.
   TORCH_ARG(double, beta2) = 0.999;
-  /// Steps that `schedule` counts on, at least 1.
+  /// Number of steps that `schedule` spans, at least 1.
   TORCH_ARG(int64_t, steps) = 1;
-  /// Factor on `rate`, step by step; after `steps` it stays.
+  /// Factor on `rate`, step by step; constant after `steps`.
   TORCH_ARG(Schedule, schedule) = constant_schedule();
   /// lambda_s: part of the similarity loss's gradient that the phases get, too; at least 0.
   TORCH_ARG(double, similarity_to_phases) = 0;
-  /// First steps in which corrections learn alone, the network keeps its parameters.
+  /// First steps in which corrections learn alone, and the network keeps its parameters.
   TORCH_ARG(int64_t, calibration_steps) = 0;
   /// First steps (counted after those) in which the network is taught by uncorrected models.
   TORCH_ARG(int64_t, warm_up_steps) = 0;

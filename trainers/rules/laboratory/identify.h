@@ -9,7 +9,7 @@ namespace optotorch {
 
 /// Options for identify.
 struct IdentifyOptions {
-  /// Batches that are measured, each at phases of its own.
+  /// Batches that are measured, each at phases of its own; at least 1.
   TORCH_ARG(int64_t, batches) = 480;
   /// Standard deviation of what is added to every phase for a batch, radians: one setting of the phases does
   /// not tell what other settings deliver. 0 to 100.

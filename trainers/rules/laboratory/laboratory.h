@@ -18,7 +18,7 @@ namespace optotorch {
 
 /// A PhysicalNetwork of a model, and its layer number.
 struct Placed {
-  PhysicalNetworkImpl* network;  ///< the model owns it
+  PhysicalNetworkImpl* network;  ///< owned by the model
   size_t index;                  ///< of the layer, from 0
   ConvolutionImpl* around;       ///< the layer there, if the network is its component; else nullptr
 

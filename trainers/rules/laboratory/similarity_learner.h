@@ -47,9 +47,9 @@ struct SimilarityOptions {
   TORCH_ARG(double, rate) = 1e-2;
   /// Adam's second beta, 0 to below 1: how long a gradient's size is remembered.
   TORCH_ARG(double, beta2) = 0.999;
-  /// Steps that there will be, and what the rate is multiplied by.
+  /// Number of steps that `schedule` spans, at least 1.
   TORCH_ARG(int64_t, steps) = 1;
-  /// Factor on the rate, step by step; after `steps` it stays.
+  /// Factor on `rate`, step by step; constant after `steps`.
   TORCH_ARG(Schedule, schedule) = constant_schedule();
   /// lambda_s: the part of the similarity loss's gradient that the phases get, too; at least 0.
   TORCH_ARG(double, to_phases) = 0;
