@@ -45,4 +45,10 @@ print(subprocess.run([program, "info", "--network", "mnist-hybrid"], check=True,
 assert (package / "lib/cmake/OptoTorch/OptoTorchConfig.cmake").exists()
 assert (package / "include/optotorch/optotorch.h").exists()
 END
-echo "check_wheel: the wheel works in a fresh environment"
+cd ../..
+package=$("$fresh" -c 'import optotorch, pathlib; print(pathlib.Path(optotorch.__file__).parent)')
+OPTOTORCH_LIBRARY=$package/lib/liboptotorch.so OPTOTORCH_LIBTORCH=$site/torch OPTOTORCH_NETWORKS=networks OPTOTORCH_DATA=data \
+  OPTOTORCH_PROGRAM=build/wheel/venv/bin/optotorch \
+  "$fresh" tests/python/package_test.py
+"$fresh" examples/13_in_python.py data
+echo "check_wheel: the wheel works in a fresh environment, and passes the tests of the package"
