@@ -135,7 +135,7 @@ std::vector<Outcome> sweep(const Sweep& what, const RecipeOptions& options, Page
     systems.push_back(system);
   }
   auto outcomes = train_systems(systems, options);
-  LinePlot plot{c10::str("7 nodes against ", what.name), what.axis, "accuracy, %", {}};
+  LinePlot plot{c10::str("accuracy against ", what.name), what.axis, "accuracy, %", {}};
   Series series{"linear read-out", what.values, {}};
   for (const auto& outcome : outcomes) {
     series.y.push_back(100 * outcome.mean);
