@@ -103,6 +103,7 @@ class Layer : public torch::nn::Module {
   /// Converts as torch::nn::Module does, except that tensors of integers keep their type, as in Python: a float32
   /// counts to 2^24 only.
   void to(torch::Device device, torch::Dtype dtype, bool non_blocking = false) override;
+  /// The same where the tensors are.
   void to(torch::Dtype dtype, bool non_blocking = false) override;
 
   /// As torch::nn::Module does. In training nothing is kept of what was deployed.
