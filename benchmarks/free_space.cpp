@@ -21,14 +21,16 @@
 namespace optotorch::bench {
 namespace {
 
-constexpr int64_t side = 256, batch = 32;
+constexpr int64_t batch = 32;
 
 struct PlanesProblem {
-  DiffractiveLayer layer{DiffractiveLayerOptions({side, side})};
+  int64_t side;
+  DiffractiveLayer layer;
   at::Tensor x = at::randn({batch, 1, side, side}, at::kComplexFloat), dL_dy = at::randn_like(x);
   at::Tensor transfer;  ///< of the layer's grid
 
-  PlanesProblem() {
+  PlanesProblem(int64_t side, Propagation propagation)
+      : side(side), layer(DiffractiveLayerOptions({side, side}).hop(HopOptions().propagation(propagation))) {
     const auto& options = layer->options;
     transfer = options.sample_hop().transfer({side, side}, {side, side}, x.options());
   }
@@ -49,11 +51,11 @@ struct Cached {
 
   explicit Cached(const PlanesProblem& problem) : problem(problem) {
     // The same lags on the other grid.
-    constexpr int64_t behind = side - 1;
+    const int64_t side = problem.side, behind = side - 1;
     auto lags = at::fft_ifft2(problem.transfer.to(at::kComplexDouble));
     for (const int64_t dim : {0, 1}) {
       auto shape = lags.sizes().vec();
-      shape[static_cast<size_t>(dim)] = 1;
+      shape[static_cast<size_t>(dim)] = 2 * side - behind - side;
       lags = at::cat(
           {lags.narrow(dim, 0, side), at::zeros(shape, lags.options()), lags.narrow(dim, -behind, behind)},
           dim);
@@ -64,6 +66,7 @@ struct Cached {
   }
 
   Results operator()() const {
+    const int64_t side = problem.side;
     const auto u = x * at::complex(phase.cos(), phase.sin());
     const auto spectrum = at::fft_fft2(u, at::IntArrayRef({2 * side, 2 * side}));
     const auto y = at::fft_ifft2(spectrum * transfer).narrow(2, 0, side).narrow(3, 0, side);
@@ -75,7 +78,7 @@ struct Cached {
 /// Rows of the window, all columns there and back, rows of the window; of every sample, there and backward.
 class Transforms {
  public:
-  explicit Transforms(const at::Tensor& transfer)
+  Transforms(const at::Tensor& transfer, int64_t side)
       : rows_(at::randn({side, transfer.size(1)}, transfer.options())),
         columns_(at::randn({transfer.size(1), transfer.size(0)}, transfer.options())) {}
 
@@ -106,7 +109,7 @@ class Torchoptics {
     save("signal", problem.dL_dy);
     save("phase", problem.layer->phase);
     // A beam and a lens that both ways of sampling can follow.
-    const auto along = at::linspace(-4, 4, side, at::kDouble).square();
+    const auto along = at::linspace(-4, 4, problem.side, at::kDouble).square();
     const auto square = along.unsqueeze(1) + along;
     smooth_ = at::exp(-square).to(at::kComplexDouble);
     smooth_phase_ = 3 * at::exp(-2 * square);
@@ -125,7 +128,7 @@ class Torchoptics {
       layer->phase.copy_(smooth_phase_);
     }
     peer_->run("check");
-    return verified("free-space", {layer->propagate(smooth_.view({1, 1, side, side})).output[0][0]},
+    return verified("free-space", {layer->propagate(smooth_.expand({1, 1, -1, -1})).output[0][0]},
                     {load_npy(folder_->path() + "/smooth_behind.npy")});
   }
 
@@ -138,44 +141,52 @@ class Torchoptics {
   std::unique_ptr<PeerProgram> peer_;
 };
 
+/// One plane against its peers, by this number of threads.
+void time_planes(PlanesProblem& problem, const std::string& name, int threads, const std::string& python,
+                 std::vector<Row>& rows) {
+  const Cached cached(problem);
+  const auto ours = [&] { return problem.ours(); };
+  at::set_num_threads(threads);
+  std::printf("%lld x %lld, batch %lld, %d thread%s\n", static_cast<long long>(problem.side),
+              static_cast<long long>(problem.side), static_cast<long long>(batch), threads,
+              threads == 1 ? "" : "s");
+  print_header();
+  const auto add = [&](Row row, const char* how, double difference) {
+    row.how = how;
+    row.max_difference = difference;
+    print_row(row);
+    rows.push_back(row);
+  };
+  const double difference = verified("free-space", problem.ours(), cached());
+  add(time_pair(name, "cached", ours, cached, 6), "fft2, H, ifft2", difference);
+  if (threads == 1) {
+    const Transforms transforms(problem.transfer, problem.side);
+    add(time_pair(name, "ffts", ours, transforms, 6), "no arithmetic", 0);
+  }
+  if (threads == 1 && !python.empty()) {
+    const Torchoptics torchoptics(python, problem);
+    const double apart = torchoptics.check();
+    add(time_pair(
+            name, "torchoptics", ours, [&] { torchoptics.step(); }, 30),
+        "padding 2, its own transfer function each time", apart);
+  }
+}
+
 }  // namespace
 
 void run_free_space(const std::string& json, const std::string& python) {
   at::manual_seed(1);
-  PlanesProblem problem;
-  const Cached cached(problem);
-  const Transforms transforms(problem.transfer);
-  const auto ours = [&] { return problem.ours(); };
+  PlanesProblem problem(256, Propagation::angular_spectrum);
   std::vector<Row> rows;
   for (const int threads : {1, 2}) {
-    at::set_num_threads(threads);
-    std::printf("%lld x %lld, batch %lld, %d thread%s\n", static_cast<long long>(side),
-                static_cast<long long>(side), static_cast<long long>(batch), threads,
-                threads == 1 ? "" : "s");
-    print_header();
-    const double difference = verified("free-space", ours(), cached());
-    auto row = time_pair("both ways", "cached", ours, cached, 6);
-    row.how = "fft2, H, ifft2";
-    row.max_difference = difference;
-    print_row(row);
-    rows.push_back(row);
-    if (threads == 1) {
-      row = time_pair("both ways", "ffts", ours, transforms, 6);
-      row.how = "no arithmetic";
-      print_row(row);
-      rows.push_back(row);
-    }
-    if (threads == 1 && !python.empty()) {
-      const Torchoptics torchoptics(python, problem);
-      const double apart = torchoptics.check();
-      row = time_pair(
-          "both ways", "torchoptics", ours, [&] { torchoptics.step(); }, 30);
-      row.how = "padding 2, its own transfer function each time";
-      row.max_difference = apart;
-      print_row(row);
-      rows.push_back(row);
-    }
+    time_planes(problem, "both ways", threads, python, rows);
   }
+  for (const int64_t side : {64, 128, 200, 256, 400}) {
+    PlanesProblem paraxial(side, Propagation::fresnel);
+    time_planes(paraxial, "paraxial, both ways", 1, "", rows);
+  }
+  const Cached cached(problem);
+  const auto ours = [&] { return problem.ours(); };
   at::set_num_threads(1);
   tools::count_tensor_bytes();  // last: counting takes time
   const double least = most_memory(ours), peer = most_memory(cached);

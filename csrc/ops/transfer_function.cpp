@@ -230,6 +230,20 @@ SeparableTransfer separable_transfer(const HopGeometry& hop) {
   return result;
 }
 
+std::array<at::Tensor, 2> hop_matrices(const HopGeometry& hop) {
+  const auto transfer = separable_transfer(hop);
+  std::array<at::Tensor, 2> matrices;
+  for (const auto n : c10::irange(2)) {
+    const auto response = at::fft_ifft(transfer.factor[n]);
+    const auto lag = at::arange(hop.output[n]).unsqueeze(1) - at::arange(hop.input[n]);
+    const auto matrix = response.index({lag.remainder(response.numel())});
+    // Between grids that are half a sample apart the kernel is not even: its highest frequency turns one way.
+    const bool is_even = hop.offset[n] == 0 && (hop.input[n] - hop.output[n]) % 2 == 0;
+    matrices[n] = is_even ? (matrix + matrix.flip({0, 1})) / 2 : matrix;
+  }
+  return matrices;
+}
+
 namespace {
 
 void check_places(const char* where, const char* name, const at::Tensor& places) {

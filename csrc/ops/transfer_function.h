@@ -78,6 +78,11 @@ struct SeparableTransfer {
 /// of single rows.
 SeparableTransfer separable_transfer(const HopGeometry& hop);
 
+/// The cropped Fresnel hop as matrices of its sides, K_y and K_x of `separable_hop`, complex128 [outputs, inputs].
+/// Without an offset, where the windows' sizes differ by an even number, each is the same turned by half a circle, to the
+/// bit.
+std::array<at::Tensor, 2> hop_matrices(const HopGeometry& hop);
+
 /// One axis of a Fresnel hop as a matrix, complex128 [outputs, inputs], y = K_y x K_x^T:
 ///
 ///     K_ij = d sum_f exp(-i pi lambda z f^2 + 2 pi i f (v_i - u_j)) df,     |f| < 1 / (2 d)

@@ -58,14 +58,6 @@ torch::Tensor transfer_at(const DiffractiveLayerOptions& options, double error,
   return joined(values);
 }
 
-torch::Tensor transfer_of(const DiffractiveLayerOptions& options, const Values& errors,
-                          const torch::TensorOptions& field) {
-  if (const auto error = find(errors, "distance"); error.defined()) {
-    return transfer_at(options, error.item<double>(), field);
-  }
-  return options.sample_hop().transfer(options.window(), options.window_behind(), field);
-}
-
 /// A field in the window of a plane that stands elsewhere, or back: transfer functions of no distance.
 struct Shift {
   torch::Tensor transfer;
@@ -206,7 +198,10 @@ torch::Tensor DiffractiveLayerImpl::respond(const torch::Tensor& x, const Values
   shifted(1);
   light = light * plane.mask();
   shifted(-1);
-  return ops::free_space(light, transfer_of(options, errors, x.options()), out[0], out[1]);
+  if (const auto error = find(errors, "distance"); error.defined()) {
+    return ops::free_space(light, transfer_at(options, error.item<double>(), x.options()), out[0], out[1]);
+  }
+  return options.sample_hop().carry(light, in, out);
 }
 
 Stage::Gradients DiffractiveLayerImpl::pull(const torch::Tensor& dL_dy, const torch::Tensor& x,
@@ -229,16 +224,16 @@ Stage::Gradients DiffractiveLayerImpl::pull(const torch::Tensor& dL_dy, const to
     passed = seen * plane.mask();
     light = offset.defined() ? ops::free_space(passed, back.transfer, in[0], in[1]) : passed;
   }
-  torch::Tensor transfer;
+  torch::Tensor signal;
   if (const auto error = find(errors, "distance"); error.defined()) {
     torch::Tensor slope;
-    transfer = transfer_at(options, error.item<double>(), x.options(), &slope);
+    const auto transfer = transfer_at(options, error.item<double>(), x.options(), &slope);
     const auto moved = ops::free_space(light, slope, out[0], out[1]);
     gradients.errors["distance"] = at::real(dL_dy.conj() * moved).sum().reshape({1});
+    signal = ops::free_space(dL_dy, transfer.conj(), in[0], in[1]);
   } else {
-    transfer = transfer_of(options, errors, x.options());
+    signal = options.sample_hop().carry_back(dL_dy, in, out);
   }
-  auto signal = ops::free_space(dL_dy, transfer.conj(), in[0], in[1]);
   if (offset.defined()) {
     gradients.errors["offset"] = along(signal, passed, back);
     signal = ops::free_space(signal, back.transfer.conj(), in[0], in[1]);
@@ -303,11 +298,10 @@ torch::Tensor DiffractiveLayerImpl::compute_pullback(const Pass& pass, const tor
 Deployment DiffractiveLayerImpl::deploy() {
   const torch::NoGradGuard no_grad;  // what is deployed learns no more
   const auto mask = PlaneMask(options, commands(), {}).mask().clone();
-  const auto out = options.window_behind();
-  const auto transfer = options.sample_hop().transfer(options.window(), out, mask.options());
-  return {{{"mask", mask}, {"transfer", transfer}}, [=](const torch::Tensor& x) {
-            return ops::free_space_reference(x * mask, transfer, out[0], out[1]);
-          }};
+  auto deployment = options.sample_hop().deploy(options.window(), options.window_behind(), mask.options());
+  deployment.tensors.emplace_back("mask", mask);
+  deployment.forward = [mask, hop = deployment.forward](const torch::Tensor& x) { return hop(x * mask); };
+  return deployment;
 }
 
 namespace {

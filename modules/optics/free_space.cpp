@@ -2,7 +2,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/modules/describe.h>
 #include <optotorch/modules/optics/free_space.h>
-#include <optotorch/ops/free_space.h>
+#include <optotorch/ops/separable_hop.h>
 
 #include <cmath>
 
@@ -19,7 +19,7 @@ torch::Tensor places_of_samples(int64_t samples, double spacing) {
   return (at::arange(samples, at::kDouble) - middle) * spacing;
 }
 
-/// The matrix of one axis for every wavelength.
+/// The matrix of one axis: one for all planes, or one for every wavelength.
 torch::Tensor paraxial_matrices(const FreeSpaceOptions& options, size_t axis) {
   const torch::NoGradGuard no_grad;
   const auto& hop = options.hop();
@@ -31,12 +31,7 @@ torch::Tensor paraxial_matrices(const FreeSpaceOptions& options, size_t axis) {
     each.push_back(
         ops::paraxial_matrix(to, from, hop.spacing(), distance, wavelength / hop.refractive_index()));
   }
-  return at::stack(each);
-}
-
-/// K_y x K_x^T.
-torch::Tensor two_products(const torch::Tensor& down, const torch::Tensor& x, const torch::Tensor& across) {
-  return at::matmul(down.to(x.options()), at::matmul(x, across.to(x.options()).mT()));
+  return each.size() == 1 ? each.front() : at::stack(each);
 }
 
 }  // namespace
@@ -63,13 +58,10 @@ void FreeSpaceImpl::check_input(const torch::Tensor& x) const {
 }
 
 torch::Tensor FreeSpaceImpl::compute(const torch::Tensor& x, Pass* /*kept*/) {
-  const auto& [down, across] = matrices_;
-  if (down.defined()) {
-    return two_products(down, x, across);
+  if (const auto& [down, across] = matrices_; down.defined()) {
+    return ops::separable_hop(x, down.to(x.options()), across.to(x.options()));
   }
-  const auto& output = output_of(options);
-  return ops::free_space(x, options.hop().transfer(options.window(), output, x.options()), output[0],
-                         output[1]);
+  return options.hop().carry(x, options.window(), output_of(options));
 }
 
 torch::Tensor FreeSpaceImpl::compute_pullback(const Pass& /*pass*/, const torch::Tensor& dL_dy,
@@ -77,26 +69,20 @@ torch::Tensor FreeSpaceImpl::compute_pullback(const Pass& /*pass*/, const torch:
   if (!to_input) {
     return {};
   }
-  const auto& [down, across] = matrices_;
-  if (down.defined()) {
-    return two_products(down.mH(), dL_dy, across.mH());
+  if (const auto& [down, across] = matrices_; down.defined()) {
+    return ops::separable_hop(dL_dy, down.mH().to(dL_dy.options()), across.mH().to(dL_dy.options()));
   }
-  const auto transfer = options.hop().transfer(options.window(), output_of(options), dL_dy.options());
-  return ops::free_space(dL_dy, transfer.conj(), options.window()[0], options.window()[1]);
+  return options.hop().carry_back(dL_dy, options.window(), output_of(options));
 }
 
 Deployment FreeSpaceImpl::deploy() {
   // In double: a layer without parameters does not know the precision of the fields that will come.
   if (const auto [down, across] = matrices_; down.defined()) {
     return {{{"down", down}, {"across", across}}, [down = down, across = across](const torch::Tensor& x) {
-              return at::matmul(down.type_as(x), at::matmul(x, across.type_as(x).mT()));
+              return ops::separable_hop_reference(x, down.type_as(x), across.type_as(x));
             }};
   }
-  const auto output = output_of(options);
-  const auto transfer = options.hop().transfer(options.window(), output, at::dtype(at::kComplexDouble));
-  return {{{"transfer", transfer}}, [transfer, output](const torch::Tensor& x) {
-            return ops::free_space_reference(x, transfer.type_as(x), output[0], output[1]);
-          }};
+  return options.hop().deploy(options.window(), output_of(options), at::dtype(at::kComplexDouble));
 }
 
 namespace {

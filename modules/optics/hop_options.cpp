@@ -3,6 +3,8 @@
 #include <optotorch/core/check.h>
 #include <optotorch/modules/layer.h>
 #include <optotorch/modules/optics/hop_options.h>
+#include <optotorch/ops/free_space.h>
+#include <optotorch/ops/separable_hop.h>
 
 #include <algorithm>
 #include <list>
@@ -15,11 +17,14 @@ namespace {
 using Key = std::tuple<double, double, double, double, std::array<int64_t, 2>, std::array<int64_t, 2>,
                        Propagation, Sampling, int64_t, at::ScalarType, c10::Device>;
 
-/// A transfer function that was made before, or a new one. The last ones are kept.
-at::Tensor remembered(const ops::HopGeometry& hop, at::ScalarType type, c10::Device device) {
+using Made = std::array<at::Tensor, 2>;
+
+/// What `make` made of a hop before, or makes now. The last ones are kept, of each `make` its own.
+template <Made (*make)(const ops::HopGeometry&)>
+Made remembered(const ops::HopGeometry& hop, at::ScalarType type, c10::Device device) {
   constexpr size_t most = 16;
   static std::mutex mutex;
-  static std::list<std::pair<Key, at::Tensor>> known;
+  static std::list<std::pair<Key, Made>> known;
   const Key key{hop.wavelength, hop.distance, hop.spacing,     hop.refractive_index,
                 hop.input,      hop.output,   hop.propagation, hop.sampling,
                 hop.padding,    type,         device};
@@ -30,12 +35,25 @@ at::Tensor remembered(const ops::HopGeometry& hop, at::ScalarType type, c10::Dev
     known.splice(known.begin(), known, found);
   } else {
     const torch::NoGradGuard no_grad;
-    known.emplace_front(key, ops::transfer_function(hop).to(device, type));
+    auto made = make(hop);
+    for (auto& tensor : made) {
+      tensor = tensor.defined() ? tensor.to(device, type) : tensor;
+    }
+    known.emplace_front(key, made);
     if (known.size() > most) {
       known.pop_back();
     }
   }
   return known.front().second;
+}
+
+Made transfer_function(const ops::HopGeometry& hop) {
+  return {ops::transfer_function(hop), {}};
+}
+
+/// One for all planes, or one for each.
+at::Tensor joined(const std::vector<at::Tensor>& each) {
+  return each.size() == 1 ? each.front() : at::stack(each);
 }
 
 }  // namespace
@@ -77,9 +95,60 @@ torch::Tensor HopOptions::transfer(const std::vector<int64_t>& input, const std:
   const auto type = c10::typeMetaToScalarType(field.dtype());
   std::vector<at::Tensor> each;
   for (const auto n : c10::irange(wavelengths_.size())) {
-    each.push_back(remembered(geometry(n, input, output), type, field.device()));
+    each.push_back(remembered<transfer_function>(geometry(n, input, output), type, field.device())[0]);
   }
-  return each.size() == 1 ? each.front() : at::stack(each);
+  return joined(each);
+}
+
+bool HopOptions::is_by_matrices(const std::vector<int64_t>& input, const std::vector<int64_t>& output) const {
+  constexpr int64_t most = 448;  // samples a side, where both ways take about as long
+  return propagation_ == Propagation::fresnel && sampling_ == Sampling::cropped &&
+         std::max({input.at(0), input.at(1), output.at(0), output.at(1)}) <= most;
+}
+
+std::array<torch::Tensor, 2> HopOptions::matrices(const std::vector<int64_t>& input,
+                                                  const std::vector<int64_t>& output,
+                                                  const torch::TensorOptions& field) const {
+  const auto type = c10::typeMetaToScalarType(field.dtype());
+  std::array<std::vector<at::Tensor>, 2> each;
+  for (const auto n : c10::irange(wavelengths_.size())) {
+    const auto sides = remembered<ops::hop_matrices>(geometry(n, input, output), type, field.device());
+    each[0].push_back(sides[0]);
+    each[1].push_back(sides[1]);
+  }
+  return {joined(each[0]), joined(each[1])};
+}
+
+torch::Tensor HopOptions::carry(const torch::Tensor& x, const std::vector<int64_t>& input,
+                                const std::vector<int64_t>& output) const {
+  if (is_by_matrices(input, output)) {
+    const auto [down, across] = matrices(input, output, x.options());
+    return ops::separable_hop(x, down, across);
+  }
+  return ops::free_space(x, transfer(input, output, x.options()), output.at(0), output.at(1));
+}
+
+torch::Tensor HopOptions::carry_back(const torch::Tensor& dL_dy, const std::vector<int64_t>& input,
+                                     const std::vector<int64_t>& output) const {
+  if (is_by_matrices(input, output)) {
+    const auto [down, across] = matrices(input, output, dL_dy.options());
+    return ops::separable_hop(dL_dy, down.mH(), across.mH());
+  }
+  return ops::free_space(dL_dy, transfer(input, output, dL_dy.options()).conj(), input.at(0), input.at(1));
+}
+
+Deployment HopOptions::deploy(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
+                              const torch::TensorOptions& field) const {
+  if (is_by_matrices(input, output)) {
+    const auto [down, across] = matrices(input, output, field);
+    return {{{"down", down}, {"across", across}}, [down = down, across = across](const torch::Tensor& x) {
+              return ops::separable_hop_reference(x, down.type_as(x), across.type_as(x));
+            }};
+  }
+  const auto transfer = this->transfer(input, output, field);
+  return {{{"transfer", transfer}}, [transfer, output](const torch::Tensor& x) {
+            return ops::free_space_reference(x, transfer.type_as(x), output.at(0), output.at(1));
+          }};
 }
 
 void check_window(const std::string& where, const std::string& argument, const std::vector<int64_t>& window) {

@@ -73,6 +73,28 @@ struct HopOptions {
   ops::HopGeometry geometry(size_t wavelength, const std::vector<int64_t>& input,
                             const std::vector<int64_t>& output) const;
 
+  /// True if light's way between windows of these sizes is two products (`ops::separable_hop`) and they are less
+  /// work than transforms: Propagation::fresnel, Sampling::cropped, windows of up to 448 samples a side.
+  bool is_by_matrices(const std::vector<int64_t>& input, const std::vector<int64_t>& output) const;
+
+  /// Matrices of both sides, K_y and K_x, of all wavelengths for `ops::separable_hop`: [outputs, inputs] of one,
+  /// [planes, outputs, inputs] of several; complex64 or complex128 as `field`, on its device. Kept as `transfer`.
+  std::array<torch::Tensor, 2> matrices(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
+                                        const torch::TensorOptions& field) const;
+
+  /// The light x of the window `input` where it meets the window `output`, by the cheaper of both ways.
+  torch::Tensor carry(const torch::Tensor& x, const std::vector<int64_t>& input,
+                      const std::vector<int64_t>& output) const;
+
+  /// The adjoint of `carry`: from the window `output` to the window `input`.
+  torch::Tensor carry_back(const torch::Tensor& dL_dy, const std::vector<int64_t>& input,
+                           const std::vector<int64_t>& output) const;
+
+  /// `carry` as it is exported: plain ATen operators on tensors of the precision of `field`, which fields of another
+  /// take as theirs.
+  Deployment deploy(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
+                    const torch::TensorOptions& field) const;
+
   /// Transfer functions of all wavelengths for `free_space`: [height, width] of one, [planes, height, width] of
   /// several; complex64 or complex128 as `field`, on its device. Made once for all layers with equal hops.
   torch::Tensor transfer(const std::vector<int64_t>& input, const std::vector<int64_t>& output,

@@ -4,7 +4,7 @@ same shapes and types on real, meta and fake tensors."""
 import itertools
 import unittest
 
-from operators import differentiable, elementwise_cases, filter_cases, free_space_cases, mesh_case, ops, torch
+from operators import differentiable, elementwise_cases, filter_cases, free_space_cases, hop_cases, mesh_case, ops, torch
 
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -121,6 +121,22 @@ class Rejections(unittest.TestCase):
         self.rejects(lambda: ops.free_space_backward(y, x, t[:3]), "free_space_backward", "field")
         self.rejects(lambda: ops.free_space(x.to("meta"), t, 4, 5), "free_space", "transfer", "a tensor on")
 
+    def test_separable_hop(self):
+        x, k = torch.randn(2, 3, 4, 4, dtype=torch.complex64), torch.randn(5, 4, dtype=torch.complex64)
+        wrong = {"field": [(x.real, k, k), (x[0], k, k)],
+                 "down": [(x, k.real, k), (x, k.t(), k), (x, k[0], k), (x, k.expand(2, 5, 4), k), (x, k.to(torch.complex128), k)],
+                 "across": [(x, k, k.real), (x, k, k[:, :3]), (x, k, k.expand(1, 3, 5, 4))]}
+        for name, cases in wrong.items():
+            for arguments in cases:
+                for given in (arguments, meta(arguments), differentiable(arguments)):
+                    with self.subTest(argument=name, shapes=[a.shape for a in arguments]):
+                        self.rejects(lambda: ops.separable_hop(*given), "separable_hop", name)
+        y = ops.separable_hop(x, k, k)
+        for signal in (y[1:], y[:, :1], y.real, y[0], y.to(torch.complex128), y[..., :4]):
+            with self.subTest(signal=signal.shape, type=signal.dtype):
+                self.rejects(lambda: ops.separable_hop_backward(signal, x, k, k), "separable_hop_backward", "dL_doutput")
+        self.rejects(lambda: ops.separable_hop(x.to("meta"), k, k), "separable_hop", "down", "a tensor on")
+
     def test_every_face_rejects(self):
         """On meta tensors, too, and where autograd listens."""
         z, p = torch.randn(2, 3, dtype=torch.complex64), torch.zeros(3)
@@ -205,6 +221,15 @@ class Shapes(unittest.TestCase):
                     signal = operator(*arguments)
                     for wanted in itertools.product((False, True), repeat=2):
                         self.agree(ops.free_space_backward, (signal, *arguments[:2], *wanted))
+
+    def test_separable_hop(self):
+        for complex_type in (torch.complex64, torch.complex128):
+            for operator, arguments in hop_cases(complex_type):
+                with self.subTest(shapes=[a.shape for a in arguments], type=complex_type):
+                    self.agree(operator, arguments)
+                    signal = operator(*arguments)
+                    for wanted in itertools.product((False, True), repeat=2):
+                        self.agree(ops.separable_hop_backward, (signal, *arguments, *wanted))
 
     def test_filter_bank(self):
         for complex_type in (torch.complex64, torch.complex128):

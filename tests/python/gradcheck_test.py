@@ -2,7 +2,7 @@
 
 import unittest
 
-from operators import (differentiable, elementwise_cases, filter_cases, free_space_cases, mesh_case, mesh_cases, network_cases, ops,
+from operators import (differentiable, elementwise_cases, filter_cases, free_space_cases, hop_cases, mesh_case, mesh_cases, network_cases, ops,
                        stack_cases, torch)
 
 
@@ -55,6 +55,12 @@ class Gradients(unittest.TestCase):
             for view in (lambda z: z, torch.conj, lambda z: z.flip(-1), torch._neg_view):
                 with self.subTest(shapes=[a.shape for a in arguments[:2]]):
                     self.check(lambda x, t, *rest: operator(view(x), view(t), *rest), arguments)
+
+    def test_separable_hop(self):
+        for operator, arguments in hop_cases():
+            for view in (lambda z: z, torch.conj, lambda z: z.flip(-1), torch._neg_view):
+                with self.subTest(shapes=[a.shape for a in arguments]):
+                    self.check(lambda *tensors: operator(*(view(t) for t in tensors)), arguments)
 
     def test_filter_bank(self):
         for operator, arguments in filter_cases():

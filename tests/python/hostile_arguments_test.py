@@ -166,6 +166,9 @@ def sound_cases(torch, ops, operators):
         for operator, arguments in operators.free_space_cases(complex_type):
             add(operator, arguments)
             add(ops.free_space_backward, (operator(*arguments), *arguments[:2], True, True))
+        for operator, arguments in operators.hop_cases(complex_type):
+            add(operator, arguments)
+            add(ops.separable_hop_backward, (operator(*arguments), *arguments, True, True))
         for operator, (x, coefficients, *rest) in operators.filter_cases(complex_type):
             signal = operator(x, coefficients, *rest)
             add(operator, (x, coefficients, *rest))

@@ -3,7 +3,7 @@
 import itertools
 import unittest
 
-from operators import (differentiable, elementwise_cases, filter_cases, free_space_cases, mesh_cases, network_cases, ops, projection_cases,
+from operators import (differentiable, elementwise_cases, filter_cases, free_space_cases, hop_cases, mesh_cases, network_cases, ops, projection_cases,
                        stack_cases, torch)
 
 
@@ -42,6 +42,13 @@ class Opcheck(unittest.TestCase):
                     signal = torch.randn_like(operator(*arguments))
                     self.check(ops.free_space_backward, (signal, *differentiable(arguments[:2])))
                     self.check(ops.free_space_backward, (signal, *arguments[:2], False, True))
+
+            for operator, arguments in hop_cases(complex_type):
+                with self.subTest(operator=str(operator), type=complex_type, shape=arguments[1].shape):
+                    self.check(operator, differentiable(arguments))
+                    signal = torch.randn_like(operator(*arguments))
+                    self.check(ops.separable_hop_backward, (signal, *differentiable(arguments)))
+                    self.check(ops.separable_hop_backward, (signal, *arguments, False, True))
 
         for operator, arguments in projection_cases():
             with self.subTest(operator=str(operator), type=arguments[0].dtype, entries=arguments[3]):

@@ -126,6 +126,22 @@ def free_space_cases(complex_type=torch.complex128):
     yield ops.free_space, (field(1, 1, 1, 3), field(1, 3), 1, 1)
 
 
+def hop_cases(complex_type=torch.complex128):
+    """The same by matrices: of any kind, the same turned by half a circle, one for each plane."""
+    generator = torch.Generator().manual_seed(6)
+
+    def field(*shape):
+        return torch.randn(*shape, dtype=complex_type, generator=generator)
+
+    def even(*shape):
+        matrix = field(*shape)
+        return matrix + matrix.flip(-1, -2)
+
+    yield ops.separable_hop, (field(2, 2, 3, 2), field(2, 3), field(3, 2))
+    yield ops.separable_hop, (field(2, 1, 3, 4), even(2, 3), even(3, 4))
+    yield ops.separable_hop, (field(1, 2, 2, 1), field(2, 3, 2), field(2, 1))
+
+
 def filter_cases(complex_type=torch.complex128):
     """Waveforms and banks: sections, delays, both photodiodes, samples behind the last window."""
     generator = torch.Generator().manual_seed(5)

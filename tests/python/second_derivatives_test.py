@@ -3,7 +3,7 @@
 import itertools
 import unittest
 
-from operators import (differentiable, elementwise_cases, filter_cases, free_space_cases, mesh_case, ops,
+from operators import (differentiable, elementwise_cases, filter_cases, free_space_cases, hop_cases, mesh_case, ops,
                        projection_cases, torch)
 
 from torch.autograd import gradcheck, gradgradcheck
@@ -28,7 +28,7 @@ def cases():
     for operator, arguments in elementwise_cases():
         if arguments[0].dim() == 2 and not (operator is ops.electro_optic and arguments[1] == 0):
             yield bound(operator, tuple(a[..., :3] if isinstance(a, torch.Tensor) else a for a in arguments))
-    for operator, arguments in itertools.chain(free_space_cases(), filter_cases()):
+    for operator, arguments in itertools.chain(free_space_cases(), hop_cases(), filter_cases()):
         yield bound(operator, arguments)
     generator = torch.Generator().manual_seed(2)
     yield bound(ops.sepn, (torch.randn(2, 3, dtype=torch.complex128, generator=generator),

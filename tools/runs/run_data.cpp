@@ -21,8 +21,7 @@ namespace optotorch::tools {
 namespace {
 
 constexpr auto shakespeare = "tinyshakespeare";
-constexpr int64_t evaluated_at_once = 1000;  // images
-constexpr int64_t windows_at_once = 64;      // of a text
+constexpr int64_t windows_at_once = 64;  // of a text
 
 bool is_of_files(const std::string& dataset) {
   const auto names = file_set_names();
@@ -41,8 +40,9 @@ std::shared_ptr<const BatchSource> by_workers(std::shared_ptr<const BatchSource>
 template <typename Set>
 std::shared_ptr<const ImageBatches> evaluated(const Set& set, const RunConfig& config,
                                               const std::vector<int64_t>& shape) {
-  // Pictures may be large.
-  const int64_t at_once = is_of_files(config.dataset) ? config.batch_size : evaluated_at_once;
+  // As many as in training, for pictures or the network's fields may be large; more where batches are tiny.
+  const int64_t at_once =
+      is_of_files(config.dataset) ? config.batch_size : std::clamp<int64_t>(config.batch_size, 100, 1000);
   const ImageBatchesOptions options(std::min(at_once, set.count()));
   return std::make_shared<ImageBatches>(
       set, ImageBatchesOptions(options).transform(transform_of(config.test_transform)).shape(shape));
