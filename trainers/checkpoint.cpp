@@ -1,10 +1,12 @@
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
+#include <c10/util/ScopeExit.h>
 #include <c10/util/Type.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/safetensors.h>
 #include <optotorch/trainers/checkpoint.h>
 #include <optotorch/trainers/detail/optimizer_state.h>
+#include <optotorch/trainers/detail/random_state.h>
+#include <optotorch/trainers/model_device.h>
 
 #include <iomanip>
 #include <limits>
@@ -144,7 +146,7 @@ void save_checkpoint(const std::string& path, const HybridImpl& model,
   put(file.tensors, "rule/", rule.state());
   const auto optimizer_now = optimizer_state(optimizer);
   put(file.tensors, "optimizer", optimizer_now.tensors);
-  file.tensors["generator"] = at::detail::getDefaultCPUGenerator().get_state();
+  file.tensors["generator"] = random_state(device_of(model));
   file.metadata = {{"format", format},
                    {"rule", rule.name()},
                    {"network", description_of(model)},
@@ -169,9 +171,9 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
                   .got = text("rule").empty() ? "none" : text("rule"),
                   .remedy = "Resume with the rule that the run began with");
   const auto generator = file.tensors.find("generator");
-  auto own_generator = at::detail::getDefaultCPUGenerator();
+  const auto device = device_of(model);
   OPTOTORCH_CHECK(generator != file.tensors.end() && generator->second.scalar_type() == torch::kUInt8 &&
-                      generator->second.sizes() == own_generator.get_state().sizes(),
+                      generator->second.sizes() == random_state(device).sizes(),
                   .where = "load_checkpoint", .argument = path, .expected = "LibTorch's random state",
                   .got = generator == file.tensors.end() ? "none" : describe(generator->second));
   check_network(path, file, model);
@@ -187,7 +189,11 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
       check_weights(model, checkpoint.best_weights);
     }
     check_optimizer_state(optimizer, state);
-    at::make_generator<at::CPUGeneratorImpl>().set_state(generator->second);  // throws if it is none
+    {
+      const auto unchanged =
+          c10::make_scope_exit([before = random_state(device), device] { set_random_state(before, device); });
+      set_random_state(generator->second, device);  // throws if it is none
+    }
     if (accept) {
       accept(checkpoint);
     }
@@ -204,7 +210,7 @@ Checkpoint load_checkpoint(const std::string& path, HybridImpl& model, torch::op
   });
   load_weights(model, weights);
   set_frozen(model, frozen);
-  own_generator.set_state(generator->second);
+  set_random_state(generator->second, device);
   return checkpoint;
 }
 

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/trainers/metrics.h>
+#include <optotorch/trainers/model_device.h>
 
 namespace optotorch {
 
@@ -19,7 +20,7 @@ MetricSum evaluate_every(HybridImpl& model, const BatchSource& source, const Met
   model.eval();
   MetricSum result;
   for (int64_t index = first; index < source.size(); index += stride) {
-    const auto batch = source.batch(0, index);
+    const auto batch = on_device_of(model, source.batch(0, index));
     const auto weight = static_cast<double>(metric.weight(batch.target));
     result.sum += metric(model.forward(batch.data), batch.target) * weight;
     result.weight += weight;

@@ -9,6 +9,7 @@
 #include <optotorch/trainers/detail/step_sums.h>
 #include <optotorch/trainers/detail/team.h>
 #include <optotorch/trainers/interrupt.h>
+#include <optotorch/trainers/model_device.h>
 #include <optotorch/trainers/trainer.h>
 
 #include <algorithm>
@@ -112,7 +113,8 @@ void Trainer::train_epoch(const BatchSource& train, RunPosition& position) {
                     (options_.epochs() - position.epoch - 1) * per_epoch);
   while (position.batch < per_epoch) {
     const auto start = std::chrono::steady_clock::now();
-    const auto [batch, samples] = team_->part(train, position.epoch, position.batch);
+    const auto [given, samples] = team_->part(train, position.epoch, position.batch);
+    const auto batch = on_device_of(*model_, given);
     if (options_.alignment() && position.batch == 0) {
       position.alignment = alignment(*rule_, *model_, batch.data, batch.target, loss_, options_.truth());
     }

@@ -54,7 +54,7 @@ double shown(double weight, int64_t plane, int64_t planes) {
 }  // namespace
 
 ReadoutTrials::ReadoutTrials(DiscreteReadout& readout, const torch::Tensor& states)
-    : readout_(readout), weights_(readout.discrete_weight()) {
+    : readout_(readout), weights_(readout.discrete_weight().cpu()) {
   const auto name = readout.name();
   OPTOTORCH_CHECK(
       states.defined() && states.dim() == 2 && states.size(1) == weights_.size(1) && states.size(0) >= 2 &&
@@ -66,11 +66,11 @@ ReadoutTrials::ReadoutTrials(DiscreteReadout& readout, const torch::Tensor& stat
   OPTOTORCH_CHECK((states != states.select(0, 0)).any().item<bool>(), .where = name, .argument = "states",
                   .expected = "readings that differ from sample to sample", .got = "equal ones",
                   .remedy = "Show it other frames, or more light");
-  columns_ = states.t().contiguous();
+  columns_ = states.t().cpu().contiguous();
   planes_ = readout.options.noise() > 0 ? readout.exposures() : 1;
-  ideal_[0] = at::zeros({planes_, outputs(), states.size(0)}, states.options());
+  ideal_[0] = at::zeros({planes_, outputs(), states.size(0)}, columns_.options());
   ideal_[1] = at::empty_like(ideal_[0]);
-  measured_ = at::empty({outputs(), states.size(0)}, states.options());
+  measured_ = at::empty({outputs(), states.size(0)}, columns_.options());
   if (states.scalar_type() == torch::kDouble) {
     expose<double>();
   } else {

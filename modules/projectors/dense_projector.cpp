@@ -41,7 +41,7 @@ DenseProjector::DenseProjector(const torch::Tensor& matrix)
 
 torch::Tensor DenseProjector::compute(const torch::Tensor& x, int64_t first_row, int64_t rows) {
   const auto values = as_values(x);
-  return values.mm(matrix_.slice(0, first_row, first_row + rows).to(values.scalar_type()).t());
+  return values.mm(matrix_.slice(0, first_row, first_row + rows).to(values.options()).t());
 }
 
 }  // namespace optotorch

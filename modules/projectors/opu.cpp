@@ -143,6 +143,9 @@ torch::Tensor Opu::compute(const torch::Tensor& x, int64_t first_row, int64_t ro
   OPTOTORCH_CHECK(x.scalar_type() == at::kChar, .where = name(), .argument = "x",
                   .expected = "ternary int8: the modulator has two states", .got = describe(x),
                   .remedy = "Encode it by TernaryFrames");
+  if (!x.is_cpu()) {  // a frame reaches the modulator from the machine that drives it
+    return compute(x.cpu(), first_row, rows).to(x.device());
+  }
   // Two exposures of each of two frames.
   const int64_t exposure = exposures_;
   exposures_ += 4;

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <optotorch/trainers/detail/moment.h>
+#include <optotorch/trainers/detail/random_state.h>
+#include <optotorch/trainers/model_device.h>
 #include <torch/optim/adagrad.h>
 #include <torch/optim/adam.h>
 #include <torch/optim/adamw.h>
@@ -36,9 +37,7 @@ bool evaluates_once(const torch::optim::Optimizer& optimizer) {
 }
 
 Moment::Moment(const HybridImpl& model, const torch::optim::Optimizer& optimizer, const Rule& rule)
-    : buffers_(copies(model.buffers())),
-      generator_(at::detail::getDefaultCPUGenerator().get_state()),
-      rule_(rule.state()) {
+    : buffers_(copies(model.buffers())), generator_(random_state(device_of(model))), rule_(rule.state()) {
   for (const auto& group : optimizer.param_groups()) {
     rates_.push_back(group.options().get_lr());
   }
@@ -51,8 +50,7 @@ Moment::Moment(const HybridImpl& model, const torch::optim::Optimizer& optimizer
 void Moment::rewind(HybridImpl& model, Rule& rule) const {
   const torch::NoGradGuard no_grad;
   put_back(model.buffers(), buffers_);
-  auto generator = at::detail::getDefaultCPUGenerator();
-  generator.set_state(generator_);
+  set_random_state(generator_, device_of(model));
   rule.load_state(rule_);
 }
 

@@ -149,6 +149,21 @@ void fill(torch::serialize::OutputArchive& archive, const json& object, const Te
   }
 }
 
+/// The tensors of a file, which are the CPU's, where the parameters are that they belong to.
+Tensors beside_parameters(const torch::optim::Optimizer& optimizer, const Tensors& tensors) {
+  Tensors placed = tensors;
+  int64_t number = 0;
+  for (const auto& group : optimizer.param_groups()) {
+    for (const auto& parameter : group.params()) {
+      const auto below = c10::str("/state/", number++, "/");
+      for (auto item = placed.lower_bound(below); item != placed.end() && item->first.starts_with(below); ++item) {
+        item->second = item->second.to(parameter.device());
+      }
+    }
+  }
+  return placed;
+}
+
 }  // namespace
 
 OptimizerState optimizer_state(const torch::optim::Optimizer& optimizer) {
@@ -197,7 +212,7 @@ void load_optimizer_state(torch::optim::Optimizer& optimizer, const OptimizerSta
     }
   }
   torch::serialize::OutputArchive output;
-  fill(output, tree, state.tensors);
+  fill(output, tree, beside_parameters(optimizer, state.tensors));
   std::ostringstream stream;
   output.save_to(stream);
   const std::string bytes = stream.str();

@@ -273,7 +273,7 @@ void Annealing::anneal_outputs(DiscreteReadout& readout, ReadoutTrials& trials, 
 void Annealing::anneal_loss(HybridImpl& model, size_t place, DiscreteReadout& readout, ReadoutTrials& trials,
                             const Lesson& lesson) {
   const auto loss_of = [&](const torch::Tensor& readings) {
-    auto y = readings.t() * readout.gain + readout.bias;
+    auto y = readings.t().to(readout.gain.device()) * readout.gain + readout.bias;
     if (place + 1 < model.size()) {
       y = model.propagate(y, place + 1, Keep::nothing).back().output;
     }
@@ -313,7 +313,7 @@ void Annealing::teach(HybridImpl& model, const Lesson& lesson) {
   const auto& states = lesson.passes[place].input;
   torch::Tensor target;
   if (apart) {
-    target = masks_of(lesson.target(), states.size(0), outputs, readout->weight.scalar_type());
+    target = masks_of(lesson.target().cpu(), states.size(0), outputs, readout->weight.scalar_type());
   }
   ReadoutTrials trials(*readout, states);
   if (apart) {

@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
+#include <optotorch/trainers/detail/random_state.h>
 #include <optotorch/trainers/rules/detail/kept_buffers.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 
@@ -17,14 +17,6 @@ bool has_dropout(const HybridImpl& model) {
   return std::ranges::any_of(model.modules(/*include_self=*/false), [](const auto& module) {
     return module->name().find("Dropout") != std::string::npos;
   });
-}
-
-torch::Tensor random_state() {
-  return at::detail::getDefaultCPUGenerator().get_state();
-}
-void set_random_state(const torch::Tensor& state) {
-  auto generator = at::detail::getDefaultCPUGenerator();
-  generator.set_state(state);
 }
 
 torch::Tensor one_sample_like(const torch::Tensor& x) {
@@ -96,7 +88,7 @@ std::vector<Pass> TwoPassForward::first_pass(HybridImpl& model, const torch::Ten
     if (stretch < stretches.size() && stretches[stretch].begin == index) {
       ++stretch;
       if (masked) {
-        masks_.push_back(random_state());
+        masks_.push_back(random_state(x.device()));
       }
     }
     auto pass = std::move(model.propagate(x, index, keep_of_first_pass(), index + 1).front());
@@ -175,13 +167,13 @@ std::vector<Pass> TwoPassForward::run(HybridImpl& model, size_t stretch, size_t 
   }
   const KeptBuffers kept(model, KeptBuffers::Which::floating);
   const bool masked = stretch < masks_.size();
-  const auto after = masked ? random_state() : torch::Tensor();
+  const auto after = masked ? random_state(input.device()) : torch::Tensor();
   if (masked) {
-    set_random_state(masks_[stretch]);
+    set_random_state(masks_[stretch], input.device());
   }
   const auto restore = c10::make_scope_exit([&] {
     if (masked) {
-      set_random_state(after);
+      set_random_state(after, input.device());
     }
   });
   for (auto& pass : model.propagate(input, begin, keep, end)) {

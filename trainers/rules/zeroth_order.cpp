@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
+#include <optotorch/trainers/detail/random_state.h>
 #include <optotorch/trainers/rules/detail/kept_buffers.h>
 #include <optotorch/trainers/rules/random_matrix.h>
 #include <optotorch/trainers/rules/zeroth_order.h>
@@ -13,14 +13,6 @@ namespace optotorch {
 namespace {
 
 constexpr char zeroth_order_name[] = "zeroth-order";
-
-torch::Tensor generator_state() {
-  return at::detail::getDefaultCPUGenerator().get_state();
-}
-void set_generator_state(const torch::Tensor& state) {
-  auto generator = at::detail::getDefaultCPUGenerator();
-  generator.set_state(state);
-}
 
 /// True if the last block with parameters has them in torch::nn modules alone.
 bool has_electronic_head(const HybridImpl& model) {
@@ -59,8 +51,9 @@ class Commands {
 
   /// p + d, d float64 [size].
   void move(const torch::Tensor& d) {
-    each(d,
-         [&](size_t n, const torch::Tensor& part) { all_[n].copy_(values_[n].to(torch::kDouble) + part); });
+    each(d, [&](size_t n, const torch::Tensor& part) {
+      all_[n].copy_(values_[n].to(torch::kDouble) + part.to(all_[n].device()));
+    });
   }
   /// p, to the bit.
   void bring_back() {
@@ -70,7 +63,7 @@ class Commands {
   }
   void accumulate(const torch::Tensor& gradient) {
     each(gradient, [&](size_t n, const torch::Tensor& part) {
-      Layer::accumulate(all_[n], part.to(all_[n].scalar_type()));
+      Layer::accumulate(all_[n], part.to(all_[n].options()));
     });
   }
 
@@ -110,12 +103,13 @@ ZerothOrder::ZerothOrder(ZerothOrderOptions options) : options_(options) {
 }
 
 std::vector<Pass> ZerothOrder::first_pass(HybridImpl& model, const torch::Tensor& input) {
-  random_state_ = generator_state();
+  random_state_ = random_state(input.device());
   return Rule::first_pass(model, input);
 }
 
 void ZerothOrder::teach(HybridImpl& model, const Lesson& lesson) {
-  const auto after = generator_state();
+  const auto device = lesson.passes.front().input.device();
+  const auto after = random_state(device);
   const bool exact_head = options_.exact_head() && has_electronic_head(model);
   Commands commands(model, exact_head);
   const int64_t size = commands.size(), step = steps_++;
@@ -128,12 +122,12 @@ void ZerothOrder::teach(HybridImpl& model, const Lesson& lesson) {
   }
   const auto restore = c10::make_scope_exit([&] {
     commands.bring_back();
-    set_generator_state(after);
+    set_random_state(after, device);
   });
   const auto loss_at = [&](const torch::Tensor& move) {
     const KeptBuffers kept(model, KeptBuffers::Which::floating);
     commands.move(move);
-    set_generator_state(random_state_);
+    set_random_state(random_state_, device);
     ++measurements_;
     const auto passes = model.propagate(lesson.passes.front().input, 0, Keep::nothing);
     const double loss = lesson.loss_at(passes.back().output).item<double>();

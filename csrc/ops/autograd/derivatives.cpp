@@ -146,6 +146,33 @@ Tensors with_node(const char* name, const Tensors& inputs, const std::function<T
   return outputs;
 }
 
+/// While it lives, autograd listens below itself and in inference mode.
+class Listening {
+ private:
+  c10::InferenceMode no_inference_{false};
+  c10::impl::ForceDispatchKeyGuard keys_{c10::impl::LocalDispatchKeySet(c10::impl::PODLocalDispatchKeySet{})};
+  at::AutoGradMode enabled_{true};
+};
+
+/// The same values without a graph, for use where autograd listens.
+at::Tensor plain(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.is_inference() ? tensor.clone()
+         : tensor.defined()                        ? tensor.detach()
+                                                   : tensor;
+}
+
+Tensors plain(const Tensors& tensors) {
+  Tensors result;
+  std::transform(tensors.begin(), tensors.end(), std::back_inserter(result),
+                 [](const at::Tensor& tensor) { return plain(tensor); });
+  return result;
+}
+
+/// As the shapes' face promises it.
+at::Tensor as_promised(const at::Tensor& tensor) {
+  return tensor.detach().resolve_conj().resolve_neg().contiguous();
+}
+
 /// Gradients at (dL_dy, inputs) of Re sum conj(v) times the reference face's gradients, by autograd twice.
 Tensors differentiate_twice(const DifferentiableCall& call, const Tensors& v, const at::Tensor& dL_dy,
                             const Tensors& inputs, bool create_graph) {
@@ -228,25 +255,37 @@ Tensors differentiate_reference(const DifferentiableCall& call, const Tensors& v
   return differentiate_twice(call, v, dL_dy, inputs, /*create_graph=*/true);
 }
 
+Tensors backward_by_reference(const DifferentiableCall& call, const at::Tensor& dL_dy, const Tensors& inputs,
+                              const std::vector<bool>& wanted) {
+  const Listening listening;
+  Tensors x = plain(inputs), by;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (wanted[i]) {
+      x[i] = variable(x[i]);
+      by.push_back(x[i]);
+    }
+  }
+  Tensors result;
+  for (const auto& input : inputs) {
+    result.push_back(at::empty({0}, input.options()));
+  }
+  if (by.empty()) {
+    return result;
+  }
+  const auto gradients = pull_back({call.reference(x)}, {plain(dL_dy)}, by, /*create_graph=*/false);
+  for (size_t i = 0, next = 0; i < result.size(); ++i) {
+    if (wanted[i]) {
+      result[i] = as_promised(gradients[next++]);
+    }
+  }
+  return result;
+}
+
 Tensors differentiate_reference_below(const DifferentiableCall& call, const Tensors& v,
                                       const at::Tensor& dL_dy, const Tensors& inputs) {
-  const c10::InferenceMode no_inference(false);
-  const c10::impl::ForceDispatchKeyGuard listening(
-      c10::impl::LocalDispatchKeySet(c10::impl::PODLocalDispatchKeySet{}));
-  const auto plain = [](const at::Tensor& tensor) {
-    return tensor.defined() && tensor.is_inference() ? tensor.clone()
-           : tensor.defined()                        ? tensor.detach()
-                                                     : tensor;
-  };
-  const auto each = [&](const Tensors& tensors) {
-    Tensors result;
-    std::transform(tensors.begin(), tensors.end(), std::back_inserter(result), plain);
-    return result;
-  };
-  auto result = differentiate_twice(call, each(v), plain(dL_dy), each(inputs), /*create_graph=*/false);
-  for (auto& tensor : result) {
-    tensor = tensor.resolve_conj().resolve_neg().contiguous();  // what the shapes' face promises
-  }
+  const Listening listening;
+  auto result = differentiate_twice(call, plain(v), plain(dL_dy), plain(inputs), /*create_graph=*/false);
+  std::transform(result.begin(), result.end(), result.begin(), as_promised);
   return result;
 }
 

@@ -61,7 +61,22 @@ TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {
   library.impl("sepn_double_backward", sepn_twice<differentiate_reference>);
 }
 
+at::Tensor sepn_composed(const at::Tensor& x, const at::Tensor& parameters, at::IntArrayRef features) {
+  return sepn_reference(x, parameters, sepn_layout(x, features));
+}
+
+Two sepn_backward_reference(const at::Tensor& dL_dy, const at::Tensor& x, const at::Tensor& parameters,
+                            at::IntArrayRef features, bool to_x, bool to_parameters) {
+  const auto layout = sepn_layout(x, features);
+  check_sepn_backward(dL_dy, x, parameters, layout);
+  const auto result = backward_by_reference(*call_of(layout), dL_dy, {x, parameters}, {to_x, to_parameters});
+  return {result[0], result[1]};
+}
+
+/// Of devices that have no kernel.
 TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
+  library.impl("sepn", sepn_composed);
+  library.impl("sepn_backward", sepn_backward_reference);
   library.impl("sepn_double_backward", sepn_twice<differentiate_reference_below>);
 }
 

@@ -1,10 +1,13 @@
 #include <ATen/ATen.h>
 #include <ATen/core/PhiloxRNGEngine.h>
 #include <optotorch/ops/random_projection.h>
+#include <torch/library.h>
 
 #include <array>
 #include <cmath>
 #include <numbers>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace optotorch::ops {
@@ -49,9 +52,26 @@ at::Tensor random_projection_reference(const at::Tensor& x, int64_t rows, int64_
       values[i][j] = entry(seed, entries, first_row + i, j);
     }
   }
-  const auto y = x.to(at::kComplexDouble).mm(matrix.t());
+  const auto y = x.to(at::kComplexDouble).mm(matrix.to(x.device()).t());
   const auto type = random_projection_type(x.scalar_type(), entries);
   return c10::isComplexType(type) ? y.to(type) : at::real(y).to(type);
 }
+
+namespace {
+
+/// The matrix is made where the generator is.
+at::Tensor random_projection_elsewhere(const at::Tensor& x, int64_t rows, int64_t seed, std::string_view kind,
+                                       int64_t first_row) {
+  const auto entries = entries_from(std::string(kind));
+  check_random_projection(x, rows, entries, first_row);
+  return random_projection(x.cpu(), rows, seed, entries, first_row).to(x.device());
+}
+
+/// Of devices that have no kernel.
+TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
+  library.impl("random_projection", random_projection_elsewhere);
+}
+
+}  // namespace
 
 }  // namespace optotorch::ops
