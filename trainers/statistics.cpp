@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/modules/electronics/standardise.h>
+#include <optotorch/trainers/model_device.h>
 #include <optotorch/trainers/statistics.h>
 
 #include <memory>
@@ -53,7 +54,7 @@ int64_t fit_statistics(HybridImpl& model, const BatchSource& data, const std::fu
       if (stopped != nullptr && stopped()) {
         return static_cast<int64_t>(found.size());
       }
-      model.propagate(data.batch(0, index).data, 0, Keep::nothing);
+      model.propagate(on_device_of(model, data.batch(0, index)).data, 0, Keep::nothing);
     }
     one->finish();
   }

@@ -77,7 +77,7 @@ if not experiments:
     lines += ["None was given when the site was built.", ""]
 (source / "gallery.md").write_text("\n".join(lines))
 
-manual = ["architecture", "conventions", "python", "data", "rules", "distributed", "numerics", "performance", "cost",
+manual = ["architecture", "conventions", "python", "data", "rules", "distributed", "devices", "numerics", "performance", "cost",
           "reproduce", "trials", "file-formats", "instrument"]
 pages_there = {page.stem for page in (root / "docs").glob("*.md")}
 if set(manual) != pages_there:

@@ -34,7 +34,7 @@ class Words(ProgramTest):
     def test_values_out_of_range(self):
         for name, value in (("--epochs", 0), ("--batch-size", -1), ("--lr", "nan"), ("--lr", 0), ("--threads", 0),
                             ("--validation", -0.5), ("--epochs", "many"), ("--validation", 10_000),
-                            ("--checkpoint-steps", -1), ("--checkpoint-seconds", -1), ("--seed", "x")):
+                            ("--checkpoint-steps", -1), ("--checkpoint-seconds", -1), ("--seed", "x"), ("--device", "x"), ("--device", "meta")):
             out = self.folder / "run"
             self.rejected("train", "--data-root", self.data, "--out", out, name, value)
             self.assertFalse(out.exists())

@@ -56,7 +56,7 @@ std::vector<RecipeOption> dpnn_options() {
       {"methods",
        "Some of direct, pat, pat-output, at, white-box, white-box-dat, white-box-no-is, screen, unet, oracle",
        "direct,pat,pat-output,at,white-box,white-box-dat,white-box-no-is,screen,unet,oracle"},
-      {"device", "Simulation of the planes: model, or fine, which no correction is the code of", "model"},
+      {"simulation", "Simulation of the planes: model, or fine, which no correction is the code of", "model"},
       {"samples", "Images that planes learn from in the laboratory", "8000"},
       {"calibration", "Batches of 20 images that a correction is fitted to before", "150"},
       {"noise", "Noise of a camera's reading as a part of it", "0"}};
@@ -69,8 +69,8 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
   const auto names = split_at_commas(options.own.at("methods"));
   Laboratory chip;
   chip.imperfections = diffractive_errors(options.own.at("errors"));
-  chip.device = options.own.at("device");
-  require_word("dpnn", "--device", chip.device, {"model", "fine"});
+  chip.simulation = options.own.at("simulation");
+  require_word("dpnn", "--simulation", chip.simulation, {"model", "fine"});
   chip.imperfections.relative_noise() = number_option("dpnn", options, "noise");
   const auto samples = whole_number_option("dpnn", options, "samples", diffractive_batch, 1'000'000);
   const auto calibration = whole_number_option("dpnn", options, "calibration", 1, 1'000'000);
@@ -80,7 +80,7 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
     }
   }
   page.paragraph(
-      chip.device == "fine"
+      chip.simulation == "fine"
           ? "The planes are simulated with several samples a pixel, dark borders, crosstalk, reflections and "
             "vignetting, which the model has not."
           : "The planes are simulated by the white box's own code.");
@@ -112,7 +112,7 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
       rows.push_back(row);
       continue;
     }
-    if (chip.device == "fine" && name == "oracle") {
+    if (chip.simulation == "fine" && name == "oracle") {
       continue;  // no model holds all errors of such planes
     }
     const auto& method = method_of(name);

@@ -9,6 +9,7 @@
 #include <optotorch/modules/laboratory/simulated_system.h>
 #include <optotorch/modules/optics/mzi_mesh.h>
 #include <optotorch/trainers/interrupt.h>
+#include <optotorch/trainers/model_device.h>
 #include <optotorch/trainers/rules/laboratory/identify.h>
 #include <optotorch/trainers/rules/laboratory/laboratory.h>
 #include <torch/nn/modules/container/sequential.h>
@@ -38,7 +39,7 @@ class Light : public BatchSource {
       : model_(model), placed_(placed), images_(images) {}
   int64_t size() const override { return images_.size(); }
   Batch batch(int64_t epoch, int64_t index) const override {
-    auto batch = images_.batch(epoch, index);
+    auto batch = on_device_of(model_, images_.batch(epoch, index));
     for (size_t i = 0; i < placed_.index; ++i) {
       batch.data = at_layer(i, model_.layer(i), [&] { return model_.layer(i).forward(batch.data); });
     }
@@ -71,9 +72,9 @@ Compared compared_of(const Laboratory& laboratory) {
 void check(const Laboratory& laboratory) {
   require_word("optotorch", "--correction", laboratory.correction, correction_names());
   require_word("optotorch", "--fusion", laboratory.fusion, {"propagate", "in-place"});
-  require_word("optotorch", "--device", laboratory.device, {"model", "fine"});
-  OPTOTORCH_CHECK(laboratory.device == "model" || laboratory.correction != "exact", .where = "optotorch",
-                  .argument = "--correction", .expected = "one that learns, beside --device fine",
+  require_word("optotorch", "--simulation", laboratory.simulation, {"model", "fine"});
+  OPTOTORCH_CHECK(laboratory.simulation == "model" || laboratory.correction != "exact", .where = "optotorch",
+                  .argument = "--correction", .expected = "one that learns, beside --simulation fine",
                   .got = "'exact'", .remedy = "No model holds all errors of such planes");
   require_word("optotorch", "--compared", laboratory.compared, words(Compared()));
   each_laboratory_setting(laboratory,
@@ -243,8 +244,8 @@ std::shared_ptr<PhysicalSystem> fine_planes(const Laboratory& laboratory, const 
   const bool are_bare = std::all_of(stretch.between.begin(), stretch.between.end(),
                                     [](const auto& layer) { return layer == nullptr; });
   OPTOTORCH_CHECK(are_bare && std::find(planes.begin(), planes.end(), nullptr) == planes.end(),
-                  .where = "optotorch", .argument = "--device", .expected = "diffractive planes in a row",
-                  .got = "other stages, or layers between", .remedy = "Use '--device model'");
+                  .where = "optotorch", .argument = "--simulation", .expected = "diffractive planes in a row",
+                  .got = "other stages, or layers between", .remedy = "Use '--simulation model'");
   return std::make_shared<FinePlanes>(planes, laboratory.imperfections,
                                       seed_of_stage(laboratory, first, seed),
                                       FinePlanesOptions().monitors(true));
@@ -254,7 +255,7 @@ std::shared_ptr<Layer> physical_network(const Laboratory& laboratory, Stretch st
                                         int64_t first, int64_t seed) {
   std::shared_ptr<PhysicalSystem> system;
   std::vector<std::shared_ptr<BuiltStage>> built_stages;
-  if (laboratory.instrument.empty() && laboratory.device == "fine") {
+  if (laboratory.instrument.empty() && laboratory.simulation == "fine") {
     system = fine_planes(laboratory, stretch, first, seed);
   } else if (laboratory.instrument.empty()) {
     built_stages = build_stages(laboratory, stretch, first, seed);

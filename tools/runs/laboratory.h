@@ -23,7 +23,7 @@ struct Laboratory {
   std::string errors;                ///< folders of .npy with known errors, separated by commas
   Imperfections imperfections = {};  ///< of simulated chips; `drift` is for recipes that let time pass
   int64_t chip_seed = -1;            ///< below zero: the run's
-  std::string device = "model";      ///< what simulates diffractive planes: model, fine (fine_planes.h)
+  std::string simulation = "model";  ///< what simulates diffractive planes: model, fine (fine_planes.h)
 
   // The numerical model.
   std::string correction;       ///< one of correction_names()

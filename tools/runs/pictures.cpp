@@ -1,6 +1,7 @@
 #include "runs/pictures.h"
 
 #include <ATen/ATen.h>
+#include <optotorch/trainers/model_device.h>
 
 #include <cmath>
 #include <numbers>
@@ -29,9 +30,9 @@ at::Tensor confusion_counts(HybridImpl& model, const BatchSource& source, int64_
   model.eval();
   auto counts = at::zeros({classes * classes}, at::kLong);
   for (int64_t index = 0; index < source.size(); ++index) {
-    const auto batch = source.batch(0, index);
+    const auto batch = on_device_of(model, source.batch(0, index));
     const auto places = batch.target * classes + model.forward(batch.data).argmax(1);
-    counts += at::bincount(places, {}, classes * classes);
+    counts += at::bincount(places, {}, classes * classes).cpu();
   }
   model.train(was_training);
   return counts.view({classes, classes});

@@ -6,6 +6,7 @@
 #include <optotorch/core/input_file.h>
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/export/torchscript.h>
+#include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/rules/laboratory/in_silico.h>
 #include <optotorch/trainers/rules/laboratory/laboratory.h>
@@ -99,6 +100,37 @@ class Beginning {
   bool written_ = false, kept_ = false;
 };
 
+/// Throws c10::ValueError for a device that cannot train here. Ranks exchange messages of the CPU.
+torch::Device device_named(const std::string& name, bool has_ranks) {
+  try {
+    const torch::Device device(name);
+    at::empty({1}, device);
+    if (!device.is_meta() && (device.is_cpu() || !has_ranks)) {
+      return device;
+    }
+  } catch (const c10::Error&) {  // reported below
+  }
+  reject({.where = "optotorch",
+          .argument = "--device",
+          .expected = has_ranks ? "cpu, with several ranks"
+                                : "cpu, or one that this LibTorch serves, as cuda or cuda:1",
+          .got = "'" + name + "'",
+          .remedy = "LibTorch's wheels for a device are at pytorch.org"});
+}
+
+/// The network and the corrections of its laboratories, which are no children of it.
+void move_to(HybridImpl& model, torch::Device device) {
+  model.to(device);
+  for (size_t n = 0; n < model.size(); ++n) {
+    if (const auto* const laboratory = dynamic_cast<PhysicalNetworkImpl*>(&model.layer(n));
+        laboratory != nullptr) {
+      for (const auto& correction : laboratory->corrections()) {
+        correction->to(device);
+      }
+    }
+  }
+}
+
 /// A model that knows the errors of simulated chips.
 std::optional<TrueGradient> true_gradient(Run run) {
   if (!run.in_laboratory || !run.config.laboratory.instrument.empty()) {
@@ -108,6 +140,7 @@ std::optional<TrueGradient> true_gradient(Run run) {
   auto generator = at::detail::getDefaultCPUGenerator();
   const auto before = generator.get_state();  // to look at a run does not change it
   TrueGradient truth{make_network(run).ptr(), std::make_shared<InSilico>()};
+  move_to(*truth.model, torch::Device(run.config.device));
   generator.set_state(before);
   return truth;
 }
@@ -210,6 +243,7 @@ FitResult train_rank(const RunConfig& said, const RunOptions& options) {
     require_fitting_ranks(run, *options.ranks);
   }
   use_settings(config);
+  const auto device = device_named(config.device, options.ranks != nullptr);
   const auto data = load_data(run);
   const auto& train = *data.train;
   OPTOTORCH_CHECK(is_new || (config.classes == data.classes && config.input == data.input),
@@ -224,6 +258,7 @@ FitResult train_rank(const RunConfig& said, const RunOptions& options) {
   if (!config.start.empty()) {
     start_from(*model, config.start);
   }
+  move_to(*model, device);
   const auto rule = make_rule(own, *model, train.size());
   // A run that is continued has what was identified in its checkpoint.
   const bool identifies =
@@ -308,6 +343,7 @@ FitResult train_rank(const RunConfig& said, const RunOptions& options) {
     beginning.keep();
   }
   if (!result.interrupted && !run.in_laboratory && options.is_first_rank()) {
+    move_to(*model, torch::kCPU);  // a machine that runs the file has whatever device it has
     export_torchscript(model, example_input(run, 2), options.folder + "/" + export_name);
   }
   if (!result.interrupted && dashboard && !result.epochs.empty()) {

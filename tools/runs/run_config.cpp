@@ -281,6 +281,11 @@ Run load_run(const std::string& folder) {
       object["network"] = object["model"];
       object["input"] = {1, 28, 28};
     }
+    if (!object.contains("simulation") &&
+        object.contains("device")) {  // its name before a network could train elsewhere
+      object["simulation"] = object["device"];
+      object.erase("device");
+    }
     static const std::set<std::string> always{"dataset", "data_root",     "network",    "rule",
                                               "epochs",  "batch_size",    "validation", "seed",
                                               "threads", "learning_rate", "classes"};
@@ -321,8 +326,8 @@ Run continued(RunConfig said, const std::set<std::string>& given, const std::str
   said = with_absolute_paths(std::move(said), run.training());
   const ordered_json before = settings(config);
   // Where it is measured, and how patiently, decides nothing; whether it is measured does.
-  static const std::set<std::string> may_change{"epochs",  "data_root", "retries",
-                                                "workers", "reconnect", "instrument"};
+  static const std::set<std::string> may_change{"epochs", "data_root", "retries",   "workers",
+                                                "device", "reconnect", "instrument"};
   const bool is_remote = !config.laboratory.instrument.empty() && !said.laboratory.instrument.empty();
   ordered_json changed;
   each_setting(said, [&](const Setting& setting, const auto& value) {

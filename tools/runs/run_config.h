@@ -25,6 +25,7 @@ struct RunConfig {
   double validation = 0.05;            ///< fraction (below 1) or number of training images held back; 0: none
   int64_t seed = 0;
   int64_t threads = 0;                              ///< 0: the network's
+  std::string device = "cpu";                       ///< by LibTorch's name for it
   int64_t classes = 0;                              ///< of the data set; filled in by train_run
   std::vector<int64_t> input = {};                  ///< shape of one of its images, likewise; of a text empty
   int64_t samples = 0;                              ///< train on the first so many images at most; 0: all

@@ -142,12 +142,12 @@ void each_laboratory_setting(Laboratory& laboratory, Visit visit) {
                 system_group,
                 false},
         laboratory.chip_seed);
-  visit(Setting{"device",
-                "--device",
+  visit(Setting{"simulation",
+                "--simulation",
                 "Simulation of diffractive planes: the model's own, or fine, with several samples a pixel",
                 {},
                 system_group},
-        laboratory.device);
+        laboratory.simulation);
   visit(Setting{"correction", "--correction", "Correction of the model", {}, model_group, false},
         laboratory.correction);
   visit(Setting{"correction_rate",
@@ -245,6 +245,9 @@ void each_setting(Config& config, Visit visit) {
                 {-std::numeric_limits<double>::max()}},
         config.seed);
   visit(Setting{"threads", "--threads", "Default: the network's", {1, 1024}, "", false}, config.threads);
+  visit(Setting{"device", "--device",
+                "Device that the network trains on: cpu, or what LibTorch serves, as cuda:1"},
+        config.device);
   visit(Setting{"classes", nullptr, ""}, config.classes);
   visit(Setting{"input", nullptr, ""}, config.input);
   visit(Setting{"samples",
