@@ -13,7 +13,7 @@ torch::Device device_of(const torch::nn::Module& model) {
 
 Batch on_device_of(const torch::nn::Module& model, const Batch& batch) {
   const auto device = device_of(model);
-  return {batch.data.to(device), batch.target.to(device)};
+  return {batch.data.to(device), batch.target.defined() ? batch.target.to(device) : batch.target};
 }
 
 }  // namespace optotorch

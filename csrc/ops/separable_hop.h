@@ -9,9 +9,10 @@
 //
 //     dL_dx = K_y^H g conj(K_x),     dL_dK_y = sum g (x K_x^T)^H,     dL_dK_x = sum g^T conj(K_y x)
 //
-// A matrix that is the same turned by half a circle, K_ij = K_(m-1-i)(n-1-j), as that of every hop between
-// centred windows of one size is, maps even fields to even ones and odd to odd: where both are, they meet the halves of a field, at half the cost.
-// Up to some 450 samples a side that is less work than the transforms of `free_space`.
+// A matrix that is the same turned by half a circle, K_ij = K_(m-1-i)(n-1-j), as that of every hop between centred
+// windows of one size is, maps even fields to even ones and odd to odd: where all are, they meet the halves of a
+// field, at half the cost. Up to some 450 samples a side that is less work than the transforms of `free_space`.
+// Fields and matrices are taken to be finite. Products of float32 have the precision that LibTorch is set to.
 
 #include <ATen/core/Tensor.h>
 

@@ -79,8 +79,8 @@ struct SeparableTransfer {
 SeparableTransfer separable_transfer(const HopGeometry& hop);
 
 /// The cropped Fresnel hop as matrices of its sides, K_y and K_x of `separable_hop`, complex128 [outputs, inputs].
-/// Without an offset, where the windows' sizes differ by an even number, each is the same turned by half a circle, to the
-/// bit.
+/// Without an offset, where the windows' sizes differ by an even number, each is the same turned by half a circle,
+/// to the bit.
 std::array<at::Tensor, 2> hop_matrices(const HopGeometry& hop);
 
 /// One axis of a Fresnel hop as a matrix, complex128 [outputs, inputs], y = K_y x K_x^T:

@@ -34,6 +34,7 @@ Made remembered(const ops::HopGeometry& hop, at::ScalarType type, c10::Device de
   if (found != known.end()) {
     known.splice(known.begin(), known, found);
   } else {
+    const c10::InferenceMode ordinary(false);  // others meet what is kept outside of it
     const torch::NoGradGuard no_grad;
     auto made = make(hop);
     for (auto& tensor : made) {
@@ -101,8 +102,12 @@ torch::Tensor HopOptions::transfer(const std::vector<int64_t>& input, const std:
 }
 
 bool HopOptions::is_by_matrices(const std::vector<int64_t>& input, const std::vector<int64_t>& output) const {
-  constexpr int64_t most = 448;  // samples a side, where both ways take about as long
-  return propagation_ == Propagation::fresnel && sampling_ == Sampling::cropped &&
+  // Samples a side where both ways take about as long, for matrices that are the same turned by half a circle.
+  const bool are_even = (input.at(0) - output.at(0)) % 2 == 0 && (input.at(1) - output.at(1)) % 2 == 0;
+  const int64_t most = are_even ? 448 : 192;
+  // Products of lower precision would round the light.
+  const bool are_exact = at::globalContext().float32MatmulPrecision() == at::Float32MatmulPrecision::HIGHEST;
+  return propagation_ == Propagation::fresnel && sampling_ == Sampling::cropped && are_exact &&
          std::max({input.at(0), input.at(1), output.at(0), output.at(1)}) <= most;
 }
 

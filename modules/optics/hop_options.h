@@ -74,7 +74,8 @@ struct HopOptions {
                             const std::vector<int64_t>& output) const;
 
   /// True if light's way between windows of these sizes is two products (`ops::separable_hop`) and they are less
-  /// work than transforms: Propagation::fresnel, Sampling::cropped, windows of up to 448 samples a side.
+  /// work than transforms: Propagation::fresnel, Sampling::cropped, windows of up to 448 samples a side that differ by
+  /// even numbers, or up to 192. With a precision of LibTorch's float32 products below the highest it is not.
   bool is_by_matrices(const std::vector<int64_t>& input, const std::vector<int64_t>& output) const;
 
   /// Matrices of both sides, K_y and K_x, of all wavelengths for `ops::separable_hop`: [outputs, inputs] of one,

@@ -27,6 +27,7 @@ TEST_P(DeviceLayersTest, ForwardAndPullback) {
   }
   const auto pass = moved->propagate(x.to(testing::other_device));
   EXPECT_EQ(pass.output.device().type(), testing::other_device);
+  EXPECT_EQ(pass.output.strides(), expected.output.strides());
   expect_close(pass.output.cpu(), expected.output, 1e-12, "output");
   const auto signal = moved->pullback(pass, w.to(testing::other_device));
   expect_close(signal.cpu(), expected_signal, 1e-11, "signal");

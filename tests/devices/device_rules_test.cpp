@@ -2,6 +2,7 @@
 
 #include <devices/other_device.h>
 #include <gtest/gtest.h>
+#include <optotorch/trainers/rules/laboratory/laboratory.h>
 #include <support/differences.h>
 #include <support/rule_table.h>
 
@@ -33,10 +34,8 @@ TEST_P(DeviceRulesTest, OneStep) {
     net->to(torch::kFloat64);
     net->to(device);
     for (size_t n = 0; n < net->size(); ++n) {
-      if (const auto* const laboratory = dynamic_cast<PhysicalNetworkImpl*>(&net->layer(n));
-          laboratory != nullptr) {
-        for (const auto& correction :
-             laboratory->corrections()) {  // several networks may share one: moved by hand
+      if (const auto placed = placed_at(*net, n)) {
+        for (const auto& correction : placed->network->corrections()) {  // several networks may share one
           correction->to(device, torch::kFloat64);
         }
       }

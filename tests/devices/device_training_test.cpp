@@ -1,4 +1,4 @@
-// A whole training on a device that has no kernel of ours: epochs, evaluation, checkpoints, resume in the middle of one.
+// A whole training on a device that has no kernel of ours: epochs, evaluation, checkpoints, resume in mid-epoch.
 
 #include <devices/other_device.h>
 #include <gtest/gtest.h>
@@ -62,7 +62,7 @@ using MakeRule = std::function<std::shared_ptr<Rule>()>;
 
 struct TrainedOn {
   TrainedOn(torch::Device device, const MakeRule& make, const BatchSource& batches,
-      const std::string& folder = "") {
+            const std::string& folder = "") {
     torch::manual_seed(5);
     net->push_back(Modulator(ports));
     net->push_back(MziMesh(MziMeshOptions(ports)));
@@ -102,7 +102,8 @@ TEST_P(DeviceTrainingTest, ResumesWithTheSameBits) {
   const auto& make = GetParam().second;
   const TrainedOn whole(other_device, make, BatchesOfTheCpu());
   const testing::TemporaryFolder folder;
-  EXPECT_THROW(TrainedOn(other_device, make, BatchesOfTheCpu(/*failing=*/7), folder.path()), std::runtime_error);
+  EXPECT_THROW(TrainedOn(other_device, make, BatchesOfTheCpu(/*failing=*/7), folder.path()),
+               std::runtime_error);
   const TrainedOn resumed(other_device, make, BatchesOfTheCpu(), folder.path());
   EXPECT_TRUE(resumed.result.resumed);
   const auto expected = weights_of(*whole.net);

@@ -8,6 +8,8 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <devices/other_device.h>
 #include <gtest/gtest.h>
+#include <optotorch/ops/filter_bank.h>
+#include <optotorch/trainers/detail/random_state.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -138,7 +140,8 @@ class OtherDeviceHooks : public at::HPUHooksInterface {
   c10::DeviceIndex deviceCount() const override { return 1; }
   c10::DeviceIndex getCurrentDevice() const override { return 0; }
   const at::Generator& getDefaultGenerator(c10::DeviceIndex /*device*/) const override {
-    return at::detail::getDefaultCPUGenerator();
+    static const at::Generator own = at::make_generator<at::CPUGeneratorImpl>();
+    return own;
   }
 };
 
@@ -226,6 +229,34 @@ TEST(OtherDeviceTest, AutogradComputesThere) {
   (x.square().sum() * 2).backward();
   EXPECT_EQ(x.grad().device().type(), other_device);
   EXPECT_TRUE(x.grad().cpu().equal(4 * at::arange(6, at::kDouble)));
+}
+
+TEST(OtherDeviceTest, RandomStateIsOfBothGenerators) {
+  const c10::Device other(other_device, 0);
+  const auto there = at::globalContext().defaultGenerator(other);
+  const auto draw = [&] { return at::cat({at::rand({3}), at::rand({3}, there, at::dtype(at::kFloat))}); };
+  const auto state = random_state(other);
+  const auto first = draw();
+  EXPECT_FALSE(first.narrow(0, 0, 3).equal(first.narrow(0, 3, 3)));
+  EXPECT_FALSE(draw().equal(first));
+  set_random_state(state, other);
+  EXPECT_TRUE(draw().equal(first));
+  // A run goes on elsewhere: the CPU's numbers are those, the device's its own.
+  set_random_state(random_state(at::kCPU), other);
+  set_random_state(state, at::kCPU);
+  EXPECT_TRUE(draw().narrow(0, 0, 3).equal(first.narrow(0, 0, 3)));
+  EXPECT_THROW(check_random_state(at::zeros({10}, at::kByte)), c10::Error);
+}
+
+TEST(OtherDeviceTest, EmptyBatches) {
+  const auto x = at::zeros({0, 32}, at::kComplexDouble).to(other_device),
+             c = at::rand({2, 3}, at::kComplexDouble).to(other_device);
+  const ops::FilterBankLayout layout{1, 1, 16, .5};
+  const auto y = ops::filter_bank(x, c, layout);
+  EXPECT_EQ(y.sizes(), at::IntArrayRef({0, 2, 2}));
+  const auto [dL_dx, dL_dc] = ops::filter_bank_backward(y, x, c, layout, true, true);
+  EXPECT_EQ(dL_dx.sizes(), x.sizes());
+  EXPECT_TRUE(dL_dc.cpu().equal(at::zeros({2, 3}, at::kComplexDouble)));
 }
 
 TEST(OtherDeviceTest, ATensorOfTheCpuThatSlipsInIsAnError) {

@@ -4,6 +4,7 @@
 #include <optotorch/ops/filter_bank.h>
 #include <support/differences.h>
 #include <support/mesh_cases.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <complex>
 #include <numbers>
@@ -160,6 +161,18 @@ TEST(FilterBankTest, PassesAWaveByItsTransferFunction) {
     const auto section = (c.select(1, 0) + c.select(1, 1) * z) / (1 - c.select(1, 2) * z);
     expect_close(y[0].select(1, 1), section.square().abs().square(), 1e-10);
   }
+}
+
+TEST(FilterBankTest, EmptyBatchesAreDifferentiatedTwice) {
+  const auto x = at::zeros({0, 32}, at::kComplexDouble).requires_grad_(),
+             c = at::rand({2, 3}, at::kComplexDouble).requires_grad_();
+  const auto y = ops::filter_bank(x, c, {.window = 16});
+  EXPECT_EQ(y.sizes(), at::IntArrayRef({0, 2, 2}));
+  const auto first = torch::autograd::grad({y.sum()}, {c}, {}, std::nullopt, /*create_graph=*/true).front();
+  EXPECT_TRUE(first.equal(at::zeros_like(c)));
+  const auto second =
+      torch::autograd::grad({at::real(first).sum()}, {c}, {}, std::nullopt, false, true).front();
+  EXPECT_TRUE(!second.defined() || second.equal(at::zeros_like(c)));
 }
 
 TEST(FilterBankTest, RejectsWrongInput) {

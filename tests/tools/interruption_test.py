@@ -116,6 +116,23 @@ class LaboratoryInterruptionTest(InterruptionTest):
             whole = self.kill_and_resume(2, *self.IN_SITU, "--instrument", instrument.address)
         self.assertTrue(self.ends_like(whole, local), "a remote chip is another than a local one of the same seed")
 
+    def test_kill_with_planes_elsewhere(self):
+        plane = {"type": "DiffractiveLayer", "pixels": [28, 28], "hop": {"distance": 0.005, "propagation": "fresnel"}}
+        network = self.folder / "planes.json"
+        network.write_text(json.dumps({
+            "format": "optotorch-network-1",
+            "layers": [{"type": "SpatialLightModulator", "pixels": [28, 28]}, plane, plane, {"type": "Photodetector"},
+                       {"type": "DetectorRegions", "window": [28, 28], "classes": "classes"}],
+            "training": {"epochs": 1, "batch_size": 16, "learning_rate": 0.03}}))
+        errors = ("--offset", 0.25, "--rotation", 0.009, "--distance", 0.02, "--phase", 0.2, "--aberration", 0.3)
+        settings = ("--network", network, "--rule", "dat-unitary", "--correction", "white-box", "--calibration", 1,
+                    "--checkpoint-steps", 3)
+        local = self.folder / "local"
+        self.finish(local, *settings, *errors, "--chip-seed", 3)
+        with Instrument(self.folder / "instrument", "--network", network, *errors, "--seed", 3) as instrument:
+            whole = self.kill_and_resume(2, *settings, "--instrument", instrument.address)
+        self.assertTrue(self.ends_like(whole, local), "remote planes are others than local ones of the same seed")
+
     def test_the_instrument_dies(self):
         epochs, out = 8, self.folder / "run"
         local = self.folder / "local"

@@ -45,6 +45,22 @@ class LaboratoryTest(ProgramTest):
         return {name: held for name, held in tensors(out / "checkpoint.safetensors").items()
                 if name.endswith((".theta", ".phi", ".gamma")) and name.startswith("model/")}
 
+    def test_a_run_before_networks_trained_on_devices(self):
+        """`device` said what simulates planes then; `simulation` does now."""
+        out = self.folder / "older"
+        shutil.copytree(self.finished, out)
+        path = out / "config.json"
+        config = json.loads(path.read_text())
+        for word, accepted in (("model", True), ("fine", False)):  # fine planes would be planes
+            older = {name: value for name, value in config.items() if name not in ("device", "simulation")}
+            path.write_text(json.dumps({**older, "device": word}))
+            result = run(*self.in_situ(out, "--resume", epochs=3))
+            self.assertEqual(result.returncode == 0, accepted, result.stderr)
+            self.assertIs("--simulation" in result.stderr, not accepted)
+            if accepted:
+                now = json.loads(path.read_text())
+                self.assertEqual((now["device"], now["simulation"]), ("cpu", "model"))
+
     def test_what_a_run_holds(self):
         self.assertEqual(sorted(p.name for p in self.finished.iterdir()),
                          ["checkpoint.safetensors", "config.json", "metrics.jsonl", "network.json"])

@@ -65,7 +65,8 @@ class Words(ProgramTest):
 
     def test_completion(self):
         self.assertEqual(self.completed("e"), ["evaluate", "export"])
-        self.assertEqual(self.completed("train", "--s"), ["--set", "--seed", "--samples", "--start", "--splitter", "--similarity-to-phases"])
+        self.assertEqual(self.completed("train", "--s"), ["--set", "--seed", "--samples", "--start", "--splitter", "--simulation",
+                                                               "--similarity-to-phases"])
         self.assertEqual(self.completed("evaluate", "ru"), [])  # bash looks for files
 
     def test_help_is_readable(self):

@@ -1,5 +1,6 @@
 #include "runs/laboratory.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/at_layer.h>
 #include <optotorch/modules/laboratory/chips/mesh_import.h>
@@ -255,6 +256,9 @@ std::shared_ptr<Layer> physical_network(const Laboratory& laboratory, Stretch st
                                         int64_t first, int64_t seed) {
   std::shared_ptr<PhysicalSystem> system;
   std::vector<std::shared_ptr<BuiltStage>> built_stages;
+  // A stage that is built here draws weights that nobody sees: what is drawn later is as with an instrument elsewhere.
+  auto generator = at::detail::getDefaultCPUGenerator();
+  const auto drawn_so_far = generator.get_state();
   if (laboratory.instrument.empty() && laboratory.simulation == "fine") {
     system = fine_planes(laboratory, stretch, first, seed);
   } else if (laboratory.instrument.empty()) {
@@ -271,6 +275,7 @@ std::shared_ptr<Layer> physical_network(const Laboratory& laboratory, Stretch st
                                                               .stopped(InterruptGuard::requested)
                                                               .log(tell));
   }
+  generator.set_state(drawn_so_far);
   auto each = make_corrections(laboratory, stretch, built_stages);
   auto network = std::make_shared<PhysicalNetworkImpl>(
       system, std::move(stretch.stages),

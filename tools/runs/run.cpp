@@ -6,7 +6,6 @@
 #include <optotorch/core/input_file.h>
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/export/torchscript.h>
-#include <optotorch/modules/laboratory/physical_network.h>
 #include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/rules/laboratory/in_silico.h>
 #include <optotorch/trainers/rules/laboratory/laboratory.h>
@@ -122,9 +121,8 @@ torch::Device device_named(const std::string& name, bool has_ranks) {
 void move_to(HybridImpl& model, torch::Device device) {
   model.to(device);
   for (size_t n = 0; n < model.size(); ++n) {
-    if (const auto* const laboratory = dynamic_cast<PhysicalNetworkImpl*>(&model.layer(n));
-        laboratory != nullptr) {
-      for (const auto& correction : laboratory->corrections()) {
+    if (const auto placed = placed_at(model, n)) {
+      for (const auto& correction : placed->network->corrections()) {
         correction->to(device);
       }
     }

@@ -26,8 +26,7 @@ class Numbering {
   explicit Numbering(const torch::optim::Optimizer& optimizer) {
     for (const auto& group : optimizer.param_groups()) {
       for (const auto& parameter : group.params()) {
-        const auto address = std::to_string(reinterpret_cast<size_t>(parameter.unsafeGetTensorImpl()));
-        numbers_.emplace(address, std::to_string(numbers_.size()));
+        numbers_.emplace(address_of(parameter), std::to_string(numbers_.size()));
       }
     }
   }
@@ -36,6 +35,7 @@ class Numbering {
     const auto found = numbers_.find(key);
     return found == numbers_.end() ? key : found->second;
   }
+  std::string operator()(const torch::Tensor& parameter) const { return (*this)(address_of(parameter)); }
 
   /// True if `number` stands for a parameter.
   bool has(const std::string& number) const {
@@ -44,6 +44,10 @@ class Numbering {
   }
 
  private:
+  static std::string address_of(const torch::Tensor& parameter) {
+    return std::to_string(reinterpret_cast<size_t>(parameter.unsafeGetTensorImpl()));
+  }
+
   std::unordered_map<std::string, std::string> numbers_;
 };
 
@@ -152,11 +156,12 @@ void fill(torch::serialize::OutputArchive& archive, const json& object, const Te
 /// The tensors of a file, which are the CPU's, where the parameters are that they belong to.
 Tensors beside_parameters(const torch::optim::Optimizer& optimizer, const Tensors& tensors) {
   Tensors placed = tensors;
-  int64_t number = 0;
+  const Numbering number(optimizer);
   for (const auto& group : optimizer.param_groups()) {
     for (const auto& parameter : group.params()) {
-      const auto below = c10::str("/state/", number++, "/");
-      for (auto item = placed.lower_bound(below); item != placed.end() && item->first.starts_with(below); ++item) {
+      const auto below = c10::str("/state/", number(parameter), "/");
+      for (auto item = placed.lower_bound(below); item != placed.end() && item->first.starts_with(below);
+           ++item) {
         item->second = item->second.to(parameter.device());
       }
     }

@@ -124,6 +124,21 @@ TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {
   library.impl("mod_relu_double_backward", mod_relu_twice<differentiate_reference>);
 }
 
+at::Tensor electro_optic_composed(const at::Tensor& field, double tap, double gain, double bias) {
+  check_electro_optic("electro_optic", field, tap, gain, bias);
+  return forward_by_reference(*electro_optic_call(tap, gain, bias), {field});
+}
+
+at::Tensor saturable_absorber_composed(const at::Tensor& field, double depth, double saturation) {
+  check_saturable_absorber("saturable_absorber", field, depth, saturation);
+  return forward_by_reference(*saturable_absorber_call(depth, saturation), {field});
+}
+
+at::Tensor mod_relu_composed(const at::Tensor& field, const at::Tensor& bias) {
+  check_mod_relu("mod_relu", field, bias);
+  return forward_by_reference(*mod_relu_call(), {field, bias});
+}
+
 at::Tensor electro_optic_backward_reference(const at::Tensor& dL_dy, const at::Tensor& field, double tap,
                                             double gain, double bias) {
   check_electro_optic_backward(dL_dy, field, tap, gain, bias);
@@ -144,11 +159,11 @@ Two mod_relu_backward_reference(const at::Tensor& dL_dy, const at::Tensor& field
 
 /// Of devices that have no kernel.
 TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
-  library.impl("electro_optic", electro_optic_reference);
+  library.impl("electro_optic", electro_optic_composed);
   library.impl("electro_optic_backward", electro_optic_backward_reference);
-  library.impl("saturable_absorber", saturable_absorber_reference);
+  library.impl("saturable_absorber", saturable_absorber_composed);
   library.impl("saturable_absorber_backward", saturable_absorber_backward_reference);
-  library.impl("mod_relu", mod_relu_reference);
+  library.impl("mod_relu", mod_relu_composed);
   library.impl("mod_relu_backward", mod_relu_backward_reference);
   library.impl("electro_optic_double_backward", electro_optic_twice<differentiate_reference_below>);
   library.impl("saturable_absorber_double_backward", saturable_absorber_twice<differentiate_reference_below>);

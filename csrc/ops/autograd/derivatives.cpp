@@ -45,8 +45,17 @@ Tensors variables(const Tensors& tensors) {
 
 /// Gradients at `inputs`; zeros where nothing depends. torch::autograd::grad would do, but Python's engine,
 /// which it calls, throws where a tracer holds the interpreter's lock; these graphs have no nodes of
-/// Python's.
+/// Python's. Another device has a thread of each engine's, and two engines would wait for each other there:
+/// the one that calls goes on.
 Tensors pull_back(const Tensors& outputs, const Tensors& signals, const Tensors& inputs, bool create_graph) {
+  if (std::none_of(outputs.begin(), outputs.end(), [](const auto& y) { return y.requires_grad(); })) {
+    Tensors zeros;  // as of an empty batch
+    std::transform(inputs.begin(), inputs.end(), std::back_inserter(zeros),
+                   [](const at::Tensor& input) { return at::zeros_like(input); });
+    return zeros;
+  }
+  auto& engine = outputs.front().is_cpu() ? torch::autograd::Engine::get_base_engine()
+                                          : torch::autograd::Engine::get_default_engine();
   torch::autograd::edge_list roots, ends;
   for (const auto& output : outputs) {
     roots.push_back(torch::autograd::impl::gradient_edge(output));
@@ -54,8 +63,8 @@ Tensors pull_back(const Tensors& outputs, const Tensors& signals, const Tensors&
   for (const auto& input : inputs) {
     ends.push_back(torch::autograd::impl::gradient_edge(input));
   }
-  auto gradients = torch::autograd::Engine::get_base_engine().execute(
-      roots, signals, /*keep_graph=*/create_graph, create_graph, /*accumulate_grad=*/false, ends);
+  auto gradients = engine.execute(roots, signals, /*keep_graph=*/create_graph, create_graph,
+                                  /*accumulate_grad=*/false, ends);
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!gradients[i].defined()) {
       gradients[i] = at::zeros_like(inputs[i]);
@@ -253,6 +262,10 @@ Tensors differentiate_reference(const DifferentiableCall& call, const Tensors& v
     return call.double_backward(v, dL_dy, inputs);
   }
   return differentiate_twice(call, v, dL_dy, inputs, /*create_graph=*/true);
+}
+
+at::Tensor forward_by_reference(const DifferentiableCall& call, const Tensors& inputs) {
+  return call.reference(inputs).resolve_conj().resolve_neg().contiguous();
 }
 
 Tensors backward_by_reference(const DifferentiableCall& call, const at::Tensor& dL_dy, const Tensors& inputs,

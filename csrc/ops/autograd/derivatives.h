@@ -45,8 +45,11 @@ at::Tensor differentiable_forward(const CallPointer& call, const Tensors& inputs
 Tensors differentiable_backward(const CallPointer& call, const at::Tensor& dL_dy, const Tensors& inputs,
                                 const at::Tensor& output, const std::vector<bool>& wanted);
 
-/// The backward operator on devices that have no kernel: the derivative of the reference face. A gradient whose place in
-/// `wanted` is false has no elements.
+/// The operator on devices that have no kernel: the reference face's output, contiguous as the shapes' face promises.
+at::Tensor forward_by_reference(const DifferentiableCall& call, const Tensors& inputs);
+
+/// The backward operator there: the derivative of the reference face. A gradient whose place in `wanted` is false
+/// has no elements.
 Tensors backward_by_reference(const DifferentiableCall& call, const at::Tensor& dL_dy, const Tensors& inputs,
                               const std::vector<bool>& wanted);
 

@@ -152,7 +152,8 @@ at::Tensor mzi_mesh_composed(const at::Tensor& input, const at::Tensor& theta, c
                              int64_t columns, std::string_view arm, std::string_view zero,
                              std::string_view idle) {
   return mzi_mesh_reference(input, {theta, phi, screen, splitter_error, transmission},
-                            layout_from_schema(input, grid, columns, arm, zero, idle));
+                            layout_from_schema(input, grid, columns, arm, zero, idle))
+      .contiguous();
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>

@@ -62,7 +62,9 @@ TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {
 }
 
 at::Tensor sepn_composed(const at::Tensor& x, const at::Tensor& parameters, at::IntArrayRef features) {
-  return sepn_reference(x, parameters, sepn_layout(x, features));
+  const auto layout = sepn_layout(x, features);
+  check_sepn(x, parameters, layout);
+  return forward_by_reference(*call_of(layout), {x, parameters});
 }
 
 Two sepn_backward_reference(const at::Tensor& dL_dy, const at::Tensor& x, const at::Tensor& parameters,

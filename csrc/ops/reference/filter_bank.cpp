@@ -67,7 +67,7 @@ namespace {
 
 at::Tensor filter_bank_composed(const at::Tensor& waveform, const at::Tensor& coefficients, int64_t order,
                                 int64_t delay, int64_t window, double memory) {
-  return filter_bank_reference(waveform, coefficients, {order, delay, window, memory});
+  return filter_bank_reference(waveform, coefficients, {order, delay, window, memory}).contiguous();
 }
 
 /// Of devices that have no kernel.

@@ -16,9 +16,18 @@ at::Tensor free_space_reference(const at::Tensor& field, const at::Tensor& trans
   return at::fft_ifft2(transfer * at::fft_fft2(field, padded)).narrow(2, 0, height).narrow(3, 0, width);
 }
 
+namespace {
+
+at::Tensor free_space_composed(const at::Tensor& field, const at::Tensor& transfer, int64_t height,
+                               int64_t width) {
+  return free_space_reference(field, transfer, height, width).contiguous();
+}
+
 /// Of devices that have no kernel.
 TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
-  library.impl("free_space", free_space_reference);
+  library.impl("free_space", free_space_composed);
 }
+
+}  // namespace
 
 }  // namespace optotorch::ops

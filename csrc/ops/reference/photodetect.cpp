@@ -17,7 +17,7 @@ at::Tensor photodetect_composed(const at::Tensor& field, double shot, double the
                                 int64_t counter) {
   check_photodetect(field, shot, thermal);
   return shot == 0 && thermal == 0
-             ? photodetect_reference(field)
+             ? photodetect_reference(field).contiguous()
              : photodetect(field.cpu(), shot, thermal, seed, counter).to(field.device());
 }
 

@@ -10,9 +10,17 @@ at::Tensor separable_hop_reference(const at::Tensor& field, const at::Tensor& do
   return at::matmul(down, at::matmul(field, across.mT()));
 }
 
+namespace {
+
+at::Tensor separable_hop_composed(const at::Tensor& field, const at::Tensor& down, const at::Tensor& across) {
+  return separable_hop_reference(field, down, across).contiguous();
+}
+
 /// Of devices that have no kernel.
 TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
-  library.impl("separable_hop", separable_hop_reference);
+  library.impl("separable_hop", separable_hop_composed);
 }
+
+}  // namespace
 
 }  // namespace optotorch::ops

@@ -2,6 +2,7 @@
 #include <c10/util/ScopeExit.h>
 #include <optotorch/core/check.h>
 #include <optotorch/core/random_pairs.h>
+#include <optotorch/trainers/model_device.h>
 #include <optotorch/trainers/rules/laboratory/identify.h>
 
 #include <cmath>
@@ -56,7 +57,7 @@ std::vector<double> identify(PhysicalNetworkImpl& network, const BatchSource& li
     OPTOTORCH_CHECK(!options.stopped() || !options.stopped()(), .where = in_identify, .argument = "stopped",
                     .expected = c10::str(options.batches(), " batches"),
                     .got = c10::str("a request to stop before batch ", k));
-    const auto x = light.batch(k / light.size(), k % light.size()).data;
+    const auto x = on_device_of(network, light.batch(k / light.size(), k % light.size())).data;
     for (size_t i = 0; i < parameters.size(); ++i) {
       const auto stream = static_cast<uint64_t>(k) * parameters.size() + i;
       const auto xi = normal(options.seed(), stream, before[i].numel());
