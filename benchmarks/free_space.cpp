@@ -183,7 +183,7 @@ void run_free_space(const std::string& json, const std::string& python) {
   }
   for (const int64_t side : {64, 128, 200, 256, 400}) {
     PlanesProblem paraxial(side, Propagation::fresnel);
-    time_planes(paraxial, "paraxial, both ways", 1, "", rows);
+    time_planes(paraxial, "paraxial", 1, "", rows);
   }
   const Cached cached(problem);
   const auto ours = [&] { return problem.ours(); };

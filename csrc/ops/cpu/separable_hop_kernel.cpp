@@ -82,7 +82,7 @@ class SeparableHop {
         zeros_(at::zeros({2 * std::max(m_->columns, m_->width)}, options)),
         spare_(at::empty({2 * std::max(m_->columns, m_->width)}, options)) {
     for (size_t n = 0; n < m_->across.each.size(); ++n) {
-      folded_.push_back(is_folded_ ? at::empty({m_->rows, 2 * m_->across.inputs(n)}, options) : at::Tensor());
+      folded_.push_back(at::empty({m_->rows, 2 * m_->across.inputs(n)}, options));
     }
     for (size_t n = 0; n < m_->down.each.size(); ++n) {
       products_.push_back(at::empty({2 * m_->down.outputs(n), 2 * m_->width}, options));
@@ -95,7 +95,7 @@ class SeparableHop {
     if (is_folded_) {
       fold_all(x.const_data_ptr<T>());
     } else {
-      folded_[0] = x;
+      folded_[0].copy_(x);  // aligned alike whatever the sample's place: a product's bits may depend on that
     }
     for (size_t n = 0, column = 0; n < folded_.size(); ++n) {
       const int64_t count = 2 * m_->across.outputs(n);
