@@ -3,12 +3,11 @@
 namespace optotorch {
 
 torch::Device device_of(const torch::nn::Module& model) {
-  for (const auto& tensors : {model.parameters(), model.buffers()}) {
-    if (!tensors.empty()) {
-      return tensors.front().device();
-    }
+  if (const auto parameters = model.parameters(); !parameters.empty()) {
+    return parameters.front().device();
   }
-  return torch::kCPU;
+  const auto buffers = model.buffers();
+  return buffers.empty() ? torch::Device(torch::kCPU) : buffers.front().device();
 }
 
 Batch on_device_of(const torch::nn::Module& model, const Batch& batch) {

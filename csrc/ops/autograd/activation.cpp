@@ -55,15 +55,17 @@ CallPointer mod_relu_call() {
   return call;
 }
 
-at::Tensor electro_optic_autograd(const at::Tensor& field, double tap, double gain, double bias) {
+template <auto compute>
+at::Tensor electro_optic_forward(const at::Tensor& field, double tap, double gain, double bias) {
   check_electro_optic("electro_optic", field, tap, gain, bias);
-  return differentiable_forward(electro_optic_call(tap, gain, bias), {field});
+  return compute(electro_optic_call(tap, gain, bias), {field});
 }
 
-at::Tensor electro_optic_backward_autograd(const at::Tensor& dL_dy, const at::Tensor& field, double tap,
-                                           double gain, double bias) {
+template <auto differentiate>
+at::Tensor electro_optic_once(const at::Tensor& dL_dy, const at::Tensor& field, double tap, double gain,
+                              double bias) {
   check_electro_optic_backward(dL_dy, field, tap, gain, bias);
-  return differentiable_backward(electro_optic_call(tap, gain, bias), dL_dy, {field}, {}, {true})[0];
+  return differentiate(electro_optic_call(tap, gain, bias), dL_dy, {field}, {}, {true})[0];
 }
 
 template <auto differentiate>
@@ -74,15 +76,17 @@ Two electro_optic_twice(const at::Tensor& v, const at::Tensor& dL_dy, const at::
   return {result[0], result[1]};
 }
 
-at::Tensor saturable_absorber_autograd(const at::Tensor& field, double depth, double saturation) {
+template <auto compute>
+at::Tensor saturable_absorber_forward(const at::Tensor& field, double depth, double saturation) {
   check_saturable_absorber("saturable_absorber", field, depth, saturation);
-  return differentiable_forward(saturable_absorber_call(depth, saturation), {field});
+  return compute(saturable_absorber_call(depth, saturation), {field});
 }
 
-at::Tensor saturable_absorber_backward_autograd(const at::Tensor& dL_dy, const at::Tensor& field,
-                                                double depth, double saturation) {
+template <auto differentiate>
+at::Tensor saturable_absorber_once(const at::Tensor& dL_dy, const at::Tensor& field, double depth,
+                                   double saturation) {
   check_saturable_absorber_backward(dL_dy, field, depth, saturation);
-  return differentiable_backward(saturable_absorber_call(depth, saturation), dL_dy, {field}, {}, {true})[0];
+  return differentiate(saturable_absorber_call(depth, saturation), dL_dy, {field}, {}, {true})[0];
 }
 
 template <auto differentiate>
@@ -93,14 +97,16 @@ Two saturable_absorber_twice(const at::Tensor& v, const at::Tensor& dL_dy, const
   return {result[0], result[1]};
 }
 
-at::Tensor mod_relu_autograd(const at::Tensor& field, const at::Tensor& bias) {
+template <auto compute>
+at::Tensor mod_relu_forward(const at::Tensor& field, const at::Tensor& bias) {
   check_mod_relu("mod_relu", field, bias);
-  return differentiable_forward(mod_relu_call(), {field, bias});
+  return compute(mod_relu_call(), {field, bias});
 }
 
-Two mod_relu_backward_autograd(const at::Tensor& dL_dy, const at::Tensor& field, const at::Tensor& bias) {
+template <auto differentiate>
+Two mod_relu_once(const at::Tensor& dL_dy, const at::Tensor& field, const at::Tensor& bias) {
   check_mod_relu_backward(dL_dy, field, bias);
-  const auto result = differentiable_backward(mod_relu_call(), dL_dy, {field, bias}, {}, {true, true});
+  const auto result = differentiate(mod_relu_call(), dL_dy, {field, bias}, {}, {true, true});
   return {result[0], result[1]};
 }
 
@@ -113,58 +119,25 @@ Three mod_relu_twice(const at::Tensor& v_field, const at::Tensor& v_bias, const 
 }
 
 TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {
-  library.impl("electro_optic", electro_optic_autograd);
-  library.impl("electro_optic_backward", electro_optic_backward_autograd);
+  library.impl("electro_optic", electro_optic_forward<differentiable_forward>);
+  library.impl("electro_optic_backward", electro_optic_once<differentiable_backward>);
   library.impl("electro_optic_double_backward", electro_optic_twice<differentiate_reference>);
-  library.impl("saturable_absorber", saturable_absorber_autograd);
-  library.impl("saturable_absorber_backward", saturable_absorber_backward_autograd);
+  library.impl("saturable_absorber", saturable_absorber_forward<differentiable_forward>);
+  library.impl("saturable_absorber_backward", saturable_absorber_once<differentiable_backward>);
   library.impl("saturable_absorber_double_backward", saturable_absorber_twice<differentiate_reference>);
-  library.impl("mod_relu", mod_relu_autograd);
-  library.impl("mod_relu_backward", mod_relu_backward_autograd);
+  library.impl("mod_relu", mod_relu_forward<differentiable_forward>);
+  library.impl("mod_relu_backward", mod_relu_once<differentiable_backward>);
   library.impl("mod_relu_double_backward", mod_relu_twice<differentiate_reference>);
-}
-
-at::Tensor electro_optic_composed(const at::Tensor& field, double tap, double gain, double bias) {
-  check_electro_optic("electro_optic", field, tap, gain, bias);
-  return forward_by_reference(*electro_optic_call(tap, gain, bias), {field});
-}
-
-at::Tensor saturable_absorber_composed(const at::Tensor& field, double depth, double saturation) {
-  check_saturable_absorber("saturable_absorber", field, depth, saturation);
-  return forward_by_reference(*saturable_absorber_call(depth, saturation), {field});
-}
-
-at::Tensor mod_relu_composed(const at::Tensor& field, const at::Tensor& bias) {
-  check_mod_relu("mod_relu", field, bias);
-  return forward_by_reference(*mod_relu_call(), {field, bias});
-}
-
-at::Tensor electro_optic_backward_reference(const at::Tensor& dL_dy, const at::Tensor& field, double tap,
-                                            double gain, double bias) {
-  check_electro_optic_backward(dL_dy, field, tap, gain, bias);
-  return backward_by_reference(*electro_optic_call(tap, gain, bias), dL_dy, {field}, {true})[0];
-}
-
-at::Tensor saturable_absorber_backward_reference(const at::Tensor& dL_dy, const at::Tensor& field,
-                                                 double depth, double saturation) {
-  check_saturable_absorber_backward(dL_dy, field, depth, saturation);
-  return backward_by_reference(*saturable_absorber_call(depth, saturation), dL_dy, {field}, {true})[0];
-}
-
-Two mod_relu_backward_reference(const at::Tensor& dL_dy, const at::Tensor& field, const at::Tensor& bias) {
-  check_mod_relu_backward(dL_dy, field, bias);
-  const auto result = backward_by_reference(*mod_relu_call(), dL_dy, {field, bias}, {true, true});
-  return {result[0], result[1]};
 }
 
 /// Of devices that have no kernel.
 TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
-  library.impl("electro_optic", electro_optic_composed);
-  library.impl("electro_optic_backward", electro_optic_backward_reference);
-  library.impl("saturable_absorber", saturable_absorber_composed);
-  library.impl("saturable_absorber_backward", saturable_absorber_backward_reference);
-  library.impl("mod_relu", mod_relu_composed);
-  library.impl("mod_relu_backward", mod_relu_backward_reference);
+  library.impl("electro_optic", electro_optic_forward<forward_by_reference>);
+  library.impl("electro_optic_backward", electro_optic_once<backward_by_reference>);
+  library.impl("saturable_absorber", saturable_absorber_forward<forward_by_reference>);
+  library.impl("saturable_absorber_backward", saturable_absorber_once<backward_by_reference>);
+  library.impl("mod_relu", mod_relu_forward<forward_by_reference>);
+  library.impl("mod_relu_backward", mod_relu_once<backward_by_reference>);
   library.impl("electro_optic_double_backward", electro_optic_twice<differentiate_reference_below>);
   library.impl("saturable_absorber_double_backward", saturable_absorber_twice<differentiate_reference_below>);
   library.impl("mod_relu_double_backward", mod_relu_twice<differentiate_reference_below>);

@@ -264,12 +264,12 @@ Tensors differentiate_reference(const DifferentiableCall& call, const Tensors& v
   return differentiate_twice(call, v, dL_dy, inputs, /*create_graph=*/true);
 }
 
-at::Tensor forward_by_reference(const DifferentiableCall& call, const Tensors& inputs) {
-  return call.reference(inputs).resolve_conj().resolve_neg().contiguous();
+at::Tensor forward_by_reference(const CallPointer& call, const Tensors& inputs) {
+  return call->reference(inputs).resolve_conj().resolve_neg().contiguous();
 }
 
-Tensors backward_by_reference(const DifferentiableCall& call, const at::Tensor& dL_dy, const Tensors& inputs,
-                              const std::vector<bool>& wanted) {
+Tensors backward_by_reference(const CallPointer& call, const at::Tensor& dL_dy, const Tensors& inputs,
+                              const at::Tensor& /*output*/, const std::vector<bool>& wanted) {
   const Listening listening;
   Tensors x = plain(inputs), by;
   for (size_t i = 0; i < x.size(); ++i) {
@@ -285,7 +285,7 @@ Tensors backward_by_reference(const DifferentiableCall& call, const at::Tensor& 
   if (by.empty()) {
     return result;
   }
-  const auto gradients = pull_back({call.reference(x)}, {plain(dL_dy)}, by, /*create_graph=*/false);
+  const auto gradients = pull_back({call->reference(x)}, {plain(dL_dy)}, by, /*create_graph=*/false);
   for (size_t i = 0, next = 0; i < result.size(); ++i) {
     if (wanted[i]) {
       result[i] = as_promised(gradients[next++]);

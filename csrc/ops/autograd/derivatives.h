@@ -46,12 +46,12 @@ Tensors differentiable_backward(const CallPointer& call, const at::Tensor& dL_dy
                                 const at::Tensor& output, const std::vector<bool>& wanted);
 
 /// The operator on devices that have no kernel: the reference face's output, contiguous as the shapes' face promises.
-at::Tensor forward_by_reference(const DifferentiableCall& call, const Tensors& inputs);
+at::Tensor forward_by_reference(const CallPointer& call, const Tensors& inputs);
 
 /// The backward operator there: the derivative of the reference face. A gradient whose place in `wanted` is false
 /// has no elements.
-Tensors backward_by_reference(const DifferentiableCall& call, const at::Tensor& dL_dy, const Tensors& inputs,
-                              const std::vector<bool>& wanted);
+Tensors backward_by_reference(const CallPointer& call, const at::Tensor& dL_dy, const Tensors& inputs,
+                              const at::Tensor& output, const std::vector<bool>& wanted);
 
 /// The double backward operator where autograd listens: any v may be undefined, which means 0.
 Tensors differentiate_reference(const DifferentiableCall& call, const Tensors& v, const at::Tensor& dL_dy,

@@ -33,14 +33,15 @@ at::Tensor filter_bank_autograd(const at::Tensor& waveform, const at::Tensor& co
   return differentiable_forward(filter_bank_call(layout), {waveform, coefficients});
 }
 
-std::tuple<at::Tensor, at::Tensor> filter_bank_backward_autograd(
-    const at::Tensor& dL_dy, const at::Tensor& waveform, const at::Tensor& coefficients, int64_t order,
-    int64_t delay, int64_t window, double memory, bool to_waveform, bool to_coefficients) {
+template <auto differentiate>
+std::tuple<at::Tensor, at::Tensor> filter_bank_once(const at::Tensor& dL_dy, const at::Tensor& waveform,
+                                                    const at::Tensor& coefficients, int64_t order,
+                                                    int64_t delay, int64_t window, double memory,
+                                                    bool to_waveform, bool to_coefficients) {
   const FilterBankLayout layout{order, delay, window, memory};
   check_filter_bank_backward(dL_dy, waveform, coefficients, layout);
   const std::vector<bool> to{to_waveform, to_coefficients};
-  const auto result =
-      differentiable_backward(filter_bank_call(layout, to), dL_dy, {waveform, coefficients}, {}, to);
+  const auto result = differentiate(filter_bank_call(layout, to), dL_dy, {waveform, coefficients}, {}, to);
   return {result[0], result[1]};
 }
 
@@ -59,23 +60,13 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> filter_bank_twice(
 
 TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {
   library.impl("filter_bank", filter_bank_autograd);
-  library.impl("filter_bank_backward", filter_bank_backward_autograd);
+  library.impl("filter_bank_backward", filter_bank_once<differentiable_backward>);
   library.impl("filter_bank_double_backward", filter_bank_twice<differentiate_reference>);
-}
-
-std::tuple<at::Tensor, at::Tensor> filter_bank_backward_reference(
-    const at::Tensor& dL_dy, const at::Tensor& waveform, const at::Tensor& coefficients, int64_t order,
-    int64_t delay, int64_t window, double memory, bool to_waveform, bool to_coefficients) {
-  const FilterBankLayout layout{order, delay, window, memory};
-  check_filter_bank_backward(dL_dy, waveform, coefficients, layout);
-  const auto result = backward_by_reference(*filter_bank_call(layout), dL_dy, {waveform, coefficients},
-                                            {to_waveform, to_coefficients});
-  return {result[0], result[1]};
 }
 
 /// Of devices that have no kernel.
 TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
-  library.impl("filter_bank_backward", filter_bank_backward_reference);
+  library.impl("filter_bank_backward", filter_bank_once<backward_by_reference>);
   library.impl("filter_bank_double_backward", filter_bank_twice<differentiate_reference_below>);
 }
 

@@ -103,7 +103,8 @@ at::Tensor mzi_mesh_autograd(const at::Tensor& input, const at::Tensor& theta, c
   return differentiable_forward(call_of(mesh, layout), Present::list(input, mesh));
 }
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> mzi_mesh_backward_autograd(
+template <auto differentiate>
+std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> mzi_mesh_once(
     const at::Tensor& dL_doutput, const at::Tensor& input, const at::Tensor& output, const at::Tensor& theta,
     const at::Tensor& phi, const std::optional<at::Tensor>& screen,
     const std::optional<at::Tensor>& splitter_error, const std::optional<at::Tensor>& transmission,
@@ -116,7 +117,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
   std::vector<bool> wanted(x.size(), true);
   wanted[0] = to_input;
   const auto d = Present(mesh).with_absent(
-      differentiable_backward(call_of(mesh, layout, to_input), dL_doutput, x, output, wanted), 0);
+      differentiate(call_of(mesh, layout, to_input), dL_doutput, x, output, wanted), 0);
   return {d[0], d[1], d[2], d[3], d[4], d[5]};
 }
 
@@ -141,7 +142,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
 
 TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {
   library.impl("mzi_mesh", mzi_mesh_autograd);
-  library.impl("mzi_mesh_backward", mzi_mesh_backward_autograd);
+  library.impl("mzi_mesh_backward", mzi_mesh_once<differentiable_backward>);
   library.impl("mzi_mesh_double_backward", mzi_mesh_twice<differentiate_reference>);
 }
 
@@ -156,29 +157,10 @@ at::Tensor mzi_mesh_composed(const at::Tensor& input, const at::Tensor& theta, c
       .contiguous();
 }
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor>
-mzi_mesh_backward_reference(const at::Tensor& dL_doutput, const at::Tensor& input, const at::Tensor& output,
-                            const at::Tensor& theta, const at::Tensor& phi,
-                            const std::optional<at::Tensor>& screen,
-                            const std::optional<at::Tensor>& splitter_error,
-                            const std::optional<at::Tensor>& transmission, std::string_view grid,
-                            int64_t columns, std::string_view arm, std::string_view zero,
-                            std::string_view idle, bool to_input) {
-  const auto layout = layout_from_schema(input, grid, columns, arm, zero, idle);
-  const MeshTensors mesh{theta, phi, screen, splitter_error, transmission};
-  check_mzi_mesh_backward(dL_doutput, input, output, mesh, layout);
-  const auto x = Present::list(input, mesh);
-  std::vector<bool> wanted(x.size(), true);
-  wanted[0] = to_input;
-  const auto d =
-      Present(mesh).with_absent(backward_by_reference(*call_of(mesh, layout), dL_doutput, x, wanted), 0);
-  return {d[0], d[1], d[2], d[3], d[4], d[5]};
-}
-
 /// Of devices that have no kernel.
 TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
   library.impl("mzi_mesh", mzi_mesh_composed);
-  library.impl("mzi_mesh_backward", mzi_mesh_backward_reference);
+  library.impl("mzi_mesh_backward", mzi_mesh_once<backward_by_reference>);
   library.impl("mzi_mesh_double_backward", mzi_mesh_twice<differentiate_reference_below>);
 }
 

@@ -28,18 +28,20 @@ CallPointer call_of(const SepnLayout& layout, const std::vector<bool>& to = {tru
   return call;
 }
 
-at::Tensor sepn_autograd(const at::Tensor& x, const at::Tensor& parameters, at::IntArrayRef features) {
+template <auto compute>
+at::Tensor sepn_forward(const at::Tensor& x, const at::Tensor& parameters, at::IntArrayRef features) {
   const auto layout = sepn_layout(x, features);
   check_sepn(x, parameters, layout);
-  return differentiable_forward(call_of(layout), {x, parameters});
+  return compute(call_of(layout), {x, parameters});
 }
 
-Two sepn_backward_autograd(const at::Tensor& dL_dy, const at::Tensor& x, const at::Tensor& parameters,
-                           at::IntArrayRef features, bool to_x, bool to_parameters) {
+template <auto differentiate>
+Two sepn_once(const at::Tensor& dL_dy, const at::Tensor& x, const at::Tensor& parameters,
+              at::IntArrayRef features, bool to_x, bool to_parameters) {
   const auto layout = sepn_layout(x, features);
   check_sepn_backward(dL_dy, x, parameters, layout);
   const std::vector<bool> to{to_x, to_parameters};
-  const auto result = differentiable_backward(call_of(layout, to), dL_dy, {x, parameters}, {}, to);
+  const auto result = differentiate(call_of(layout, to), dL_dy, {x, parameters}, {}, to);
   return {result[0], result[1]};
 }
 
@@ -56,29 +58,15 @@ Three sepn_twice(const std::optional<at::Tensor>& v_x, const std::optional<at::T
 }
 
 TORCH_LIBRARY_IMPL(optotorch, Autograd, library) {
-  library.impl("sepn", sepn_autograd);
-  library.impl("sepn_backward", sepn_backward_autograd);
+  library.impl("sepn", sepn_forward<differentiable_forward>);
+  library.impl("sepn_backward", sepn_once<differentiable_backward>);
   library.impl("sepn_double_backward", sepn_twice<differentiate_reference>);
-}
-
-at::Tensor sepn_composed(const at::Tensor& x, const at::Tensor& parameters, at::IntArrayRef features) {
-  const auto layout = sepn_layout(x, features);
-  check_sepn(x, parameters, layout);
-  return forward_by_reference(*call_of(layout), {x, parameters});
-}
-
-Two sepn_backward_reference(const at::Tensor& dL_dy, const at::Tensor& x, const at::Tensor& parameters,
-                            at::IntArrayRef features, bool to_x, bool to_parameters) {
-  const auto layout = sepn_layout(x, features);
-  check_sepn_backward(dL_dy, x, parameters, layout);
-  const auto result = backward_by_reference(*call_of(layout), dL_dy, {x, parameters}, {to_x, to_parameters});
-  return {result[0], result[1]};
 }
 
 /// Of devices that have no kernel.
 TORCH_LIBRARY_IMPL(optotorch, CompositeExplicitAutograd, library) {
-  library.impl("sepn", sepn_composed);
-  library.impl("sepn_backward", sepn_backward_reference);
+  library.impl("sepn", sepn_forward<forward_by_reference>);
+  library.impl("sepn_backward", sepn_once<backward_by_reference>);
   library.impl("sepn_double_backward", sepn_twice<differentiate_reference_below>);
 }
 
