@@ -64,7 +64,7 @@ class RingRowImpl : public CloneableLayer<RingRowImpl, Stage> {
 
   // dL_dphase = Re(conj(dL_dy) x dt/dphase), summed over the batch;  dL_dx = conj(t) dL_dy
   Gradients respond_backward(const Tensor& dL_dy, const Tensor& x, const Tensor& y, const Values& commands,
-                             const Values& errors) const override {
+                             const Values& errors, const Wanted& wanted) const override {
     const auto at_phase = plus(commands.at("phase"), errors, "phase_offset");
     const double r = options.coupling(), a = options.round_trip();
     const Tensor e = at::polar(torch::ones_like(at_phase), at_phase);

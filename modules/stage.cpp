@@ -85,8 +85,9 @@ torch::Tensor Stage::compute(const torch::Tensor& x, Pass* /*kept*/) {
   return respond(x, commands(), {});
 }
 
-torch::Tensor Stage::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool /*to_input*/) {
-  const auto gradients = respond_backward(dL_dy, pass.input, pass.output, commands(), {});
+torch::Tensor Stage::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) {
+  const auto gradients =
+      respond_backward(dL_dy, pass.input, pass.output, commands(), {}, {.input = to_input, .errors = false});
   accumulate_commands(gradients.commands);
   return gradients.dL_dx;
 }

@@ -87,10 +87,14 @@ class Stage : public Layer {
     Values commands,      ///< gradients at the commands that were given, by name
         errors;           ///< gradients at the errors that were given, by name
   };
+  /// Gradients that a caller will read. A stage may leave the others undefined.
+  struct Wanted {
+    bool input = true, commands = true, errors = true;
+  };
   /// The pull-back of dL_dy through `respond`, whose output is y.
   virtual Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
-                                     const torch::Tensor& y, const Values& commands,
-                                     const Values& errors) const = 0;
+                                     const torch::Tensor& y, const Values& commands, const Values& errors,
+                                     const Wanted& wanted) const = 0;
 
   /// Its parameters, as they are commanded now.
   Values commands() const;

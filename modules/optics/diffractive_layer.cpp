@@ -15,59 +15,80 @@
 namespace optotorch {
 namespace {
 
-/// T of a hop whose distance is another by the part `error`, and d T / d error if `slope` is asked for.
-torch::Tensor transfer_at(const DiffractiveLayerOptions& options, double error,
-                          const torch::TensorOptions& field, torch::Tensor* slope = nullptr) {
+/// The hop behind a plane that stands elsewhere, from its own window.
+struct MovedHop {
+  torch::Tensor transfer;
+  torch::Tensor by_distance;             ///< by a part of the distance; undefined unless asked for, as the next
+  std::vector<torch::Tensor> by_offset;  ///< by pixels that the plane stands lower, and farther right
+};
+
+MovedHop hop_behind(const DiffractiveLayerOptions& options, const Values& errors,
+                    const torch::TensorOptions& field, bool with_slopes) {
+  const auto number = [&](const char* name, int64_t index) {
+    const auto value = find(errors, name);
+    return value.defined() ? value[index].item<double>() : 0;
+  };
+  const double part = number("distance", 0);
+  const std::array<double, 2> offset{number("offset", 0), number("offset", 1)};
   const auto hop = options.sample_hop();
+  const double pixel = options.hop().spacing();
   const bool is_separable = hop.propagation() == Propagation::fresnel && hop.sampling() == Sampling::cropped;
-  std::vector<torch::Tensor> values, slopes;
+  std::vector<torch::Tensor> values, by_distance, by_down, by_right;
   for (const auto n : c10::irange(hop.wavelengths().size())) {
-    auto geometry = hop.geometry(n, options.window(), options.window_behind());
-    const double design = geometry.distance;
-    const auto at_part = [&](double part) {
-      auto moved = geometry;
-      moved.distance = std::max(0.0, design * (1 + part));
-      return moved;
+    const auto design = hop.geometry(n, options.window(), options.window_behind());
+    const auto moved = [&](double more_distance, double more_down, double more_right) {
+      auto geometry = design;
+      geometry.distance = std::max(0.0, design.distance * (1 + part + more_distance));
+      // Of the window behind, as the plane sees it.
+      geometry.offset = {-pixel * (offset[0] + more_down), -pixel * (offset[1] + more_right)};
+      return geometry;
     };
     if (is_separable) {
-      const auto factors = ops::separable_transfer(at_part(error));
+      const auto factors = ops::separable_transfer(moved(0, 0, 0));
       const auto &down = factors.factor[0], &across = factors.factor[1];
       values.push_back(down.unsqueeze(1) * across);
-      if (slope != nullptr) {
-        slopes.push_back(
+      if (with_slopes) {
+        by_distance.push_back(
             (factors.by_distance[0].unsqueeze(1) * across + down.unsqueeze(1) * factors.by_distance[1]) *
-            design);
+            design.distance);
+        by_down.push_back(factors.by_offset[0].unsqueeze(1) * across * -pixel);
+        by_right.push_back(down.unsqueeze(1) * factors.by_offset[1] * -pixel);
       }
       continue;
     }
-    values.push_back(ops::transfer_function(at_part(error)));
-    if (slope != nullptr) {
-      // A step of a part of a wavelength turns no wave by more than that part.
-      const double step = geometry.wavelength / 1000 / std::max(design, geometry.wavelength);
-      slopes.push_back(
-          (ops::transfer_function(at_part(error + step)) - ops::transfer_function(at_part(error - step))) /
-          (2 * step));
+    values.push_back(ops::transfer_function(moved(0, 0, 0)));
+    if (with_slopes) {
+      const auto difference = [&](double step, const std::array<double, 3>& along) {
+        const auto at_step = [&](double by) {
+          return ops::transfer_function(moved(by * along[0], by * along[1], by * along[2]));
+        };
+        return (at_step(step) - at_step(-step)) / (2 * step);
+      };
+      // Steps of a part of a wavelength, or of a pixel, turn no wave by more than that part.
+      by_distance.push_back(
+          difference(design.wavelength / 1000 / std::max(design.distance, design.wavelength), {1, 0, 0}));
+      by_down.push_back(difference(1e-5, {0, 1, 0}));
+      by_right.push_back(difference(1e-5, {0, 0, 1}));
     }
   }
   const auto joined = [&](const std::vector<torch::Tensor>& each) {
     return (each.size() == 1 ? each.front() : at::stack(each)).to(field);
   };
-  if (slope != nullptr) {
-    *slope = joined(slopes);
+  if (!with_slopes) {
+    return {joined(values), {}, {}};
   }
-  return joined(values);
+  return {joined(values), joined(by_distance), {joined(by_down), joined(by_right)}};
 }
 
-/// A field in the window of a plane that stands elsewhere, or back: transfer functions of no distance.
+/// From where a plane was designed to stand to where it stands: a transfer function of no distance.
 struct Shift {
   torch::Tensor transfer;
-  std::array<torch::Tensor, 2> slope;  ///< by pixels down and right; undefined unless asked for
+  std::vector<torch::Tensor> slopes;  ///< by pixels down and right; none unless asked for
 };
 
-/// `sign`: 1 from where the plane was designed to stand, -1 back.
-Shift shift_of(const DiffractiveLayerOptions& options, const torch::Tensor& offset, double sign,
-               const torch::TensorOptions& field, bool with_slope) {
-  const double pixel = sign * options.hop().spacing();
+Shift shift_of(const DiffractiveLayerOptions& options, const torch::Tensor& offset,
+               const torch::TensorOptions& field, bool with_slopes) {
+  const double pixel = options.hop().spacing();
   const auto factors = ops::separable_transfer(
       {.wavelength = options.hop().wavelengths().front(),
        .distance = 0,
@@ -77,17 +98,17 @@ Shift shift_of(const DiffractiveLayerOptions& options, const torch::Tensor& offs
        .offset = {offset[0].item<double>() * pixel, offset[1].item<double>() * pixel}});
   const auto& [down, across] = factors.factor;
   Shift shift{(down.unsqueeze(1) * across).to(field), {}};
-  if (with_slope) {
-    shift.slope = {(factors.by_offset[0].unsqueeze(1) * across * pixel).to(field),
-                   (down.unsqueeze(1) * factors.by_offset[1] * pixel).to(field)};
+  if (with_slopes) {
+    shift.slopes = {(factors.by_offset[0].unsqueeze(1) * across * pixel).to(field),
+                    (down.unsqueeze(1) * factors.by_offset[1] * pixel).to(field)};
   }
   return shift;
 }
 
-/// Re sum conj(g) S' x of both slopes.
-torch::Tensor along(const torch::Tensor& g, const torch::Tensor& x, const Shift& shift) {
+/// Re sum conj(g) T' x of every slope T', [slopes].
+torch::Tensor along(const torch::Tensor& g, const torch::Tensor& x, const std::vector<torch::Tensor>& slopes) {
   std::vector<torch::Tensor> sums;
-  for (const auto& slope : shift.slope) {
+  for (const auto& slope : slopes) {
     sums.push_back(at::real(g.conj() * ops::free_space(x, slope, g.size(2), g.size(3))).sum());
   }
   return at::stack(sums);
@@ -187,73 +208,62 @@ torch::Tensor DiffractiveLayerImpl::respond(const torch::Tensor& x, const Values
                                             const Values& errors) const {
   const PlaneMask plane(options, commands, errors);
   const auto in = options.window(), out = options.window_behind();
-  auto light = x;
   const auto offset = find(errors, "offset");
-  const auto shifted = [&](double sign) {
-    if (offset.defined()) {
-      const auto shift = shift_of(options, offset, sign, x.options(), /*with_slope=*/false);
-      light = ops::free_space(light, shift.transfer, in[0], in[1]);
-    }
-  };
-  shifted(1);
-  light = light * plane.mask();
-  shifted(-1);
-  if (const auto error = find(errors, "distance"); error.defined()) {
-    return ops::free_space(light, transfer_at(options, error.item<double>(), x.options()), out[0], out[1]);
+  auto seen = x;
+  if (offset.defined()) {
+    const auto shift = shift_of(options, offset, x.options(), /*with_slopes=*/false);
+    seen = ops::free_space(x, shift.transfer, in[0], in[1]);
+  }
+  const auto light = seen * plane.mask();
+  if (offset.defined() || find(errors, "distance").defined()) {
+    const auto hop = hop_behind(options, errors, x.options(), /*with_slopes=*/false);
+    return ops::free_space(light, hop.transfer, out[0], out[1]);
   }
   return options.sample_hop().carry(light, in, out);
 }
 
-Stage::Gradients DiffractiveLayerImpl::pull(const torch::Tensor& dL_dy, const torch::Tensor& x,
-                                            const Values& commands, const Values& errors,
-                                            bool to_input) const {
+Stage::Gradients DiffractiveLayerImpl::respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
+                                                        const torch::Tensor& /*y*/, const Values& commands,
+                                                        const Values& errors, const Wanted& wanted) const {
   const PlaneMask plane(options, commands, errors);
   const auto in = options.window(), out = options.window_behind();
-  Gradients gradients;
-  // seen = S+ x, passed = m seen, light = S- passed, y = H light; without an offset S is nothing.
-  const auto offset = find(errors, "offset");
-  Shift there, back;
+  const auto offset = find(errors, "offset"), distance = find(errors, "distance");
+  const bool learns = wanted.commands || wanted.errors, learns_offset = wanted.errors && offset.defined();
+  // seen = S x, light = m seen, y = H light; without an offset S is nothing.
+  Shift shift;
   auto seen = x;
   if (offset.defined()) {
-    there = shift_of(options, offset, 1, x.options(), /*with_slope=*/true);
-    back = shift_of(options, offset, -1, x.options(), /*with_slope=*/true);
-    seen = ops::free_space(x, there.transfer, in[0], in[1]);
+    shift = shift_of(options, offset, x.options(), wanted.errors);
+    seen = learns ? ops::free_space(x, shift.transfer, in[0], in[1]) : seen;
   }
-  torch::Tensor passed, light;
-  if (offset.defined() || find(errors, "distance").defined()) {
-    passed = seen * plane.mask();
-    light = offset.defined() ? ops::free_space(passed, back.transfer, in[0], in[1]) : passed;
-  }
+  Gradients gradients;
   torch::Tensor signal;
-  if (const auto error = find(errors, "distance"); error.defined()) {
-    torch::Tensor slope;
-    const auto transfer = transfer_at(options, error.item<double>(), x.options(), &slope);
-    const auto moved = ops::free_space(light, slope, out[0], out[1]);
-    gradients.errors["distance"] = at::real(dL_dy.conj() * moved).sum().reshape({1});
-    signal = ops::free_space(dL_dy, transfer.conj(), in[0], in[1]);
+  if (offset.defined() || distance.defined()) {
+    const auto hop = hop_behind(options, errors, x.options(), wanted.errors);
+    signal = ops::free_space(dL_dy, hop.transfer.conj(), in[0], in[1]);
+    const auto light = wanted.errors ? seen * plane.mask() : torch::Tensor();
+    if (wanted.errors && distance.defined()) {
+      gradients.errors["distance"] = along(dL_dy, light, {hop.by_distance});
+    }
+    if (learns_offset) {
+      gradients.errors["offset"] = along(dL_dy, light, hop.by_offset);
+    }
   } else {
     signal = options.sample_hop().carry_back(dL_dy, in, out);
   }
-  if (offset.defined()) {
-    gradients.errors["offset"] = along(signal, passed, back);
-    signal = ops::free_space(signal, back.transfer.conj(), in[0], in[1]);
+  if (learns) {
+    plane.pull_back(summed_product(signal, seen, plane.mask().dim()), gradients.commands, gradients.errors);
   }
-  plane.pull_back(summed_product(signal, seen, plane.mask().dim()), gradients.commands, gradients.errors);
-  if (to_input || offset.defined()) {
+  if (wanted.input || learns_offset) {
     signal.mul_(plane.mask().conj());
   }
-  if (offset.defined()) {
-    gradients.errors["offset"] += along(signal, x, there);
-    signal = to_input ? ops::free_space(signal, there.transfer.conj(), in[0], in[1]) : signal;
+  if (learns_offset) {
+    gradients.errors["offset"] += along(signal, x, shift.slopes);
   }
-  gradients.dL_dx = to_input ? signal : torch::Tensor();
+  if (wanted.input) {
+    gradients.dL_dx = offset.defined() ? ops::free_space(signal, shift.transfer.conj(), in[0], in[1]) : signal;
+  }
   return gradients;
-}
-
-Stage::Gradients DiffractiveLayerImpl::respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
-                                                        const torch::Tensor& /*y*/, const Values& commands,
-                                                        const Values& errors) const {
-  return pull(dL_dy, x, commands, errors, /*to_input=*/true);
 }
 
 std::vector<torch::Tensor> DiffractiveLayerImpl::read_by_pullback(const Pass& pass) const {
@@ -290,7 +300,8 @@ torch::Tensor DiffractiveLayerImpl::compute_pullback(const Pass& pass, const tor
   if (!pass.saved.empty()) {
     errors["offset"] = pass.saved.front();
   }
-  const auto gradients = pull(dL_dy, pass.input, commands(), errors, to_input);
+  const auto gradients = respond_backward(dL_dy, pass.input, pass.output, commands(), errors,
+                                          {.input = to_input, .errors = false});
   accumulate_commands(gradients.commands);
   return gradients.dL_dx;
 }

@@ -100,9 +100,10 @@ struct DiffractiveLayerOptions {
 ///     tilt [2]                m *= exp(2 pi i (tilt_0 y + tilt_1 x) / lambda): radians
 ///     distance [1]            distance *= 1 + distance
 ///
-/// A field is moved to a plane that stands elsewhere, and back, by its spectrum, exact between samples. Of a plane that
-/// is rotated a sample sees the mean of the pixels that it overlaps, by bilinear weights; beyond it is darkness. A
-/// distance that changes is cheap for Propagation::fresnel, cropped; else each costs a new transfer function.
+/// A field is moved to a plane that stands elsewhere by its spectrum, exact between samples; the hop behind it starts
+/// from there. Of a plane that is rotated a sample sees the mean of the pixels that it overlaps, by bilinear weights;
+/// beyond it is darkness. A place that changes is cheap for Propagation::fresnel, cropped; else each costs a new
+/// transfer function.
 class DiffractiveLayerImpl : public CloneableLayer<DiffractiveLayerImpl, Stage> {
  public:
   /// Throws c10::ValueError for pixels outside 1 to 2^14 a side, options out of their ranges, and a hop that
@@ -112,7 +113,8 @@ class DiffractiveLayerImpl : public CloneableLayer<DiffractiveLayerImpl, Stage> 
   std::vector<StageError> errors() const override;
   torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
   Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
-                             const Values& commands, const Values& errors) const override;
+                             const Values& commands, const Values& errors,
+                             const Wanted& wanted) const override;
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::pixels, c10::multiply_integers(options.pixels())}}; }
   Traversal traversal(const Pass& pass) const override {
@@ -131,10 +133,6 @@ class DiffractiveLayerImpl : public CloneableLayer<DiffractiveLayerImpl, Stage> 
   void check_input(const torch::Tensor& x) const override;
   torch::Tensor compute(const torch::Tensor& x, Pass* kept) override;
   torch::Tensor compute_pullback(const Pass& pass, const torch::Tensor& dL_dy, bool to_input) override;
-
- private:
-  Gradients pull(const torch::Tensor& dL_dy, const torch::Tensor& x, const Values& commands,
-                 const Values& errors, bool to_input) const;
 };
 
 TORCH_MODULE(DiffractiveLayer);

@@ -166,8 +166,8 @@ torch::Tensor MziMeshImpl::respond(const torch::Tensor& x, const Values& command
 
 Stage::Gradients MziMeshImpl::respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
                                                const torch::Tensor& y, const Values& commands,
-                                               const Values& errors) const {
-  const auto g = ops::mzi_mesh_backward(dL_dy, x, y, with_errors(commands, errors), layout_);
+                                               const Values& errors, const Wanted& wanted) const {
+  const auto g = ops::mzi_mesh_backward(dL_dy, x, y, with_errors(commands, errors), layout_, wanted.input);
   Gradients gradients{.dL_dx = g.dL_dinput,
                       .commands = {{"theta", g.dL_dtheta}, {"phi", g.dL_dphi}},
                       .errors = {{"theta_offset", g.dL_dtheta}, {"phi_offset", g.dL_dphi}}};

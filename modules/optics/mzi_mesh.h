@@ -76,7 +76,8 @@ class MziMeshImpl : public CloneableLayer<MziMeshImpl, Stage> {
   std::vector<StageError> errors() const override;
   torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
   Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
-                             const Values& commands, const Values& errors) const override;
+                             const Values& commands, const Values& errors,
+                             const Wanted& wanted) const override;
 
   /// Layout of each mesh.
   const MeshLayout& layout() const { return layout_; }

@@ -53,10 +53,10 @@ torch::Tensor PhaseScreenImpl::respond(const torch::Tensor& x, const Values& com
 
 Stage::Gradients PhaseScreenImpl::respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& /*x*/,
                                                    const torch::Tensor& y, const Values& commands,
-                                                   const Values& errors) const {
+                                                   const Values& errors, const Wanted& wanted) const {
   const auto phase = plus(commands.at("gamma"), errors, "phase_offset");
   const auto dL_dphase = at::imag(dL_dy * y.conj()).sum(0);
-  return {.dL_dx = dL_dy * at::complex(phase.cos(), -phase.sin()),
+  return {.dL_dx = wanted.input ? dL_dy * at::complex(phase.cos(), -phase.sin()) : torch::Tensor(),
           .commands = {{"gamma", dL_dphase}},
           .errors = {{"phase_offset", dL_dphase}}};
 }

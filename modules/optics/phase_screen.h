@@ -35,7 +35,8 @@ class PhaseScreenImpl : public CloneableLayer<PhaseScreenImpl, Stage> {
   std::vector<StageError> errors() const override;
   torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
   Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
-                             const Values& commands, const Values& errors) const override;
+                             const Values& commands, const Values& errors,
+                             const Wanted& wanted) const override;
   Deployment deploy() override;
   Footprint footprint() const override { return {{parts::phase_shifters, gamma.numel()}}; }
 

@@ -161,8 +161,8 @@ Stage::Gradients SpectralFilterBankImpl::pull(const torch::Tensor& dL_dy, const 
 
 Stage::Gradients SpectralFilterBankImpl::respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
                                                           const torch::Tensor& /*y*/, const Values& commands,
-                                                          const Values& errors) const {
-  return pull(dL_dy, x, commands, errors, /*to_input=*/true);
+                                                          const Values& errors, const Wanted& wanted) const {
+  return pull(dL_dy, x, commands, errors, wanted.input);
 }
 
 torch::Tensor SpectralFilterBankImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy,

@@ -104,7 +104,8 @@ class SpectralFilterBankImpl : public CloneableLayer<SpectralFilterBankImpl, Sta
   std::vector<StageError> errors() const override;
   torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
   Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
-                             const Values& commands, const Values& errors) const override;
+                             const Values& commands, const Values& errors,
+                             const Wanted& wanted) const override;
 
   /// The options it was made from.
   SpectralFilterBankOptions options;

@@ -110,7 +110,7 @@ torch::Tensor WeightBankImpl::respond(const torch::Tensor& x, const Values& comm
 
 Stage::Gradients WeightBankImpl::respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
                                                   const torch::Tensor& /*y*/, const Values& commands,
-                                                  const Values& errors) const {
+                                                  const Values& errors, const Wanted& wanted) const {
   const auto d = plus(set(commands.at("detuning")), errors, "resonance");
   const auto attenuation = find(errors, "attenuation");
   const auto passed = attenuation.defined() ? attenuation.neg().exp() : torch::ones_like(d);
@@ -118,7 +118,7 @@ Stage::Gradients WeightBankImpl::respond_backward(const torch::Tensor& dL_dy, co
   const auto w = (2 * narrow - 1) * passed;
   const auto dL_dw = dL_dy.t().mm(x).mul_(options.gain());
   const auto dL_dd = dL_dw * passed * (-4) * d * narrow.square();
-  Gradients gradients{.dL_dx = dL_dy.mm(w).mul_(options.gain()),
+  Gradients gradients{.dL_dx = wanted.input ? dL_dy.mm(w).mul_(options.gain()) : torch::Tensor(),
                       .commands = {{"detuning", dL_dd}},
                       .errors = {{"resonance", dL_dd}, {"attenuation", -dL_dw * w}}};
   if (find(commands, "bias").defined()) {

@@ -61,7 +61,8 @@ class WeightBankImpl : public CloneableLayer<WeightBankImpl, Stage> {
   std::vector<StageError> errors() const override;
   torch::Tensor respond(const torch::Tensor& x, const Values& commands, const Values& errors) const override;
   Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x, const torch::Tensor& y,
-                             const Values& commands, const Values& errors) const override;
+                             const Values& commands, const Values& errors,
+                             const Wanted& wanted) const override;
   bool is_matrix() const override { return true; }
   Deployment deploy() override;
   Footprint footprint() const override {

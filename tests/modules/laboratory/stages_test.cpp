@@ -140,7 +140,7 @@ TEST_P(StagesTest, WithoutErrorsItIsTheLayer) {
   EXPECT_LT(distance(stage->respond(x, stage->commands(), {}), stage->forward(x)), 1e-13);
   const auto pass = stage->propagate(x);
   const auto down = stage->pullback(pass, dL_dy);
-  const auto g = stage->respond_backward(dL_dy, x, pass.output, stage->commands(), {});
+  const auto g = stage->respond_backward(dL_dy, x, pass.output, stage->commands(), {}, {});
   EXPECT_LT(distance(g.dL_dx, down), 1e-12);
   for (const auto& item : stage->named_parameters()) {
     ASSERT_TRUE(g.commands.contains(item.key())) << item.key();
@@ -155,7 +155,7 @@ TEST_P(StagesTest, GradientsAreCentralDifferences) {
   }
   const auto value_of = [&] { return loss(stage->respond(x, commands, given)); };
   const auto y = stage->respond(x, commands, given);
-  const auto g = stage->respond_backward(dL_dy, x, y, commands, given);
+  const auto g = stage->respond_backward(dL_dy, x, y, commands, given, {});
   for (auto& [name, value] : commands) {
     EXPECT_LT(distance(g.commands.at(name), central_differences(value_of, value)), 1e-7) << name;
   }
@@ -171,6 +171,24 @@ TEST_P(StagesTest, GradientsAreCentralDifferences) {
   auto real = x.is_complex() ? at::view_as_real(x) : x;
   const auto dL_dx = x.is_complex() ? at::view_as_real(g.dL_dx) : g.dL_dx;
   EXPECT_LT(distance(dL_dx, central_differences(value_of, real)), 1e-7);
+}
+
+TEST_P(StagesTest, GradientsAskedForAloneAreTheSame) {
+  const auto commands = stage->commands();
+  const auto y = stage->respond(x, commands, given);
+  const auto pull = [&](const Stage::Wanted& wanted) {
+    return stage->respond_backward(dL_dy, x, y, commands, given, wanted);
+  };
+  const auto all = pull({});
+  EXPECT_LT(distance(pull({.commands = false, .errors = false}).dL_dx, all.dL_dx), 1e-13);
+  const auto expect_same = [](const Values& alone, const Values& together) {
+    for (const auto& [name, value] : together) {
+      ASSERT_TRUE(alone.contains(name)) << name;
+      EXPECT_LT(distance(alone.at(name), value), 1e-13 * (1 + value.abs().max().item<double>())) << name;
+    }
+  };
+  expect_same(pull({.input = false, .errors = false}).commands, all.commands);
+  expect_same(pull({.input = false, .commands = false}).errors, all.errors);
 }
 
 TEST_P(StagesTest, CorrectionsPullBackWhatTheyPredict) {
