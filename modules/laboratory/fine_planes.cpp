@@ -6,6 +6,7 @@
 #include <optotorch/modules/laboratory/fine_planes.h>
 #include <optotorch/modules/optics/detail/plane_mask.h>
 #include <optotorch/ops/free_space.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -66,7 +67,8 @@ struct FinePlanes::Plane {
   Values errors, of_pixels;       // all; those of the modulator
   torch::Tensor pixel, weight;    // of every point where the mask is made: number of its pixel, amplitude
   torch::Tensor still, transfer;  // tilt and vignetting of every sample; of the hop
-  torch::Tensor mask;             // as commanded
+  Values commanded, shown;        // shown: with the crosstalk of pixels
+  torch::Tensor mask;             // of every sample
 };
 
 FinePlanes::FinePlanes(const std::vector<std::shared_ptr<const DiffractiveLayerImpl>>& planes,
@@ -157,42 +159,97 @@ std::vector<std::string> FinePlanes::between() const {
   return std::vector<std::string>(planes_.size() - 1, optotorch::between(nullptr));
 }
 
+torch::Tensor FinePlanes::with_crosstalk(const torch::Tensor& phase) const {
+  // A pixel shows phases within a turn; borders have no neighbours beyond.
+  const auto shown = phase.remainder(2 * std::numbers::pi);
+  const auto framed = at::pad(shown.unsqueeze(0).unsqueeze(0), {1, 1, 1, 1}, "replicate").squeeze();
+  const int64_t rows = shown.size(0), columns = shown.size(1);
+  const auto part = [&](int64_t i, int64_t j) { return framed.narrow(0, i, rows).narrow(1, j, columns); };
+  const double c = options_.crosstalk();
+  return (1 - 4 * c) * shown + c * (part(0, 1) + part(2, 1) + part(1, 0) + part(1, 2));
+}
+
+/// The mask of a plane whose pixels do this to light, sample by sample.
+torch::Tensor FinePlanes::mask_of(const Plane& plane, const torch::Tensor& pixels) const {
+  const auto points =
+      pixels.flatten().index_select(0, plane.pixel.flatten()).view(plane.pixel.sizes()) * plane.weight;
+  const int64_t s = supersamples;
+  const auto means =
+      points.view({points.size(0) / s, s, points.size(1) / s, s}).sum({1, 3}) / static_cast<double>(s * s);
+  return means * plane.still;
+}
+
 void FinePlanes::command(const std::vector<Values>& commands) {
   for (size_t n = 0; n < planes_.size(); ++n) {
     auto& plane = *planes_[n];
-    auto commanded = commands[n];
-    if (const auto phase = find(commanded, "phase"); phase.defined() && options_.crosstalk() > 0) {
-      // A pixel shows phases within a turn; borders have no neighbours beyond.
-      const auto shown = phase.remainder(2 * std::numbers::pi);
-      const auto framed = at::pad(shown.unsqueeze(0).unsqueeze(0), {1, 1, 1, 1}, "replicate").squeeze();
-      const int64_t rows = shown.size(0), columns = shown.size(1);
-      const auto part = [&](int64_t i, int64_t j) { return framed.narrow(0, i, rows).narrow(1, j, columns); };
-      const double c = options_.crosstalk();
-      commanded["phase"] = (1 - 4 * c) * shown + c * (part(0, 1) + part(2, 1) + part(1, 0) + part(1, 2));
+    plane.commanded = plane.shown = commands[n];
+    if (auto phase = find(plane.shown, "phase"); phase.defined() && options_.crosstalk() > 0) {
+      plane.shown["phase"] = with_crosstalk(phase);
     }
-    const auto pixels = PlaneMask(plane.layer->options, commanded, plane.of_pixels).mask().flatten();
-    const auto points =
-        pixels.index_select(0, plane.pixel.flatten()).view(plane.pixel.sizes()) * plane.weight;
-    const int64_t s = supersamples;
-    const auto means =
-        points.view({points.size(0) / s, s, points.size(1) / s, s}).sum({1, 3}) / static_cast<double>(s * s);
-    plane.mask = means * plane.still;
+    plane.mask = mask_of(plane, PlaneMask(plane.layer->options, plane.shown, plane.of_pixels).mask());
   }
 }
 
-std::vector<at::Tensor> FinePlanes::read(const at::Tensor& x) {
-  std::vector<at::Tensor> readings;
-  auto light = interpolated(x.to(torch::kComplexDouble).cpu(), options_.oversampling());
+/// Means over each pixel behind every plane that a camera stands behind.
+std::vector<torch::Tensor> FinePlanes::intensities(const torch::Tensor& x,
+                                                   const std::vector<torch::Tensor>& masks) const {
+  std::vector<torch::Tensor> all;
+  auto light = interpolated(x, options_.oversampling());
   for (size_t n = 0; n < planes_.size(); ++n) {
-    const auto& plane = *planes_[n];
-    light = ops::free_space(light * plane.mask, plane.transfer, light.size(2), light.size(3));
+    light = ops::free_space(light * masks[n], planes_[n]->transfer, light.size(2), light.size(3));
     if (has_monitors() || n + 1 == planes_.size()) {
-      const auto mean = at::avg_pool2d(at::view_as_real(light).square().sum(-1), options_.oversampling());
-      readings.push_back(noisy_readings(mean, imperfections_, seed_ + static_cast<int64_t>(n), /*stream=*/2,
-                                        measurements()));
+      all.push_back(at::avg_pool2d(at::view_as_real(light).square().sum(-1), options_.oversampling()));
     }
   }
+  return all;
+}
+
+std::vector<at::Tensor> FinePlanes::read(const at::Tensor& x) {
+  std::vector<torch::Tensor> masks;
+  for (const auto& plane : planes_) {
+    masks.push_back(plane->mask);
+  }
+  auto readings = intensities(x.to(torch::kComplexDouble).cpu(), masks);
+  const size_t first = planes_.size() - readings.size();
+  for (size_t n = 0; n < readings.size(); ++n) {
+    readings[n] = noisy_readings(readings[n], imperfections_, seed_ + static_cast<int64_t>(first + n),
+                                 /*stream=*/2, measurements());
+  }
   return readings;
+}
+
+TransparentSystem::Gradients FinePlanes::pullback(const torch::Tensor& x, const torch::Tensor& dL_dreading) {
+  OPTOTORCH_CHECK(planes_.front()->mask.defined(), .where = in_fine_planes, .argument = "commands",
+                  .expected = "commands that were set", .got = "none");
+  check_stage_input(in_fine_planes, x, stages().front());
+  auto expected = stages().back().output;
+  expected.insert(expected.begin(), x.size(0));
+  OPTOTORCH_CHECK(dL_dreading.defined() && dL_dreading.sizes() == at::IntArrayRef(expected),
+                  .where = in_fine_planes, .argument = "dL_dreading",
+                  .expected = c10::str("[", c10::Join(", ", expected), "]"), .got = describe(dL_dreading));
+  const at::AutoGradMode with_graph(true);
+  const auto leaf = [](const torch::Tensor& value) { return value.detach().clone().requires_grad_(); };
+  using torch::autograd::grad;
+  torch::autograd::variable_list leaves{leaf(x.to(torch::kComplexDouble).cpu())};
+  for (const auto& plane : planes_) {
+    leaves.push_back(leaf(plane->mask));
+  }
+  const std::vector<torch::Tensor> masks(leaves.begin() + 1, leaves.end());
+  const auto slopes = grad({intensities(leaves[0], masks).back()}, leaves, {dL_dreading.detach().to(wide)});
+  Gradients gradients{slopes[0].to(x.options()), {}};
+  for (size_t n = 0; n < planes_.size(); ++n) {
+    const auto& plane = *planes_[n];
+    const PlaneMask of_pixels(plane.layer->options, plane.shown, plane.of_pixels);
+    const auto pixels = leaf(of_pixels.mask());
+    Values commands, errors;
+    of_pixels.pull_back(grad({mask_of(plane, pixels)}, {pixels}, {slopes[n + 1]})[0], commands, errors);
+    if (auto phase = find(commands, "phase"); phase.defined() && options_.crosstalk() > 0) {
+      const auto commanded = leaf(plane.commanded.at("phase"));
+      commands["phase"] = grad({with_crosstalk(commanded)}, {commanded}, {phase})[0];
+    }
+    gradients.commands.push_back(commands);
+  }
+  return gradients;
 }
 
 }  // namespace optotorch

@@ -2,6 +2,7 @@
 
 #include <optotorch/modules/laboratory/chips/imperfections.h>
 #include <optotorch/modules/laboratory/physical_system.h>
+#include <optotorch/modules/laboratory/transparent_system.h>
 #include <optotorch/modules/optics/diffractive_layer.h>
 #include <torch/arg.h>
 
@@ -35,7 +36,7 @@ struct FinePlanesOptions {
 ///
 /// The field that enters is that of the model, a sample a pixel, interpolated between them by its spectrum. All in
 /// float64. Readings have the noise of `imperfections`; of drift there is none.
-class FinePlanes : public PhysicalSystem {
+class FinePlanes : public PhysicalSystem, public TransparentSystem {
  public:
   /// Throws c10::ValueError for no planes, planes of several wavelengths, of oversampled pixels, or of other windows
   /// than the next, and for options and imperfections out of their ranges.
@@ -43,6 +44,7 @@ class FinePlanes : public PhysicalSystem {
              const Imperfections& imperfections, int64_t seed, const FinePlanesOptions& options = {});
 
   std::vector<std::string> between() const override;
+  Gradients pullback(const torch::Tensor& x, const torch::Tensor& dL_dreading) override;
 
  protected:
   void command(const std::vector<Values>& commands) override;
@@ -51,6 +53,9 @@ class FinePlanes : public PhysicalSystem {
  private:
   struct Plane;
   void place(Plane& plane) const;
+  torch::Tensor with_crosstalk(const torch::Tensor& phase) const;
+  torch::Tensor mask_of(const Plane& plane, const torch::Tensor& pixels) const;
+  std::vector<torch::Tensor> intensities(const torch::Tensor& x, const std::vector<torch::Tensor>& masks) const;
 
   Imperfections imperfections_;
   int64_t seed_;

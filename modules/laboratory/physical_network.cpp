@@ -2,6 +2,7 @@
 #include <optotorch/core/check.h>
 #include <optotorch/modules/laboratory/between.h>
 #include <optotorch/modules/laboratory/physical_network.h>
+#include <optotorch/modules/laboratory/transparent_system.h>
 #include <optotorch/ops/photodetect.h>
 
 #include <algorithm>
@@ -219,6 +220,26 @@ Pass PhysicalNetworkImpl::with_model(const Pass& pass) const {
   return again;
 }
 
+Pass PhysicalNetworkImpl::through_system(const torch::Tensor& x) {
+  OPTOTORCH_CHECK(dynamic_cast<TransparentSystem*>(system_.get()) != nullptr, .where = in_network,
+                  .argument = "system", .expected = "a simulation that knows its slopes (FinePlanes)",
+                  .got = "a system that gives readings alone");
+  auto pass = measure(x);
+  mark(pass);
+  return pass;
+}
+
+torch::Tensor PhysicalNetworkImpl::pull_through_system(const Pass& pass, const torch::Tensor& dL_dy) const {
+  // h = sqrt(I + d): dL_dI = dL_dh / (2 h)
+  const auto dL_dreading =
+      delivers_field() && options.detection() == Detection::amplitude ? dL_dy / (2 * pass.output) : dL_dy;
+  const auto gradients = dynamic_cast<TransparentSystem&>(*system_).pullback(pass.input, dL_dreading);
+  for (size_t n = 0; n < stages_.size(); ++n) {
+    stages_[n]->accumulate_commands(gradients.commands.at(n));
+  }
+  return gradients.dL_dx;
+}
+
 std::vector<torch::Tensor> PhysicalNetworkImpl::read_by_pullback(const Pass& pass) const {
   auto tensors = CloneableLayer::read_by_pullback(pass);
   for (const auto& correction : corrections_) {
@@ -240,6 +261,9 @@ torch::Tensor PhysicalNetworkImpl::slope(const torch::Tensor& h, const torch::Te
 
 torch::Tensor PhysicalNetworkImpl::compute_pullback(const Pass& pass, const torch::Tensor& dL_dy,
                                                     bool to_input) {
+  if (pass.inside.empty()) {
+    return pull_through_system(pass, dL_dy);
+  }
   const size_t count = stages_.size();
   const auto last = slope(pass.output, dL_dy);
   torch::Tensor signal;

@@ -121,6 +121,9 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
   Readings readings_of(const Pass& pass) const;
   /// Returns the pass with its model at the present commands and corrections, as a pull-back needs it.
   Pass with_model(const Pass& pass) const;
+  /// forward, for a pull-back through the system itself instead of a model. Throws c10::ValueError for a system that is
+  /// no TransparentSystem (transparent_system.h).
+  Pass through_system(const torch::Tensor& x);
 
   /// dL_dS_n of every stage (undefined: none) through the corrected model alone to what `learns`.
   void pullback_model(const std::vector<State>& states, const std::vector<torch::Tensor>& dL_ds,
@@ -144,6 +147,7 @@ class PhysicalNetworkImpl : public CloneableLayer<PhysicalNetworkImpl> {
   /// The output for a reading behind the last stage; its slope times dL_dy, at output h.
   torch::Tensor delivered(const torch::Tensor& reading) const;
   torch::Tensor slope(const torch::Tensor& h, const torch::Tensor& dL_dy) const;
+  torch::Tensor pull_through_system(const Pass& pass, const torch::Tensor& dL_dy) const;
   void check_single(const char* argument) const;
   bool delivers_field() const { return system_->stages().back().delivers_field; }
 

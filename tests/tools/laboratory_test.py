@@ -91,6 +91,20 @@ class LaboratoryTest(ProgramTest):
                 if "exact" in options:
                     self.assertAlmostEqual(cosine, 1, places=5)
 
+    def test_an_oracle_knows_the_slopes_of_a_simulation(self):
+        plane = {"type": "DiffractiveLayer", "pixels": [28, 28], "hop": {"distance": 0.005, "propagation": "fresnel"}}
+        planes = self.folder / "planes.json"
+        planes.write_text(json.dumps({
+            "format": "optotorch-network-1",
+            "layers": [{"type": "SpatialLightModulator", "pixels": [28, 28]}, plane, plane, {"type": "Photodetector"},
+                       {"type": "DetectorRegions", "window": [28, 28], "classes": "classes"}]}))
+        out = self.folder / "oracle"
+        result = run(*self.train(out, "--batch-size", 32, "--network", planes, "--rule", "oracle", "--simulation", "fine",
+                                 "--offset", 0.2, "--alignment", epochs=1))
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertAlmostEqual(self.log(out)[0]["alignment"][0], 1, places=5)
+        self.nothing_of(*CHIPS, rule="oracle", say=["--simulation", "fine", "exact"])
+
     def test_a_seed_of_its_own_for_the_chip(self):
         same = self.trained("same", *CHIPS, "--chip-seed", 0)
         again = self.trained("again", *CHIPS)

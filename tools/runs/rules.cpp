@@ -7,6 +7,7 @@
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/laboratory/adaptive_training.h>
 #include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
+#include <optotorch/trainers/rules/laboratory/oracle.h>
 #include <optotorch/trainers/rules/laboratory/physics_aware.h>
 #include <optotorch/trainers/rules/shallow.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
@@ -234,6 +235,8 @@ std::vector<Entry> make_entries() {
       measured("in-silico",
                "back-propagation through the numerical model, which may be corrected; nothing is measured",
                Monitors::welcome, Corrects::identified, plain<InSilico>),
+      measured("oracle", "back-propagation through a simulated system itself (--simulation fine): a yardstick",
+               Monitors::unused, Corrects::nothing, plain<Oracle>),
       measured("pat", "physics-aware training, layer-wise", Monitors::welcome, Corrects::as_told,
                plain<PhysicsAware>),
       measured("pat-output", "physics-aware training that knows the measured output alone", Monitors::unused,

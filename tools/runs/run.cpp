@@ -7,7 +7,9 @@
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/export/torchscript.h>
 #include <optotorch/trainers/interrupt.h>
+#include <optotorch/modules/laboratory/transparent_system.h>
 #include <optotorch/trainers/rules/laboratory/in_silico.h>
+#include <optotorch/trainers/rules/laboratory/oracle.h>
 #include <optotorch/trainers/rules/laboratory/laboratory.h>
 #include <optotorch/trainers/statistics.h>
 #include <torch/optim/adam.h>
@@ -65,6 +67,21 @@ void require_monitors(const HybridImpl& model, const Run& run, bool identifies) 
                               (identifies ? std::string("--identify") : "--rule " + run.rule->name),
                   .got = run.config.laboratory.instrument + ", without monitors",
                   .remedy = "Without monitors there are the rules 'dat-output' and 'pat-output'");
+}
+
+/// Throws now what the first pass of the rule `oracle` would throw.
+void require_slopes(const HybridImpl& model, const Run& run) {
+  if (run.rule->name != "oracle") {
+    return;
+  }
+  for (const auto& placed : laboratory_networks("optotorch", model)) {
+    const bool knows = dynamic_cast<const TransparentSystem*>(placed.network->system().get()) != nullptr;
+    OPTOTORCH_CHECK(knows, .where = "optotorch", .argument = "--simulation",
+                    .expected = "fine, for --rule oracle",
+                    .got = run.config.laboratory.instrument.empty() ? "'" + run.config.laboratory.simulation + "'"
+                                                                    : "an instrument",
+                    .remedy = "Of other simulated stages '--rule in-silico --correction exact' knows the errors");
+  }
 }
 
 /// First files of a new run. If the run ends before its first checkpoint, by an error, it goes again.
@@ -129,15 +146,17 @@ void move_to(HybridImpl& model, torch::Device device) {
   }
 }
 
-/// A model that knows the errors of simulated chips.
+/// A model that knows the errors of simulated chips, or a simulation that knows its slopes.
 std::optional<TrueGradient> true_gradient(Run run) {
   if (!run.in_laboratory || !run.config.laboratory.instrument.empty()) {
     return std::nullopt;
   }
-  run.config.laboratory.correction = "exact";
+  const bool is_fine = run.config.laboratory.simulation == "fine";
+  run.config.laboratory.correction = is_fine ? "none" : "exact";
   auto generator = at::detail::getDefaultCPUGenerator();
   const auto before = generator.get_state();  // to look at a run does not change it
-  TrueGradient truth{make_network(run).ptr(), std::make_shared<InSilico>()};
+  TrueGradient truth{make_network(run).ptr(), is_fine ? std::static_pointer_cast<Rule>(std::make_shared<Oracle>())
+                                                      : std::make_shared<InSilico>()};
   move_to(*truth.model, torch::Device(run.config.device));
   generator.set_state(before);
   return truth;
@@ -262,6 +281,7 @@ FitResult train_rank(const RunConfig& said, const RunOptions& options) {
   const bool identifies =
       config.laboratory.identify > 0 && !(options.resume && keeps_corrections(options.folder));
   require_monitors(*model, run, identifies);
+  require_slopes(*model, run);
   Beginning beginning(options.folder);
   if (is_new) {
     beginning.write(run, data.vocabulary);

@@ -97,6 +97,54 @@ TEST(FinePlanesTest, EveryErrorOfItsOwnChangesTheLight) {
   EXPECT_TRUE(readings(again, {random}, x)[0].equal(readings(same, {random}, x)[0]));
 }
 
+TEST(FinePlanesTest, ItsSlopesAreCentralDifferences) {
+  torch::manual_seed(4);
+  const auto small = [](Modulation modulation) {
+    auto layer = DiffractiveLayer(DiffractiveLayerOptions({5, 6})
+                                      .hop(HopOptions().distance(1e-3))
+                                      .modulation(modulation)
+                                      .start(PhaseStart::uniform))
+                     .ptr();
+    layer->to(torch::kFloat64);
+    return layer;
+  };
+  const auto first = small(Modulation::phase), second = small(Modulation::both);
+  const auto errors = Imperfections()
+                          .offset_error(.3)
+                          .rotation_error(.1)
+                          .distance_error(.05)
+                          .gain_error(.1)
+                          .curve_error(.1)
+                          .aberration(.3)
+                          .amplitude_coupling(.2);
+  FinePlanes fine({first, second}, errors, 7, FinePlanesOptions().reflection(.05));
+  auto x = torch::randn({2, 1, 5, 6}, torch::kComplexDouble);
+  const auto g = torch::randn({2, 1, 5, 6}, torch::kFloat64);
+  EXPECT_SAYS(fine.pullback(x, g), "commands that were set");
+  std::vector<Values> commands;
+  for (const auto& layer : {first, second}) {
+    commands.push_back(layer->commands());
+    for (auto& [name, value] : commands.back()) {
+      value = value.clone();
+    }
+  }
+  const auto loss = [&] {
+    fine.set_commands(commands);
+    return (g * fine.measure(x).output()).sum().item<double>();
+  };
+  loss();
+  const auto slopes = fine.pullback(x, g);
+  testing::expect_close(slopes.dL_dx, testing::central_differences(loss, x), 1e-8, "x");
+  for (size_t n = 0; n < commands.size(); ++n) {
+    EXPECT_EQ(slopes.commands.at(n).size(), commands[n].size());
+    for (auto& [name, value] : commands[n]) {
+      testing::expect_close(slopes.commands[n].at(name), testing::central_differences(loss, value), 1e-8, name);
+    }
+  }
+  EXPECT_SAYS(fine.pullback(x, g[0]), "dL_dreading: expected [2, 1, 5, 6]");
+  EXPECT_SAYS(fine.pullback(torch::real(x), g), "x: expected a complex64 or complex128 field");
+}
+
 TEST(FinePlanesTest, WrongInput) {
   const auto good = plane();
   EXPECT_SAYS(FinePlanes({good}, Imperfections(), 1, FinePlanesOptions().oversampling(1)),
