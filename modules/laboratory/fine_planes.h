@@ -55,7 +55,8 @@ class FinePlanes : public PhysicalSystem, public TransparentSystem {
   void place(Plane& plane) const;
   torch::Tensor with_crosstalk(const torch::Tensor& phase) const;
   torch::Tensor mask_of(const Plane& plane, const torch::Tensor& pixels) const;
-  std::vector<torch::Tensor> intensities(const torch::Tensor& x, const std::vector<torch::Tensor>& masks) const;
+  std::vector<torch::Tensor> intensities(const torch::Tensor& x,
+                                         const std::vector<torch::Tensor>& masks) const;
 
   Imperfections imperfections_;
   int64_t seed_;

@@ -18,7 +18,7 @@ namespace {
 /// The hop behind a plane that stands elsewhere, from its own window.
 struct MovedHop {
   torch::Tensor transfer;
-  torch::Tensor by_distance;             ///< by a part of the distance; undefined unless asked for, as the next
+  torch::Tensor by_distance;  ///< by a part of the distance; undefined unless asked for, as the next
   std::vector<torch::Tensor> by_offset;  ///< by pixels that the plane stands lower, and farther right
 };
 
@@ -106,7 +106,8 @@ Shift shift_of(const DiffractiveLayerOptions& options, const torch::Tensor& offs
 }
 
 /// Re sum conj(g) T' x of every slope T', [slopes].
-torch::Tensor along(const torch::Tensor& g, const torch::Tensor& x, const std::vector<torch::Tensor>& slopes) {
+torch::Tensor along(const torch::Tensor& g, const torch::Tensor& x,
+                    const std::vector<torch::Tensor>& slopes) {
   std::vector<torch::Tensor> sums;
   for (const auto& slope : slopes) {
     sums.push_back(at::real(g.conj() * ops::free_space(x, slope, g.size(2), g.size(3))).sum());
@@ -261,7 +262,8 @@ Stage::Gradients DiffractiveLayerImpl::respond_backward(const torch::Tensor& dL_
     gradients.errors["offset"] += along(signal, x, shift.slopes);
   }
   if (wanted.input) {
-    gradients.dL_dx = offset.defined() ? ops::free_space(signal, shift.transfer.conj(), in[0], in[1]) : signal;
+    gradients.dL_dx =
+        offset.defined() ? ops::free_space(signal, shift.transfer.conj(), in[0], in[1]) : signal;
   }
   return gradients;
 }

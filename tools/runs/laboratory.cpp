@@ -76,7 +76,8 @@ void check(const Laboratory& laboratory) {
   require_word("optotorch", "--simulation", laboratory.simulation, {"model", "fine"});
   OPTOTORCH_CHECK(laboratory.simulation == "model" || laboratory.correction != "exact", .where = "optotorch",
                   .argument = "--correction", .expected = "one that learns, beside --simulation fine",
-                  .got = "'exact'", .remedy = "No model holds all errors of such planes; --rule oracle knows their slopes");
+                  .got = "'exact'",
+                  .remedy = "No model holds all errors of such planes; --rule oracle knows their slopes");
   require_word("optotorch", "--compared", laboratory.compared, words(Compared()));
   each_laboratory_setting(laboratory,
                           [](const Setting& setting, const auto& value) { check_range(setting, value); });

@@ -6,11 +6,11 @@
 #include <optotorch/core/input_file.h>
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/export/torchscript.h>
-#include <optotorch/trainers/interrupt.h>
 #include <optotorch/modules/laboratory/transparent_system.h>
+#include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/rules/laboratory/in_silico.h>
-#include <optotorch/trainers/rules/laboratory/oracle.h>
 #include <optotorch/trainers/rules/laboratory/laboratory.h>
+#include <optotorch/trainers/rules/laboratory/oracle.h>
 #include <optotorch/trainers/statistics.h>
 #include <torch/optim/adam.h>
 
@@ -76,11 +76,11 @@ void require_slopes(const HybridImpl& model, const Run& run) {
   }
   for (const auto& placed : laboratory_networks("optotorch", model)) {
     const bool knows = dynamic_cast<const TransparentSystem*>(placed.network->system().get()) != nullptr;
-    OPTOTORCH_CHECK(knows, .where = "optotorch", .argument = "--simulation",
-                    .expected = "fine, for --rule oracle",
-                    .got = run.config.laboratory.instrument.empty() ? "'" + run.config.laboratory.simulation + "'"
-                                                                    : "an instrument",
-                    .remedy = "Of other simulated stages '--rule in-silico --correction exact' knows the errors");
+    OPTOTORCH_CHECK(
+        knows, .where = "optotorch", .argument = "--simulation", .expected = "fine, for --rule oracle",
+        .got = run.config.laboratory.instrument.empty() ? "'" + run.config.laboratory.simulation + "'"
+                                                        : "an instrument",
+        .remedy = "Of other simulated stages '--rule in-silico --correction exact' knows the errors");
   }
 }
 
@@ -155,8 +155,9 @@ std::optional<TrueGradient> true_gradient(Run run) {
   run.config.laboratory.correction = is_fine ? "none" : "exact";
   auto generator = at::detail::getDefaultCPUGenerator();
   const auto before = generator.get_state();  // to look at a run does not change it
-  TrueGradient truth{make_network(run).ptr(), is_fine ? std::static_pointer_cast<Rule>(std::make_shared<Oracle>())
-                                                      : std::make_shared<InSilico>()};
+  TrueGradient truth{make_network(run).ptr(), is_fine
+                                                  ? std::static_pointer_cast<Rule>(std::make_shared<Oracle>())
+                                                  : std::make_shared<InSilico>()};
   move_to(*truth.model, torch::Device(run.config.device));
   generator.set_state(before);
   return truth;

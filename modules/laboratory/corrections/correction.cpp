@@ -53,7 +53,8 @@ torch::Tensor CorrectionBehind::compute_pullback(Stage& stage, const Prediction&
   if (learns == Learns::stage) {
     return stage.pullback({x, u}, dL_du, to_input);
   }
-  return stage.respond_backward(dL_du, x, u, stage.commands(), {}, {.commands = false, .errors = false}).dL_dx;
+  return stage.respond_backward(dL_du, x, u, stage.commands(), {}, {.commands = false, .errors = false})
+      .dL_dx;
 }
 
 }  // namespace optotorch

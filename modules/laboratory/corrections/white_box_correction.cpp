@@ -66,10 +66,9 @@ Prediction WhiteBoxCorrection::compute(const Stage& stage, const torch::Tensor& 
 torch::Tensor WhiteBoxCorrection::compute_pullback(Stage& stage, const Prediction& prediction,
                                                    const torch::Tensor& dL_ds, Learns learns, bool to_input) {
   const double c = prediction.strength;
-  const auto g = stage.respond_backward(dL_ds, prediction.x, prediction.s, stage.commands(), errors_at(c),
-                                        {.input = to_input,
-                                         .commands = learns == Learns::stage,
-                                         .errors = learns == Learns::correction});
+  const auto g = stage.respond_backward(
+      dL_ds, prediction.x, prediction.s, stage.commands(), errors_at(c),
+      {.input = to_input, .commands = learns == Learns::stage, .errors = learns == Learns::correction});
   if (learns == Learns::stage) {
     stage.accumulate_commands(g.commands);
   } else if (learns == Learns::correction) {

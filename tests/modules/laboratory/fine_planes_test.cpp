@@ -138,7 +138,8 @@ TEST(FinePlanesTest, ItsSlopesAreCentralDifferences) {
   for (size_t n = 0; n < commands.size(); ++n) {
     EXPECT_EQ(slopes.commands.at(n).size(), commands[n].size());
     for (auto& [name, value] : commands[n]) {
-      testing::expect_close(slopes.commands[n].at(name), testing::central_differences(loss, value), 1e-8, name);
+      testing::expect_close(slopes.commands[n].at(name), testing::central_differences(loss, value), 1e-8,
+                            name);
     }
   }
   EXPECT_SAYS(fine.pullback(x, g[0]), "dL_dreading: expected [2, 1, 5, 6]");

@@ -147,8 +147,8 @@ TEST(DiffractiveLayerTest, VaccinationMovesThePlaneInTrainingAlone) {
   // The pull-back belongs to the offset of its own pass.
   const auto signal = torch::randn({2, 1, 6, 6}, torch::kComplexDouble);
   const auto down = layer->pullback(first, signal);
-  const auto g =
-      layer->respond_backward(signal, x, first.output, layer->commands(), {{"offset", first.saved.at(0)}}, {});
+  const auto g = layer->respond_backward(signal, x, first.output, layer->commands(),
+                                         {{"offset", first.saved.at(0)}}, {});
   expect_close(down, g.dL_dx, 1e-13);
   expect_close(layer->phase.grad(), g.commands.at("phase"), 1e-13);
   layer->passes.zero_();

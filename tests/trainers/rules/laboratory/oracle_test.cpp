@@ -8,13 +8,12 @@
 #include <support/errors.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/flatten.h>
 #include <torch/nn/modules/linear.h>
 
 #include <memory>
 #include <vector>
 
-namespace optotorch {
+namespace optotorch::testing::oracles {
 namespace {
 
 constexpr int64_t side = 5, classes = 3;
@@ -29,7 +28,8 @@ std::vector<std::shared_ptr<DiffractiveLayerImpl>> planes() {
 }
 
 PhysicalNetwork measured(const std::shared_ptr<PhysicalSystem>& system,
-                         const std::vector<std::shared_ptr<DiffractiveLayerImpl>>& stages, Detection detection) {
+                         const std::vector<std::shared_ptr<DiffractiveLayerImpl>>& stages,
+                         Detection detection) {
   return PhysicalNetwork(system, std::vector<std::shared_ptr<Stage>>(stages.begin(), stages.end()),
                          PhysicalNetworkOptions().detection(detection));
 }
@@ -59,8 +59,7 @@ TEST(OracleTest, ItsStepIsTheSlopeOfTheMeasuredLoss) {
     const auto parameters = net->named_parameters();
     ASSERT_EQ(parameters.size(), 5);
     for (const auto& item : parameters) {
-      testing::expect_close(item.value().grad(), testing::central_differences(loss, item.value()), 1e-7,
-                            item.key());
+      expect_close(item.value().grad(), central_differences(loss, item.value()), 1e-7, item.key());
     }
   }
 }
@@ -80,4 +79,4 @@ TEST(OracleTest, ASystemThatGivesReadingsAloneIsRefused) {
 }
 
 }  // namespace
-}  // namespace optotorch
+}  // namespace optotorch::testing::oracles
