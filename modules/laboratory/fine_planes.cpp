@@ -32,27 +32,22 @@ torch::Tensor from_middle(int64_t count, double step) {
   return (torch::arange(count, wide) - static_cast<double>(count - 1) / 2) * step;
 }
 
-/// Interpolated by its spectrum between samples, `factor` of each; in a frame of darkness, so that nothing comes
-/// round.
-torch::Tensor interpolated(const torch::Tensor& x, int64_t factor) {
-  const int64_t height = x.size(2), width = x.size(3), frame_y = (height + 1) / 2, frame_x = (width + 1) / 2;
-  const auto framed = at::constant_pad_nd(x, {frame_x, frame_x, frame_y, frame_y});
-  const int64_t rows = framed.size(2), columns = framed.size(3);
-  const auto spectrum = at::fft_fftshift(at::fft_fft2(framed), {{2, 3}});
-  const int64_t more_y = rows * (factor - 1), more_x = columns * (factor - 1);
-  // The frequency 0 stands at rows / 2, of the larger spectrum at rows factor / 2.
-  const int64_t above = rows * factor / 2 - rows / 2, left = columns * factor / 2 - columns / 2;
-  const auto larger = at::constant_pad_nd(spectrum, {left, more_x - left, above, more_y - above});
+/// `count` samples to `factor` times as many, complex128 [count factor, count]: interpolated by their spectrum, in a
+/// frame of darkness, so that nothing comes round.
+torch::Tensor interpolation(int64_t count, int64_t factor) {
+  const int64_t frame = (count + 1) / 2, points = count + 2 * frame;
+  const auto each = at::constant_pad_nd(at::eye(count, wide.dtype(torch::kComplexDouble)), {frame, frame});
+  // The frequency 0 stands at points / 2, of the larger spectrum at points factor / 2.
+  const int64_t before = points * factor / 2 - points / 2;
+  const auto larger = at::constant_pad_nd(at::fft_fftshift(at::fft_fft(each), {{1}}),
+                                          {before, points * (factor - 1) - before});
   // Samples of a pixel stand around its middle, half a sample and more from it.
   const double shift = (1 - static_cast<double>(factor)) / 2;
-  const auto ramp = [&](int64_t count) {
-    const auto f = at::fft_fftshift(at::fft_fftfreq(count * factor, 1, wide));
-    const auto phase = f * (2 * std::numbers::pi * shift);
-    return at::polar(at::ones_like(phase), phase);
-  };
-  const auto moved = larger * ramp(rows).unsqueeze(1) * ramp(columns);
-  const auto fine = at::fft_ifft2(at::fft_ifftshift(moved, {{2, 3}})) * static_cast<double>(factor * factor);
-  return fine.narrow(2, frame_y * factor, height * factor).narrow(3, frame_x * factor, width * factor);
+  const auto phase =
+      at::fft_fftshift(at::fft_fftfreq(points * factor, 1, wide)) * (2 * std::numbers::pi * shift);
+  const auto moved = larger * at::polar(at::ones_like(phase), phase);
+  const auto fine = at::fft_ifft(at::fft_ifftshift(moved, {{1}})) * static_cast<double>(factor);
+  return fine.narrow(1, frame * factor, count * factor).t().contiguous();
 }
 
 double number(const Values& errors, const char* name, int64_t index = 0) {
@@ -104,6 +99,9 @@ FinePlanes::FinePlanes(const std::vector<std::shared_ptr<const DiffractiveLayerI
     }
     place(*plane);
     planes_.push_back(plane);
+  }
+  for (const size_t axis : {0, 1}) {
+    interpolation_[axis] = interpolation(planes.front()->options.pixels()[axis], options.oversampling());
   }
 }
 
@@ -194,7 +192,7 @@ void FinePlanes::command(const std::vector<Values>& commands) {
 std::vector<torch::Tensor> FinePlanes::intensities(const torch::Tensor& x,
                                                    const std::vector<torch::Tensor>& masks) const {
   std::vector<torch::Tensor> all;
-  auto light = interpolated(x, options_.oversampling());
+  auto light = interpolation_[0].matmul(x).matmul(interpolation_[1].t());
   for (size_t n = 0; n < planes_.size(); ++n) {
     light = ops::free_space(light * masks[n], planes_[n]->transfer, light.size(2), light.size(3));
     if (has_monitors() || n + 1 == planes_.size()) {
@@ -205,15 +203,24 @@ std::vector<torch::Tensor> FinePlanes::intensities(const torch::Tensor& x,
 }
 
 std::vector<at::Tensor> FinePlanes::read(const at::Tensor& x) {
+  constexpr int64_t together = 8;  // samples whose light stays in a cache
   std::vector<torch::Tensor> masks;
   for (const auto& plane : planes_) {
     masks.push_back(plane->mask);
   }
-  auto readings = intensities(x.to(torch::kComplexDouble).cpu(), masks);
-  const size_t first = planes_.size() - readings.size();
-  for (size_t n = 0; n < readings.size(); ++n) {
-    readings[n] = noisy_readings(readings[n], imperfections_, seed_ + static_cast<int64_t>(first + n),
-                                 /*stream=*/2, measurements());
+  std::vector<std::vector<torch::Tensor>> parts;
+  for (const auto& some : x.to(torch::kComplexDouble).cpu().split(together)) {
+    auto readings = intensities(some, masks);
+    parts.resize(readings.size());
+    for (size_t n = 0; n < readings.size(); ++n) {
+      parts[n].push_back(readings[n]);
+    }
+  }
+  std::vector<torch::Tensor> readings;
+  for (size_t n = 0; n < parts.size(); ++n) {
+    const size_t plane = planes_.size() - parts.size() + n;
+    readings.push_back(noisy_readings(at::cat(parts[n]), imperfections_, seed_ + static_cast<int64_t>(plane),
+                                      /*stream=*/2, measurements()));
   }
   return readings;
 }

@@ -6,6 +6,7 @@
 #include <optotorch/modules/optics/diffractive_layer.h>
 #include <torch/arg.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -62,6 +63,8 @@ class FinePlanes : public PhysicalSystem, public TransparentSystem {
   int64_t seed_;
   FinePlanesOptions options_;
   std::vector<std::shared_ptr<Plane>> planes_;
+  std::array<torch::Tensor, 2>
+      interpolation_;  // of rows and columns, from the model's samples to those of light
 };
 
 }  // namespace optotorch
