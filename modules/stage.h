@@ -89,7 +89,9 @@ class Stage : public Layer {
   };
   /// Gradients that a caller will read. A stage may leave the others undefined.
   struct Wanted {
-    bool input = true, commands = true, errors = true;
+    bool input = true,    ///< dL_dx
+        commands = true,  ///< those at the commands
+        errors = true;    ///< those at the errors
   };
   /// The pull-back of dL_dy through `respond`, whose output is y.
   virtual Gradients respond_backward(const torch::Tensor& dL_dy, const torch::Tensor& x,
