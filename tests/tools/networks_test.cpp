@@ -45,11 +45,15 @@ Run run_of(const std::string& network, const std::string& rule) {
   config.input = {1, 28, 28};
   const bool measures = find_rule(rule).for_laboratory || in_laboratory_names.contains(network);
   config.laboratory.calibration = config.laboratory.warm_up = measures ? 0 : -1;
+  config.laboratory.simulation = rule == "oracle" && is_diffractive(network) ? "fine" : "model";
   return resolve(config);
 }
 
 /// Why a network cannot be trained by a rule; empty if it can.
 std::string obstacle(const std::string& network, const std::string& rule) {
+  if (rule == "oracle") {
+    return is_diffractive(network) ? "" : "--simulation";
+  }
   const bool delays_light = rule == "quadrature" || rule == "quadrature-twin";
   const bool reads_fields = rule == "homodyne-random" || rule == "tpfp-field" || rule == "tpfp-sloped";
   const bool has_stages = network.starts_with("mnist-hybrid") || network == "mnist-in-situ" ||

@@ -6,7 +6,6 @@
 #include <optotorch/core/input_file.h>
 #include <optotorch/modules/electronic_block.h>
 #include <optotorch/modules/export/torchscript.h>
-#include <optotorch/modules/laboratory/transparent_system.h>
 #include <optotorch/trainers/interrupt.h>
 #include <optotorch/trainers/rules/laboratory/in_silico.h>
 #include <optotorch/trainers/rules/laboratory/laboratory.h>
@@ -67,21 +66,6 @@ void require_monitors(const HybridImpl& model, const Run& run, bool identifies) 
                               (identifies ? std::string("--identify") : "--rule " + run.rule->name),
                   .got = run.config.laboratory.instrument + ", without monitors",
                   .remedy = "Without monitors there are the rules 'dat-output' and 'pat-output'");
-}
-
-/// Throws now what the first pass of the rule `oracle` would throw.
-void require_slopes(const HybridImpl& model, const Run& run) {
-  if (run.rule->name != "oracle") {
-    return;
-  }
-  for (const auto& placed : laboratory_networks("optotorch", model)) {
-    const bool knows = dynamic_cast<const TransparentSystem*>(placed.network->system().get()) != nullptr;
-    OPTOTORCH_CHECK(
-        knows, .where = "optotorch", .argument = "--simulation", .expected = "fine, for --rule oracle",
-        .got = run.config.laboratory.instrument.empty() ? "'" + run.config.laboratory.simulation + "'"
-                                                        : "an instrument",
-        .remedy = "Of other simulated stages '--rule in-silico --correction exact' knows the errors");
-  }
 }
 
 /// First files of a new run. If the run ends before its first checkpoint, by an error, it goes again.
@@ -282,7 +266,6 @@ FitResult train_rank(const RunConfig& said, const RunOptions& options) {
   const bool identifies =
       config.laboratory.identify > 0 && !(options.resume && keeps_corrections(options.folder));
   require_monitors(*model, run, identifies);
-  require_slopes(*model, run);
   Beginning beginning(options.folder);
   if (is_new) {
     beginning.write(run, data.vocabulary);
