@@ -15,11 +15,18 @@
 namespace optotorch {
 namespace {
 
-/// The hop behind a plane that stands elsewhere, from its own window.
+/// True if the hop can start where a plane stands at the price of transforms of single rows. Others start where it was
+/// designed to stand: light is moved back to there.
+bool starts_anywhere(const DiffractiveLayerOptions& options) {
+  return options.hop().propagation() == Propagation::fresnel && options.hop().sampling() == Sampling::cropped;
+}
+
+/// The hop behind a plane that stands elsewhere.
 struct MovedHop {
   torch::Tensor transfer;
   torch::Tensor by_distance;  ///< by a part of the distance; undefined unless asked for, as the next
-  std::vector<torch::Tensor> by_offset;  ///< by pixels that the plane stands lower, and farther right
+  std::vector<torch::Tensor>
+      by_offset;  ///< by pixels that the plane stands lower, and farther right, if it starts there
 };
 
 MovedHop hop_behind(const DiffractiveLayerOptions& options, const Values& errors,
@@ -28,23 +35,21 @@ MovedHop hop_behind(const DiffractiveLayerOptions& options, const Values& errors
     const auto value = find(errors, name);
     return value.defined() ? value[index].item<double>() : 0;
   };
-  const double part = number("distance", 0);
-  const std::array<double, 2> offset{number("offset", 0), number("offset", 1)};
+  const double part = number("distance", 0), pixel = options.hop().spacing();
   const auto hop = options.sample_hop();
-  const double pixel = options.hop().spacing();
-  const bool is_separable = hop.propagation() == Propagation::fresnel && hop.sampling() == Sampling::cropped;
+  const bool is_separable = starts_anywhere(options);
   std::vector<torch::Tensor> values, by_distance, by_down, by_right;
   for (const auto n : c10::irange(hop.wavelengths().size())) {
-    const auto design = hop.geometry(n, options.window(), options.window_behind());
-    const auto moved = [&](double more_distance, double more_down, double more_right) {
-      auto geometry = design;
-      geometry.distance = std::max(0.0, design.distance * (1 + part + more_distance));
-      // Of the window behind, as the plane sees it.
-      geometry.offset = {-pixel * (offset[0] + more_down), -pixel * (offset[1] + more_right)};
-      return geometry;
+    auto design = hop.geometry(n, options.window(), options.window_behind());
+    const auto at_part = [&](double of_distance) {
+      auto moved = design;
+      moved.distance = std::max(0.0, design.distance * (1 + of_distance));
+      return moved;
     };
     if (is_separable) {
-      const auto factors = ops::separable_transfer(moved(0, 0, 0));
+      // Of the window behind, as the plane sees it.
+      design.offset = {-pixel * number("offset", 0), -pixel * number("offset", 1)};
+      const auto factors = ops::separable_transfer(at_part(part));
       const auto &down = factors.factor[0], &across = factors.factor[1];
       values.push_back(down.unsqueeze(1) * across);
       if (with_slopes) {
@@ -56,39 +61,38 @@ MovedHop hop_behind(const DiffractiveLayerOptions& options, const Values& errors
       }
       continue;
     }
-    values.push_back(ops::transfer_function(moved(0, 0, 0)));
+    values.push_back(ops::transfer_function(at_part(part)));
     if (with_slopes) {
-      const auto difference = [&](double step, const std::array<double, 3>& along) {
-        const auto at_step = [&](double by) {
-          return ops::transfer_function(moved(by * along[0], by * along[1], by * along[2]));
-        };
-        return (at_step(step) - at_step(-step)) / (2 * step);
-      };
-      // Steps of a part of a wavelength, or of a pixel, turn no wave by more than that part.
+      // A step of a part of a wavelength turns no wave by more than that part.
+      const double step = design.wavelength / 1000 / std::max(design.distance, design.wavelength);
       by_distance.push_back(
-          difference(design.wavelength / 1000 / std::max(design.distance, design.wavelength), {1, 0, 0}));
-      by_down.push_back(difference(1e-5, {0, 1, 0}));
-      by_right.push_back(difference(1e-5, {0, 0, 1}));
+          (ops::transfer_function(at_part(part + step)) - ops::transfer_function(at_part(part - step))) /
+          (2 * step));
     }
   }
   const auto joined = [&](const std::vector<torch::Tensor>& each) {
     return (each.size() == 1 ? each.front() : at::stack(each)).to(field);
   };
-  if (!with_slopes) {
-    return {joined(values), {}, {}};
+  MovedHop moved{joined(values), {}, {}};
+  if (with_slopes) {
+    moved.by_distance = joined(by_distance);
+    if (is_separable) {
+      moved.by_offset = {joined(by_down), joined(by_right)};
+    }
   }
-  return {joined(values), joined(by_distance), {joined(by_down), joined(by_right)}};
+  return moved;
 }
 
-/// From where a plane was designed to stand to where it stands: a transfer function of no distance.
+/// To where a plane stands from where it was designed to stand, or back: a transfer function of no distance.
 struct Shift {
   torch::Tensor transfer;
   std::vector<torch::Tensor> slopes;  ///< by pixels down and right; none unless asked for
 };
 
-Shift shift_of(const DiffractiveLayerOptions& options, const torch::Tensor& offset,
+/// `sign`: 1 there, -1 back.
+Shift shift_of(const DiffractiveLayerOptions& options, const torch::Tensor& offset, double sign,
                const torch::TensorOptions& field, bool with_slopes) {
-  const double pixel = options.hop().spacing();
+  const double pixel = sign * options.hop().spacing();
   const auto factors = ops::separable_transfer(
       {.wavelength = options.hop().wavelengths().front(),
        .distance = 0,
@@ -210,13 +214,15 @@ torch::Tensor DiffractiveLayerImpl::respond(const torch::Tensor& x, const Values
   const PlaneMask plane(options, commands, errors);
   const auto in = options.window(), out = options.window_behind();
   const auto offset = find(errors, "offset");
-  auto seen = x;
-  if (offset.defined()) {
-    const auto shift = shift_of(options, offset, x.options(), /*with_slopes=*/false);
-    seen = ops::free_space(x, shift.transfer, in[0], in[1]);
+  const auto shifted = [&](const torch::Tensor& light, double sign) {
+    const auto shift = shift_of(options, offset, sign, x.options(), /*with_slopes=*/false);
+    return ops::free_space(light, shift.transfer, in[0], in[1]);
+  };
+  auto light = (offset.defined() ? shifted(x, 1) : x) * plane.mask();
+  if (offset.defined() && !starts_anywhere(options)) {
+    light = shifted(light, -1);
   }
-  const auto light = seen * plane.mask();
-  if (offset.defined() || find(errors, "distance").defined()) {
+  if (find(errors, "distance").defined() || (offset.defined() && starts_anywhere(options))) {
     const auto hop = hop_behind(options, errors, x.options(), /*with_slopes=*/false);
     return ops::free_space(light, hop.transfer, out[0], out[1]);
   }
@@ -230,27 +236,40 @@ Stage::Gradients DiffractiveLayerImpl::respond_backward(const torch::Tensor& dL_
   const auto in = options.window(), out = options.window_behind();
   const auto offset = find(errors, "offset"), distance = find(errors, "distance");
   const bool learns = wanted.commands || wanted.errors, learns_offset = wanted.errors && offset.defined();
-  // seen = S x, light = m seen, y = H light; without an offset S is nothing.
-  Shift shift;
+  // seen = S x, passed = m seen, light = B passed, y = H light. Without an offset S and B are nothing, and B is where H
+  // starts from the plane.
+  Shift there, back;
   auto seen = x;
   if (offset.defined()) {
-    shift = shift_of(options, offset, x.options(), wanted.errors);
-    seen = learns ? ops::free_space(x, shift.transfer, in[0], in[1]) : seen;
+    there = shift_of(options, offset, 1, x.options(), wanted.errors);
+    seen = learns ? ops::free_space(x, there.transfer, in[0], in[1]) : seen;
+    back = starts_anywhere(options) ? back : shift_of(options, offset, -1, x.options(), wanted.errors);
+  }
+  const bool is_moved = distance.defined() || (offset.defined() && starts_anywhere(options));
+  torch::Tensor passed, light;
+  if (wanted.errors && (offset.defined() || distance.defined())) {
+    passed = seen * plane.mask();
+    light = back.transfer.defined() && distance.defined()
+                ? ops::free_space(passed, back.transfer, in[0], in[1])
+                : passed;
   }
   Gradients gradients;
-  torch::Tensor signal;
-  if (offset.defined() || distance.defined()) {
+  torch::Tensor signal, dL_doffset;
+  if (is_moved) {
     const auto hop = hop_behind(options, errors, x.options(), wanted.errors);
     signal = ops::free_space(dL_dy, hop.transfer.conj(), in[0], in[1]);
-    const auto light = wanted.errors ? seen * plane.mask() : torch::Tensor();
     if (wanted.errors && distance.defined()) {
       gradients.errors["distance"] = along(dL_dy, light, {hop.by_distance});
     }
-    if (learns_offset) {
-      gradients.errors["offset"] = along(dL_dy, light, hop.by_offset);
+    if (learns_offset && !hop.by_offset.empty()) {
+      dL_doffset = along(dL_dy, passed, hop.by_offset);
     }
   } else {
     signal = options.sample_hop().carry_back(dL_dy, in, out);
+  }
+  if (back.transfer.defined()) {
+    dL_doffset = learns_offset ? along(signal, passed, back.slopes) : dL_doffset;
+    signal = ops::free_space(signal, back.transfer.conj(), in[0], in[1]);
   }
   if (learns) {
     plane.pull_back(summed_product(signal, seen, plane.mask().dim()), gradients.commands, gradients.errors);
@@ -259,11 +278,11 @@ Stage::Gradients DiffractiveLayerImpl::respond_backward(const torch::Tensor& dL_
     signal.mul_(plane.mask().conj());
   }
   if (learns_offset) {
-    gradients.errors["offset"] += along(signal, x, shift.slopes);
+    gradients.errors["offset"] = dL_doffset + along(signal, x, there.slopes);
   }
   if (wanted.input) {
     gradients.dL_dx =
-        offset.defined() ? ops::free_space(signal, shift.transfer.conj(), in[0], in[1]) : signal;
+        offset.defined() ? ops::free_space(signal, there.transfer.conj(), in[0], in[1]) : signal;
   }
   return gradients;
 }

@@ -100,10 +100,10 @@ struct DiffractiveLayerOptions {
 ///     tilt [2]                m *= exp(2 pi i (tilt_0 y + tilt_1 x) / lambda): radians
 ///     distance [1]            distance *= 1 + distance
 ///
-/// A field is moved to a plane that stands elsewhere by its spectrum, exact between samples; the hop behind it starts
-/// from there. Of a plane that is rotated a sample sees the mean of the pixels that it overlaps, by bilinear weights;
-/// beyond it is darkness. A place that changes is cheap for Propagation::fresnel, cropped; else each costs a new
-/// transfer function.
+/// A field is moved to a plane that stands elsewhere by its spectrum, exact between samples. From there starts the hop
+/// behind it, of Propagation::fresnel, cropped; for others the field is moved back first, to the window of the design.
+/// Of a plane that is rotated a sample sees the mean of the pixels that it overlaps, by bilinear weights; beyond it is
+/// darkness. A distance that changes is cheap for Propagation::fresnel, cropped; else each costs a new transfer function.
 class DiffractiveLayerImpl : public CloneableLayer<DiffractiveLayerImpl, Stage> {
  public:
   /// Throws c10::ValueError for pixels outside 1 to 2^14 a side, options out of their ranges, and a hop that
