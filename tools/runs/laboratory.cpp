@@ -70,7 +70,7 @@ Compared compared_of(const Laboratory& laboratory) {
   return laboratory.compared == "amplitudes" ? Compared::amplitudes : Compared::intensities;
 }
 
-void check(const Laboratory& laboratory) {
+void check(const Laboratory& laboratory, const std::string& rule) {
   require_word("optotorch", "--correction", laboratory.correction, correction_names());
   require_word("optotorch", "--fusion", laboratory.fusion, {"propagate", "in-place"});
   require_word("optotorch", "--simulation", laboratory.simulation, {"model", "fine"});
@@ -78,6 +78,11 @@ void check(const Laboratory& laboratory) {
                   .argument = "--correction", .expected = "one that learns, beside --simulation fine",
                   .got = "'exact'",
                   .remedy = "No model holds all errors of such planes; --rule oracle knows their slopes");
+  OPTOTORCH_CHECK(
+      rule != "oracle" || (laboratory.simulation == "fine" && laboratory.instrument.empty()),
+      .where = "optotorch", .argument = "--simulation", .expected = "fine, for --rule oracle",
+      .got = laboratory.instrument.empty() ? "'" + laboratory.simulation + "'" : "an instrument",
+      .remedy = "Of other simulated stages '--rule in-silico --correction exact' knows the errors");
   require_word("optotorch", "--compared", laboratory.compared, words(Compared()));
   each_laboratory_setting(laboratory,
                           [](const Setting& setting, const auto& value) { check_range(setting, value); });

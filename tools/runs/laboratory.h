@@ -40,8 +40,9 @@ struct Laboratory {
 /// Of fields, what a correction is taught by.
 Compared compared_of(const Laboratory& laboratory);
 
-/// Throws c10::ValueError for unknown names and for values out of their ranges.
-void check(const Laboratory& laboratory);
+/// Throws c10::ValueError for unknown names, for values out of their ranges, and for a system that lacks what `rule`
+/// needs.
+void check(const Laboratory& laboratory, const std::string& rule);
 
 /// The same with perfect chips in place of what is measured: for whoever looks at weights and measures
 /// nothing. Neither an instrument nor files of errors need be there.

@@ -105,15 +105,6 @@ Laboratory complete(Laboratory said, const Training& training, const NamedRule& 
   return said;
 }
 
-/// A system that gives away what the rule `oracle` needs.
-void require_slopes(const NamedRule& rule, const Laboratory& laboratory) {
-  OPTOTORCH_CHECK(
-      rule.name != "oracle" || (laboratory.simulation == "fine" && laboratory.instrument.empty()),
-      .where = "optotorch", .argument = "--simulation", .expected = "fine, for --rule oracle",
-      .got = laboratory.instrument.empty() ? "'" + laboratory.simulation + "'" : "an instrument",
-      .remedy = "Of other simulated stages '--rule in-silico --correction exact' knows the errors");
-}
-
 /// Images for a network of images, a text for one of characters.
 void require_fitting_data(const RunConfig& config, const Training& training) {
   const auto images = image_data_names();
@@ -230,9 +221,8 @@ Run resolve(RunConfig config, Network network, const std::set<std::string>& give
                       laboratory_option(config.laboratory) != nullptr;
   if (run.in_laboratory) {
     config.laboratory = complete(config.laboratory, training, *run.rule, given);
-    check(config.laboratory);
+    check(config.laboratory, run.rule->name);
   }
-  require_slopes(*run.rule, config.laboratory);
   require_suited(run);
   make_rule(*run.rule, training, {.set = config.set, .seed = config.seed, .laboratory = config.laboratory});
   config.epochs = config.epochs == 0 ? training.epochs : config.epochs;
