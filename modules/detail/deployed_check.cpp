@@ -6,18 +6,21 @@
 
 namespace optotorch {
 
+bool is_traced() {
+  return torch::jit::tracer::isTracing();
+}
+
 void check_when_deployed(const torch::Tensor& x, const std::string& holds, const std::string& layer,
                          const std::string& expected) {
   namespace jit = torch::jit;
-  const auto& state = jit::tracer::getTracingState();
-  if (!state) {
+  if (!is_traced()) {
     return;
   }
   const auto unit =
       jit::compile(c10::str("def check(input: Tensor):\n  assert ", holds, ", '", layer, ": input: expected ",
                             expected, ", got {}'.format(input.size())\n"));
   const auto check = jit::toGraphFunction(unit->get_function("check")).graph();
-  jit::insertGraph(*state->graph, *check, {jit::tracer::getValueTrace(x)});
+  jit::insertGraph(*jit::tracer::getTracingState()->graph, *check, {jit::tracer::getValueTrace(x)});
 }
 
 }  // namespace optotorch

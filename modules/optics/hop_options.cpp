@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <c10/util/irange.h>
 #include <optotorch/core/check.h>
+#include <optotorch/modules/detail/deployed_check.h>
 #include <optotorch/modules/layer.h>
 #include <optotorch/modules/optics/hop_options.h>
 #include <optotorch/ops/free_space.h>
@@ -53,7 +54,7 @@ Made transfer_function(const ops::HopGeometry& hop) {
 }
 
 /// One for all planes, or one for each.
-at::Tensor joined(const std::vector<at::Tensor>& each) {
+at::Tensor of_planes(const std::vector<at::Tensor>& each) {
   return each.size() == 1 ? each.front() : at::stack(each);
 }
 
@@ -98,7 +99,7 @@ torch::Tensor HopOptions::transfer(const std::vector<int64_t>& input, const std:
   for (const auto n : c10::irange(wavelengths_.size())) {
     each.push_back(remembered<transfer_function>(geometry(n, input, output), type, field.device())[0]);
   }
-  return joined(each);
+  return of_planes(each);
 }
 
 bool HopOptions::is_by_matrices(const std::vector<int64_t>& input, const std::vector<int64_t>& output) const {
@@ -121,7 +122,7 @@ std::array<torch::Tensor, 2> HopOptions::matrices(const std::vector<int64_t>& in
     each[0].push_back(sides[0]);
     each[1].push_back(sides[1]);
   }
-  return {joined(each[0]), joined(each[1])};
+  return {of_planes(each[0]), of_planes(each[1])};
 }
 
 torch::Tensor HopOptions::carry(const torch::Tensor& x, const std::vector<int64_t>& input,
@@ -142,17 +143,23 @@ torch::Tensor HopOptions::carry_back(const torch::Tensor& dL_dy, const std::vect
   return ops::free_space(dL_dy, transfer(input, output, dL_dy.options()).conj(), input.at(0), input.at(1));
 }
 
+Deployment deployed_hop(const torch::Tensor& down, const torch::Tensor& across) {
+  return {{{"down", down}, {"across", across}}, [down, across](const torch::Tensor& x) {
+            const auto way = is_traced() ? ops::separable_hop_reference : ops::separable_hop;
+            return way(x, down.type_as(x), across.type_as(x));
+          }};
+}
+
 Deployment HopOptions::deploy(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
                               const torch::TensorOptions& field) const {
   if (is_by_matrices(input, output)) {
     const auto [down, across] = matrices(input, output, field);
-    return {{{"down", down}, {"across", across}}, [down = down, across = across](const torch::Tensor& x) {
-              return ops::separable_hop_reference(x, down.type_as(x), across.type_as(x));
-            }};
+    return deployed_hop(down, across);
   }
   const auto transfer = this->transfer(input, output, field);
   return {{{"transfer", transfer}}, [transfer, output](const torch::Tensor& x) {
-            return ops::free_space_reference(x, transfer.type_as(x), output.at(0), output.at(1));
+            const auto way = is_traced() ? ops::free_space_reference : ops::free_space;
+            return way(x, transfer.type_as(x), output.at(0), output.at(1));
           }};
 }
 
