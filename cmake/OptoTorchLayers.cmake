@@ -8,7 +8,7 @@ set(OPTOTORCH_INCLUDE_ROOT ${PROJECT_BINARY_DIR}/include)
 set(OPTOTORCH_PRIVATE_FOLDERS "/(detail|cpu|cuda|meta|autograd|reference)/")
 
 option(OPTOTORCH_PRECOMPILED_HEADERS "Parse LibTorch's headers once a target: builds in a third of the time" ON)
-option(OPTOTORCH_UNITY_BUILD "Compile files twelve at a time: builds everything in a third of the time" ON)
+option(OPTOTORCH_UNITY_BUILD "Compile files 24 at a time: builds everything in a third of the time" ON)
 
 # optotorch_precompile(TARGET HEADER... | SHARED_WITH other): files still include what they use; this only spares parsing
 # it again. Targets of the same flags share what the first of them has parsed.
@@ -24,7 +24,7 @@ function(optotorch_precompile target)
   endif()
 endfunction()
 
-# optotorch_unity(TARGET): compiles its files in batches. GCC takes ten seconds a compilation, however short the file, for
+# optotorch_unity(TARGET): compiles its files in batches. GCC takes six seconds a compilation, however short the file, for
 # templates that LibTorch's headers leave pending. Files still include what they use, and compile by themselves if
 # OPTOTORCH_UNITY_BUILD is OFF; names in unnamed namespaces differ within a target. Highway's kernels, which include
 # themselves once for each instruction set, stay alone, as does (by CMake) what has compile options of its own.
@@ -32,7 +32,7 @@ function(optotorch_unity target)
   if(NOT OPTOTORCH_UNITY_BUILD)
     return()
   endif()
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 24)
   get_target_property(sources ${target} SOURCES)
   foreach(source IN LISTS sources)
     file(STRINGS ${source} includes_itself REGEX "define HWY_TARGET_INCLUDE" LIMIT_COUNT 1)
@@ -42,13 +42,13 @@ function(optotorch_unity target)
   endforeach()
 endfunction()
 
-# optotorch_layer(NAME SOURCE folder [USES lower-layer] [PRIVATE_LIBRARIES ...] [PRECOMPILE header ...])
+# optotorch_layer(NAME SOURCE folder [USES lower-layer] [OPTIMISE flag] [PRIVATE_LIBRARIES ...] [PRECOMPILE header ...])
 #
 # Compiles every .cpp below `folder` into the OBJECT library optotorch_NAME. Its headers are seen as
 # <optotorch/NAME/...> through an include root of its own, and only layers named by USES (and what those use) are on
 # the include path: an include that points upward does not compile.
 function(optotorch_layer name)
-  cmake_parse_arguments(LAYER "" "SOURCE" "USES;PRIVATE_LIBRARIES;PRECOMPILE" ${ARGN})
+  cmake_parse_arguments(LAYER "" "SOURCE;OPTIMISE" "USES;PRIVATE_LIBRARIES;PRECOMPILE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${LAYER_SOURCE}/*.cpp)
   set(root ${OPTOTORCH_INCLUDE_ROOT}/${name})
   file(MAKE_DIRECTORY ${root}/optotorch)
@@ -65,6 +65,9 @@ function(optotorch_layer name)
   optotorch_unity(optotorch_${name})
   set_target_properties(optotorch_${name} PROPERTIES OPTOTORCH_SOURCE ${PROJECT_SOURCE_DIR}/${LAYER_SOURCE})
   target_compile_options(optotorch_${name} PRIVATE ${OPTOTORCH_WARNINGS})
+  if(LAYER_OPTIMISE)
+    target_compile_options(optotorch_${name} PRIVATE $<$<NOT:$<CONFIG:Debug>>:${LAYER_OPTIMISE}>)
+  endif()
   separate_arguments(openmp_flags NATIVE_COMMAND "${OpenMP_CXX_FLAGS}")
   target_compile_options(optotorch_${name} PRIVATE ${openmp_flags})
   target_link_libraries(optotorch_${name} PUBLIC optotorch_${name}_headers

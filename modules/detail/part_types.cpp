@@ -9,6 +9,8 @@
 #include <torch/nn/modules/normalization.h>
 #include <torch/nn/modules/pooling.h>
 
+#include <algorithm>
+
 namespace optotorch {
 namespace {
 
@@ -19,7 +21,10 @@ template <typename Sizes>
 void visit_sizes(Visit& visit, const char* name, Sizes& sizes) {
   std::vector<int64_t> values(sizes->begin(), sizes->end());
   visit(name, values);
-  sizes = Sizes(values);
+  // As LibTorch's constructor does, which g++ takes for one that leaves the sizes unset.
+  TORCH_CHECK(values.size() == sizes->size(), "Expected ", sizes->size(), " values, but instead got ",
+              values.size());
+  std::copy(values.begin(), values.end(), sizes->begin());
 }
 
 // LibTorch's own options by name, in its words.

@@ -44,16 +44,16 @@ bool gradient_matrix_pays(int64_t batch, int64_t ports, bool to_input) {
                   : ports >= 16 && batch >= (ports <= 128 ? 2 : 3) * ports;
 }
 
-at::Tensor plain(const at::Tensor& tensor) {
+at::Tensor dense(const at::Tensor& tensor) {
   return tensor.resolve_conj().resolve_neg().contiguous();
 }
 
 /// The mesh's tensors, contiguous.
-MeshTensors plain(const MeshTensors& mesh) {
+MeshTensors dense(const MeshTensors& mesh) {
   const auto each = [](const std::optional<at::Tensor>& tensor) {
-    return tensor ? std::optional<at::Tensor>(plain(*tensor)) : std::nullopt;
+    return tensor ? std::optional<at::Tensor>(dense(*tensor)) : std::nullopt;
   };
-  return {plain(mesh.theta), plain(mesh.phi), each(mesh.screen), each(mesh.splitter_error),
+  return {dense(mesh.theta), dense(mesh.phi), each(mesh.screen), each(mesh.splitter_error),
           each(mesh.transmission)};
 }
 
@@ -208,7 +208,7 @@ void for_meshes(int64_t meshes, int64_t mzis, int64_t batch, const Run& run) {
 /// Tensors that all meshes of a stack have, contiguous; a single mesh is a stack of one.
 struct Stack {
   Stack(const at::Tensor& input, const MeshTensors& given, const MeshLayout& layout)
-      : tensors(plain(given)),
+      : tensors(dense(given)),
         layout(layout),
         meshes(input.dim() == 3 ? input.size(1) : 1),
         mzis(layout.mzis()),
@@ -320,7 +320,7 @@ at::Tensor mzi_mesh_cpu(const at::Tensor& input, const at::Tensor& theta, const 
   const MeshTensors given{theta, phi, screen, splitter_error, transmission};
   check_mzi_mesh(input, given, layout);
   const Stack stack(input, given, layout);
-  const auto x = plain(input);
+  const auto x = dense(input);
   return x.scalar_type() == at::kComplexFloat ? forward<float>(stack, x) : forward<double>(stack, x);
 }
 
@@ -334,7 +334,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tenso
   const MeshTensors given{theta, phi, screen, splitter_error, transmission};
   check_mzi_mesh_backward(dL_doutput, input, output, given, layout);
   const Stack stack(input, given, layout);
-  const auto g = plain(dL_doutput), x = plain(input), y = plain(output);
+  const auto g = dense(dL_doutput), x = dense(input), y = dense(output);
   const MeshGradients d = x.scalar_type() == at::kComplexFloat ? backward<float>(stack, g, x, y, to_input)
                                                                : backward<double>(stack, g, x, y, to_input);
   return {d.dL_dinput, d.dL_dtheta, d.dL_dphi, d.dL_dscreen, d.dL_dsplitter_error, d.dL_dtransmission};
