@@ -59,7 +59,8 @@ double number(const Values& errors, const char* name, int64_t index = 0) {
 
 struct FinePlanes::Plane {
   std::shared_ptr<const DiffractiveLayerImpl> layer;
-  Values errors, of_pixels;       // all; those of the modulator
+  DiffractiveLayerOptions of_a_pixel = DiffractiveLayerOptions({1, 1});  // the layer's, a sample a pixel
+  Values errors, of_pixels;                                              // all; those of the modulator
   torch::Tensor pixel, weight;    // of every point where the mask is made: number of its pixel, amplitude
   torch::Tensor still, transfer;  // tilt and vignetting of every sample; of the hop
   Values commanded, shown;        // shown: with the crosstalk of pixels
@@ -83,13 +84,21 @@ FinePlanes::FinePlanes(const std::vector<std::shared_ptr<const DiffractiveLayerI
   check("vignetting", options.vignetting(), 0, 1);
   for (size_t n = 0; n < planes.size(); ++n) {
     const auto& own = planes[n]->options;
+    OPTOTORCH_CHECK(own.hop().wavelengths().size() == 1 && own.window() == own.window_behind() &&
+                        own.oversampling() == planes.front()->options.oversampling(),
+                    .where = in_fine_planes, .argument = "planes",
+                    .expected =
+                        "planes of one wavelength, with the same window behind them, of as many samples a "
+                        "pixel as the first",
+                    .got = describe(planes[n]->design()));
     OPTOTORCH_CHECK(
-        own.hop().wavelengths().size() == 1 && own.oversampling() == 1 && own.window() == own.window_behind(),
-        .where = in_fine_planes, .argument = "planes",
-        .expected = "planes of one wavelength, one sample a pixel, with the same window behind them",
-        .got = describe(planes[n]->design()));
+        options.oversampling() % own.oversampling() == 0 && options.oversampling() >= 2 * own.oversampling(),
+        .where = in_fine_planes, .argument = "oversampling",
+        .expected = c10::str("twice or more times the planes' own, ", own.oversampling()),
+        .got = std::to_string(options.oversampling()));
     auto plane = std::make_shared<Plane>();
     plane->layer = planes[n];
+    plane->of_a_pixel = DiffractiveLayerOptions(own).oversampling(1).fill_factor(1);
     // Planes share no draw: their seeds are apart as those of chips in a row.
     plane->errors = built(*planes[n], imperfections, seed + static_cast<int64_t>(n))->errors();
     for (const auto& [name, value] : plane->errors) {
@@ -101,8 +110,12 @@ FinePlanes::FinePlanes(const std::vector<std::shared_ptr<const DiffractiveLayerI
     planes_.push_back(plane);
   }
   for (const size_t axis : {0, 1}) {
-    interpolation_[axis] = interpolation(planes.front()->options.pixels()[axis], options.oversampling());
+    interpolation_[axis] = interpolation(planes.front()->options.window()[axis], refinement());
   }
+}
+
+int64_t FinePlanes::refinement() const {
+  return options_.oversampling() / planes_.front()->layer->options.oversampling();
 }
 
 void FinePlanes::place(Plane& plane) const {
@@ -184,11 +197,11 @@ void FinePlanes::command(const std::vector<Values>& commands) {
     if (auto phase = find(plane.shown, "phase"); phase.defined() && options_.crosstalk() > 0) {
       plane.shown["phase"] = with_crosstalk(phase);
     }
-    plane.mask = mask_of(plane, PlaneMask(plane.layer->options, plane.shown, plane.of_pixels).mask());
+    plane.mask = mask_of(plane, PlaneMask(plane.of_a_pixel, plane.shown, plane.of_pixels).mask());
   }
 }
 
-/// Means over each pixel behind every plane that a camera stands behind.
+/// Means over each of the model's samples behind every plane that a camera stands behind.
 std::vector<torch::Tensor> FinePlanes::intensities(const torch::Tensor& x,
                                                    const std::vector<torch::Tensor>& masks) const {
   std::vector<torch::Tensor> all;
@@ -196,7 +209,7 @@ std::vector<torch::Tensor> FinePlanes::intensities(const torch::Tensor& x,
   for (size_t n = 0; n < planes_.size(); ++n) {
     light = ops::free_space(light * masks[n], planes_[n]->transfer, light.size(2), light.size(3));
     if (has_monitors() || n + 1 == planes_.size()) {
-      all.push_back(at::avg_pool2d(at::view_as_real(light).square().sum(-1), options_.oversampling()));
+      all.push_back(at::avg_pool2d(at::view_as_real(light).square().sum(-1), refinement()));
     }
   }
   return all;
@@ -246,7 +259,7 @@ TransparentSystem::Gradients FinePlanes::pullback(const torch::Tensor& x, const 
   Gradients gradients{slopes[0].to(x.options()), {}};
   for (size_t n = 0; n < planes_.size(); ++n) {
     const auto& plane = *planes_[n];
-    const PlaneMask of_pixels(plane.layer->options, plane.shown, plane.of_pixels);
+    const PlaneMask of_pixels(plane.of_a_pixel, plane.shown, plane.of_pixels);
     const auto pixels = leaf(of_pixels.mask());
     Values commands, errors;
     of_pixels.pull_back(grad({mask_of(plane, pixels)}, {pixels}, {slopes[n + 1]})[0], commands, errors);

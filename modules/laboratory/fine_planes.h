@@ -14,7 +14,8 @@ namespace optotorch {
 
 /// Options for FinePlanes.
 struct FinePlanesOptions {
-  /// Samples along a pixel's side: 2 to 8. Of two each sees as much of the border as the other.
+  /// Samples along a pixel's side: 2 to 8, twice as many as those of the model or a larger multiple. Of two each sees as
+  /// much of the border as the other.
   TORCH_ARG(int64_t, oversampling) = 3;
   /// Part of a pixel's area that light passes: above 0, up to 1. Its corners are round, with a quarter of its side as
   /// radius.
@@ -33,14 +34,14 @@ struct FinePlanesOptions {
 /// layer is not learnt of the model itself. Light has several samples a pixel and keeps them from plane to plane;
 /// pixels have dark borders; hops are not paraxial; and there are errors that no correction knows (crosstalk of pixels,
 /// reflections, vignetting) beside those of `imperfections`, which are drawn as for the layers' own stages. A camera
-/// reads the mean intensity over each pixel.
+/// reads the mean intensity over each of the model's samples.
 ///
-/// The field that enters is that of the model, a sample a pixel, interpolated between them by its spectrum. All in
+/// The field that enters is that of the model, interpolated between its samples by its spectrum. All in
 /// float64. Readings have the noise of `imperfections`; of drift there is none.
 class FinePlanes : public PhysicalSystem, public TransparentSystem {
  public:
-  /// Throws c10::ValueError for no planes, planes of several wavelengths, of oversampled pixels, or of other windows
-  /// than the next, and for options and imperfections out of their ranges.
+  /// Throws c10::ValueError for no planes, planes of several wavelengths, of other samples a pixel than the first, or of
+  /// other windows than the next, and for options and imperfections out of their ranges.
   FinePlanes(const std::vector<std::shared_ptr<const DiffractiveLayerImpl>>& planes,
              const Imperfections& imperfections, int64_t seed, const FinePlanesOptions& options = {});
 
@@ -53,6 +54,7 @@ class FinePlanes : public PhysicalSystem, public TransparentSystem {
 
  private:
   struct Plane;
+  int64_t refinement() const;  // samples along one of the model's
   void place(Plane& plane) const;
   torch::Tensor with_crosstalk(const torch::Tensor& phase) const;
   torch::Tensor mask_of(const Plane& plane, const torch::Tensor& pixels) const;

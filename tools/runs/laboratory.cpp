@@ -253,9 +253,10 @@ std::shared_ptr<PhysicalSystem> fine_planes(const Laboratory& laboratory, const 
   OPTOTORCH_CHECK(are_bare && std::find(planes.begin(), planes.end(), nullptr) == planes.end(),
                   .where = "optotorch", .argument = "--simulation", .expected = "diffractive planes in a row",
                   .got = "other stages, or layers between", .remedy = "Use '--simulation model'");
+  const int64_t samples = std::max<int64_t>(3, 2 * planes.front()->options.oversampling());
   return std::make_shared<FinePlanes>(planes, laboratory.imperfections,
                                       seed_of_stage(laboratory, first, seed),
-                                      FinePlanesOptions().monitors(true));
+                                      FinePlanesOptions().monitors(true).oversampling(samples));
 }
 
 std::shared_ptr<Layer> physical_network(const Laboratory& laboratory, Stretch stretch, bool monitors,

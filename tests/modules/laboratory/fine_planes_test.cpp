@@ -63,6 +63,34 @@ TEST(FinePlanesTest, SmoothLightThroughGlassIsAsInTheModel) {
   }
 }
 
+TEST(FinePlanesTest, AModelOfSeveralSamplesAPixelSeesItsSquares) {
+  torch::manual_seed(6);
+  const auto phases = torch::rand({side, side}) * 6.28;
+  const auto distance = [&](int64_t samples, int64_t fine_samples) {
+    const auto hop = HopOptions().distance(10e-3);
+    std::vector<std::shared_ptr<DiffractiveLayerImpl>> planes;
+    for (const int64_t n : {0, 1}) {
+      planes.push_back(
+          DiffractiveLayer(
+              DiffractiveLayerOptions({side, side}).hop(hop).oversampling(samples).fill_factor(.9))
+              .ptr());
+      const torch::NoGradGuard no_grad;
+      planes.back()->phase.copy_(phases.roll(n, 0));
+    }
+    torch::manual_seed(7);
+    const auto x =
+        at::repeat_interleave(at::repeat_interleave(smooth_light(1), samples, std::optional<int64_t>(2)),
+                              samples, std::optional<int64_t>(3));
+    FinePlanes fine({planes[0], planes[1]}, Imperfections(), 1,
+                    FinePlanesOptions(perfect).fill_factor(.9).oversampling(fine_samples));
+    SimulatedSystem model({built(*planes[0], Imperfections(), 1), built(*planes[1], Imperfections(), 2)});
+    return difference(readings(fine, planes, x).back(), readings(model, planes, x).back());
+  };
+  const double one = distance(1, 4), two = distance(2, 4);
+  EXPECT_GT(one, .2);
+  EXPECT_LT(two, one / 2);
+}
+
 TEST(FinePlanesTest, AnOffsetIsTheSameAsInTheModel) {
   torch::manual_seed(2);
   const auto lens = plane();
@@ -97,10 +125,13 @@ TEST(FinePlanesTest, EveryErrorOfItsOwnChangesTheLight) {
   EXPECT_TRUE(readings(again, {random}, x)[0].equal(readings(same, {random}, x)[0]));
 }
 
-TEST(FinePlanesTest, ItsSlopesAreCentralDifferences) {
+void check_slopes(int64_t samples) {
   torch::manual_seed(4);
-  const auto small = [](Modulation modulation) {
-    auto layer = DiffractiveLayer(DiffractiveLayerOptions({5, 6})
+  const std::vector<int64_t> pixels = samples == 1 ? std::vector<int64_t>{5, 6} : std::vector<int64_t>{2, 3};
+  const int64_t rows = pixels[0] * samples, columns = pixels[1] * samples;
+  const auto small = [&](Modulation modulation) {
+    auto layer = DiffractiveLayer(DiffractiveLayerOptions(pixels)
+                                      .oversampling(samples)
                                       .hop(HopOptions().distance(1e-3))
                                       .modulation(modulation)
                                       .start(PhaseStart::uniform))
@@ -117,9 +148,9 @@ TEST(FinePlanesTest, ItsSlopesAreCentralDifferences) {
                           .curve_error(.1)
                           .aberration(.3)
                           .amplitude_coupling(.2);
-  FinePlanes fine({first, second}, errors, 7, FinePlanesOptions().reflection(.05));
-  auto x = torch::randn({2, 1, 5, 6}, torch::kComplexDouble);
-  const auto g = torch::randn({2, 1, 5, 6}, torch::kFloat64);
+  FinePlanes fine({first, second}, errors, 7, FinePlanesOptions().reflection(.05).oversampling(3 * samples));
+  auto x = torch::randn({2, 1, rows, columns}, torch::kComplexDouble);
+  const auto g = torch::randn({2, 1, rows, columns}, torch::kFloat64);
   EXPECT_SAYS(fine.pullback(x, g), "commands that were set");
   std::vector<Values> commands;
   for (const auto& layer : {first, second}) {
@@ -142,8 +173,13 @@ TEST(FinePlanesTest, ItsSlopesAreCentralDifferences) {
                             name);
     }
   }
-  EXPECT_SAYS(fine.pullback(x, g[0]), "dL_dreading: expected [2, 1, 5, 6]");
+  EXPECT_SAYS(fine.pullback(x, g[0]), c10::str("dL_dreading: expected [2, 1, ", rows, ", ", columns, "]"));
   EXPECT_SAYS(fine.pullback(torch::real(x), g), "x: expected a complex64 or complex128 field");
+}
+
+TEST(FinePlanesTest, ItsSlopesAreCentralDifferences) {
+  check_slopes(1);
+  check_slopes(2);
 }
 
 TEST(FinePlanesTest, WrongInput) {
@@ -159,6 +195,9 @@ TEST(FinePlanesTest, WrongInput) {
   const auto two =
       DiffractiveLayer(DiffractiveLayerOptions({8, 8}).hop(HopOptions().wavelengths({5e-7, 6e-7}))).ptr();
   EXPECT_SAYS(FinePlanes({two}, Imperfections(), 1), "planes of one wavelength");
+  const auto twice = DiffractiveLayer(DiffractiveLayerOptions({side / 2, side / 2}).oversampling(2)).ptr();
+  EXPECT_SAYS(FinePlanes({twice}, Imperfections(), 1), "twice or more times the planes' own, 2");
+  EXPECT_SAYS(FinePlanes({good, twice}, Imperfections(), 1), "as many samples a pixel as the first");
 }
 
 }  // namespace
