@@ -73,7 +73,7 @@ const char* laboratory_option(const Laboratory& laboratory) {
 }
 
 /// The settings with those that were not said: the network's, or the rule's usual ones.
-Laboratory complete(Laboratory said, const Training& training, const NamedRule& rule,
+Laboratory complete(Laboratory said, const Training& training, const NamedRule& rule, int64_t epochs,
                     const std::set<std::string>& given) {
   const Laboratory plain;
   auto usual = training.laboratory.value_or(plain);
@@ -84,7 +84,8 @@ Laboratory complete(Laboratory said, const Training& training, const NamedRule& 
     usual.correction = rule.corrects == Corrects::always ? "white-box" : "none";
   }
   if (usual.calibration < 0) {
-    usual.calibration = rule.corrects == Corrects::always ? 1 : 0;
+    // In a single epoch the stages would learn nothing.
+    usual.calibration = rule.corrects == Corrects::always && epochs > 1 ? 1 : 0;
   }
   usual.warm_up = std::max<int64_t>(usual.warm_up, 0);
   usual.compared_ports = std::max<int64_t>(usual.compared_ports, 0);
@@ -219,13 +220,13 @@ Run resolve(RunConfig config, Network network, const std::set<std::string>& give
   config = with_absolute_paths(std::move(config), training);
   run.in_laboratory = training.laboratory.has_value() || run.rule->for_laboratory ||
                       laboratory_option(config.laboratory) != nullptr;
+  config.epochs = config.epochs == 0 ? training.epochs : config.epochs;
   if (run.in_laboratory) {
-    config.laboratory = complete(config.laboratory, training, *run.rule, given);
+    config.laboratory = complete(config.laboratory, training, *run.rule, config.epochs, given);
     check(config.laboratory, run.rule->name);
   }
   require_suited(run);
   make_rule(*run.rule, training, {.set = config.set, .seed = config.seed, .laboratory = config.laboratory});
-  config.epochs = config.epochs == 0 ? training.epochs : config.epochs;
   config.batch_size = config.batch_size == 0 ? training.batch_size : config.batch_size;
   if (config.learning_rate == 0) {
     config.learning_rate = run.in_laboratory
