@@ -38,8 +38,7 @@ enum class Keep {
 /// A layer as a machine without OptoTorch runs it: tensors and a function of plain ATen operators on them.
 struct Deployment {
   std::vector<std::pair<std::string, torch::Tensor>> tensors;  ///< tensors that `forward` reads, by name
-  std::function<torch::Tensor(const torch::Tensor&)> forward;  ///< y = f(x); in eval mode, too, and
-                                                               ///< by plain operators while it is traced
+  std::function<torch::Tensor(const torch::Tensor&)> forward;  ///< y = f(x)
   torch::Tensor weight{},  ///< W [outputs, inputs] of a layer that is y = W x + b of rows x: one of
                            ///< `tensors`, or a view of it; undefined for any other layer
       bias{};              ///< b [outputs], likewise; undefined for any other layer, and for b = 0

@@ -6,21 +6,18 @@
 
 namespace optotorch {
 
-bool is_traced() {
-  return torch::jit::tracer::isTracing();
-}
-
 void check_when_deployed(const torch::Tensor& x, const std::string& holds, const std::string& layer,
                          const std::string& expected) {
   namespace jit = torch::jit;
-  if (!is_traced()) {
+  const auto& state = jit::tracer::getTracingState();
+  if (!state) {
     return;
   }
   const auto unit =
       jit::compile(c10::str("def check(input: Tensor):\n  assert ", holds, ", '", layer, ": input: expected ",
                             expected, ", got {}'.format(input.size())\n"));
   const auto check = jit::toGraphFunction(unit->get_function("check")).graph();
-  jit::insertGraph(*jit::tracer::getTracingState()->graph, *check, {jit::tracer::getValueTrace(x)});
+  jit::insertGraph(*state->graph, *check, {jit::tracer::getValueTrace(x)});
 }
 
 }  // namespace optotorch

@@ -18,8 +18,4 @@ namespace optotorch {
 void check_when_deployed(const torch::Tensor& x, const std::string& holds, const std::string& layer,
                          const std::string& expected);
 
-/// True while a forward pass is traced, as an export does: what is recorded then are plain operators, where a layer in
-/// eval mode takes kernels of the same map.
-bool is_traced();
-
 }  // namespace optotorch

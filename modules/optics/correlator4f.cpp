@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 #include <optotorch/core/check.h>
 #include <optotorch/modules/describe.h>
-#include <optotorch/modules/detail/deployed_check.h>
 #include <optotorch/modules/freeze.h>
 #include <optotorch/modules/optics/correlator4f.h>
 #include <optotorch/ops/free_space.h>
@@ -83,8 +82,7 @@ torch::Tensor Correlator4fImpl::compute_pullback(const Pass& pass, const torch::
 Deployment Correlator4fImpl::deploy() {
   const auto t = transfer();
   return {{{"transfer", t}}, [t, window = options.window()](const torch::Tensor& x) {
-            const auto way = is_traced() ? ops::free_space_reference : ops::free_space;
-            return way(x, t, window[0], window[1]);
+            return ops::free_space_reference(x, t, window[0], window[1]);
           }};
 }
 

@@ -77,8 +77,10 @@ torch::Tensor FreeSpaceImpl::compute_pullback(const Pass& /*pass*/, const torch:
 
 Deployment FreeSpaceImpl::deploy() {
   // In double: a layer without parameters does not know the precision of the fields that will come.
-  if (const auto& [down, across] = matrices_; down.defined()) {
-    return deployed_hop(down, across);
+  if (const auto [down, across] = matrices_; down.defined()) {
+    return {{{"down", down}, {"across", across}}, [down = down, across = across](const torch::Tensor& x) {
+              return ops::separable_hop_reference(x, down.type_as(x), across.type_as(x));
+            }};
   }
   return options.hop().deploy(options.window(), output_of(options), at::dtype(at::kComplexDouble));
 }

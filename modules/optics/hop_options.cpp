@@ -1,7 +1,6 @@
 #include <ATen/ATen.h>
 #include <c10/util/irange.h>
 #include <optotorch/core/check.h>
-#include <optotorch/modules/detail/deployed_check.h>
 #include <optotorch/modules/layer.h>
 #include <optotorch/modules/optics/hop_options.h>
 #include <optotorch/ops/free_space.h>
@@ -143,23 +142,17 @@ torch::Tensor HopOptions::carry_back(const torch::Tensor& dL_dy, const std::vect
   return ops::free_space(dL_dy, transfer(input, output, dL_dy.options()).conj(), input.at(0), input.at(1));
 }
 
-Deployment deployed_hop(const torch::Tensor& down, const torch::Tensor& across) {
-  return {{{"down", down}, {"across", across}}, [down, across](const torch::Tensor& x) {
-            const auto way = is_traced() ? ops::separable_hop_reference : ops::separable_hop;
-            return way(x, down.type_as(x), across.type_as(x));
-          }};
-}
-
 Deployment HopOptions::deploy(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
                               const torch::TensorOptions& field) const {
   if (is_by_matrices(input, output)) {
     const auto [down, across] = matrices(input, output, field);
-    return deployed_hop(down, across);
+    return {{{"down", down}, {"across", across}}, [down = down, across = across](const torch::Tensor& x) {
+              return ops::separable_hop_reference(x, down.type_as(x), across.type_as(x));
+            }};
   }
   const auto transfer = this->transfer(input, output, field);
   return {{{"transfer", transfer}}, [transfer, output](const torch::Tensor& x) {
-            const auto way = is_traced() ? ops::free_space_reference : ops::free_space;
-            return way(x, transfer.type_as(x), output.at(0), output.at(1));
+            return ops::free_space_reference(x, transfer.type_as(x), output.at(0), output.at(1));
           }};
 }
 

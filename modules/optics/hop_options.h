@@ -91,8 +91,8 @@ struct HopOptions {
   torch::Tensor carry_back(const torch::Tensor& dL_dy, const std::vector<int64_t>& input,
                            const std::vector<int64_t>& output) const;
 
-  /// `carry` as it is exported, by plain ATen operators, and as eval mode computes it, on tensors of the precision of
-  /// `field`, which fields of another take as theirs.
+  /// `carry` as it is exported: plain ATen operators on tensors of the precision of `field`, which fields of another
+  /// take as theirs.
   Deployment deploy(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
                     const torch::TensorOptions& field) const;
 
@@ -101,9 +101,6 @@ struct HopOptions {
   torch::Tensor transfer(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
                          const torch::TensorOptions& field) const;
 };
-
-/// `ops::separable_hop` by these matrices as it is exported, and as eval mode computes it, where its kernel does.
-Deployment deployed_hop(const torch::Tensor& down, const torch::Tensor& across);
 
 /// Throws c10::ValueError unless `window` is rows and columns, of 1 to 2^14 each.
 void check_window(const std::string& where, const std::string& argument, const std::vector<int64_t>& window);
