@@ -61,6 +61,19 @@ class LaboratoryTest(ProgramTest):
                 now = json.loads(path.read_text())
                 self.assertEqual((now["device"], now["simulation"]), ("cpu", "model"))
 
+    def test_a_single_epoch_teaches_the_stages(self):
+        """Calibration, an epoch by default, would be all of it."""
+        start = self.phases_of(self.finished)
+        self.assertTrue(start)
+        for arguments, calibration in (((), 0), (("--calibration", 1), 1)):
+            out = self.folder / f"single{calibration}"
+            # A network whose file says nothing of a laboratory.
+            result = run(*self.train(out, "--batch-size", 32, "--network", "mpnn", "--rule", "dat-unitary",
+                                     "--start", self.finished, *CHIPS, *arguments, epochs=1))
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(json.loads((out / "config.json").read_text())["calibration"], calibration)
+            (self.assertEqual if calibration else self.assertNotEqual)(self.phases_of(out), start)
+
     def test_what_a_run_holds(self):
         self.assertEqual(sorted(p.name for p in self.finished.iterdir()),
                          ["checkpoint.safetensors", "config.json", "metrics.jsonl", "network.json"])
