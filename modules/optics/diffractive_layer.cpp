@@ -114,7 +114,8 @@ torch::Tensor along(const torch::Tensor& g, const torch::Tensor& x,
                     const std::vector<torch::Tensor>& slopes) {
   std::vector<torch::Tensor> sums;
   for (const auto& slope : slopes) {
-    sums.push_back(at::real(g.conj() * ops::free_space(x, slope, g.size(2), g.size(3))).sum());
+    const auto moved = ops::free_space(x, slope, g.size(2), g.size(3));
+    sums.push_back((at::view_as_real(g) * at::view_as_real(moved)).sum());
   }
   return at::stack(sums);
 }

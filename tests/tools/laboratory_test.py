@@ -154,6 +154,7 @@ class LaboratoryTest(ProgramTest):
                                    ("--relative-noise", "nan", "--relative-noise"), ("--chip-seed", -2, "--chip-seed"),
                                    ("--correction-lr", 0, "--correction-lr"), ("--correction-lr", "nan", "--correction-lr"),
                                    ("--calibration", -1, "--calibration"), ("--identify", 10**7, "--identify"),
+                                   ("--cleared", 1.5, "--cleared"),
                                    ("--similarity-to-phases", "nan", "--similarity-to-phases"),
                                    ("--retries", 1001, "--retries"), ("--retries", -1, "--retries"),
                                    ("--reconnect", "nan", "--reconnect"), ("--reconnect", 1e7, "--reconnect")):

@@ -1,6 +1,7 @@
 // Guided optics, free space and electronics in one network, by every rule.
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 #include <optotorch/modules/hybrid.h>
 #include <optotorch/modules/laboratory/corrections/white_box_correction.h>
@@ -15,12 +16,14 @@
 #include <optotorch/trainers/rules/back_propagation.h>
 #include <optotorch/trainers/rules/direct_feedback.h>
 #include <optotorch/trainers/rules/laboratory/dual_adaptive.h>
+#include <optotorch/trainers/rules/laboratory/identify.h>
 #include <optotorch/trainers/rules/two_pass_forward.h>
 #include <torch/nn/functional/loss.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/optim/adam.h>
 #include <torch/utils.h>
 
+#include <cstdio>
 #include <memory>
 #include <vector>
 
@@ -97,6 +100,49 @@ TEST(DiffractionTest, AMeshLearnsBeforeAPlaneThatIsMeasured) {
   EXPECT_LT(behind, before - .05);
   EXPECT_LT(rule.similarity_loss(), .1);
   EXPECT_FALSE(net->layer(1).parameters()[0].equal(start));
+}
+
+/// Spots of light anywhere.
+class Spots : public BatchSource {
+ public:
+  int64_t size() const override { return 1 << 20; }
+  Batch batch(int64_t, int64_t index) const override {
+    auto generator = at::detail::createCPUGenerator(static_cast<uint64_t>(index));
+    const auto coarse = torch::rand({6, 1, 4, 4}, generator);
+    return {coarse.repeat_interleave(4, 2).repeat_interleave(4, 3).to(torch::kComplexFloat), {}};
+  }
+};
+
+TEST(DiffractionTest, OneCameraFindsManyPlanesThatAreClearedInTurn) {
+  const auto near = HopOptions().distance(8e-3).propagation(Propagation::fresnel);
+  const auto errors = Imperfections().rotation_error(.15).offset_error(.3);
+  const auto left = [&](double cleared) {
+    torch::manual_seed(5);
+    std::vector<std::shared_ptr<Stage>> planes;
+    std::vector<std::shared_ptr<BuiltStage>> hidden;
+    std::vector<std::shared_ptr<Correction>> corrections;
+    for (int64_t n = 0; n < 4; ++n) {
+      planes.push_back(DiffractiveLayer(DiffractiveLayerOptions({16, 16}).hop(near)).ptr());
+      hidden.push_back(built(*planes.back(), errors, n));
+      corrections.push_back(std::make_shared<WhiteBoxCorrection>(WhiteBoxCorrectionOptions(*planes.back())));
+    }
+    PhysicalNetwork network(
+        std::make_shared<SimulatedSystem>(hidden, SimulatedSystemOptions().monitors(false)), planes,
+        PhysicalNetworkOptions().detection(Detection::intensity));
+    network->set_corrections(corrections);
+    const auto losses = identify(*network, Spots(),
+                                 IdentifyOptions()
+                                     .batches(80)
+                                     .rate(.03)
+                                     .cleared(cleared)
+                                     .similarity(Similarity::output)
+                                     .compared(Compared::amplitudes));
+    std::printf("cleared %.0f: similarity loss %.4f\n", cleared, losses.back());
+    return losses.back();
+  };
+  const double found = left(1);
+  EXPECT_LT(found, .15);
+  EXPECT_GT(left(0), 2 * found);
 }
 
 }  // namespace

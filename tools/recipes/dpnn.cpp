@@ -127,6 +127,7 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
     if (method.identifies) {
       system.config.laboratory.identify = options.quick ? 2 : calibration;
       system.config.laboratory.correction_rate = .03;
+      system.config.laboratory.cleared = 1;
     }
     systems.push_back(system);
   }

@@ -40,6 +40,7 @@ std::vector<RecipeRow> dpnn_drift(const RecipeOptions& options, Page& page) {
   trained.config.laboratory.correction = "white-box";
   trained.config.laboratory.correction_rate = .03;
   trained.config.laboratory.identify = options.quick ? 2 : 150;
+  trained.config.laboratory.cleared = 1;
   trained.config.samples = 8000;
   trained.seeds = 1;
   const auto folder = train_systems({trained}, options).front().runs.front().folder;
@@ -48,6 +49,7 @@ std::vector<RecipeRow> dpnn_drift(const RecipeOptions& options, Page& page) {
   drifting.run.config.laboratory.imperfections.error_drift(planes_drift);
   auto laboratory = drifting.run.config.laboratory;
   laboratory.identify = options.quick ? 2 : calibration;
+  laboratory.cleared = 0;
   laboratory.correction_rate = drift_correction_rate;
   page.paragraph(c10::str(
       "Network ", network,

@@ -344,6 +344,7 @@ void identify_errors(HybridImpl& model, const BatchSource& images, const Laborat
         *placed.network, Light(model, placed, images),
         IdentifyOptions()
             .batches(laboratory.identify)
+            .cleared(laboratory.cleared)
             .similarity(network->options.internal_states() ? Similarity::unitary : Similarity::output)
             .compared(compared_of(laboratory))
             .rate(laboratory.correction_rate)

@@ -35,6 +35,7 @@ struct Laboratory {
   std::string fusion;           ///< propagate, in-place
   double similarity_to_phases = 0;
   int64_t identify = 0;  ///< batches that are measured before training, and none after (rule in-silico)
+  double cleared = 0;    ///< part of the stages without phases when that begins
 };
 
 /// Of fields, what a correction is taught by.

@@ -205,6 +205,12 @@ void each_laboratory_setting(Laboratory& laboratory, Visit visit) {
                 {0, million},
                 model_group},
         laboratory.identify);
+  visit(Setting{"cleared",
+                "--cleared",
+                "Part of the stages without phases, as glass, when such a fit begins",
+                {0, 1},
+                model_group},
+        laboratory.cleared);
 }
 
 /// Calls visit(setting, value) for every setting of a run, a RunConfig, const or not.

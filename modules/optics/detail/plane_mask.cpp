@@ -2,6 +2,7 @@
 #include <c10/util/irange.h>
 #include <optotorch/modules/optics/detail/pixels.h>
 #include <optotorch/modules/optics/detail/plane_mask.h>
+#include <optotorch/modules/optics/detail/rotated_planes.h>
 
 #include <algorithm>
 #include <cmath>
@@ -18,20 +19,9 @@ torch::Tensor from_middle(int64_t count, const torch::TensorOptions& type) {
   return torch::arange(count, type) - static_cast<double>(count - 1) / 2;
 }
 
-/// Complex planes as channels of one real image [1, 2 planes, rows, columns].
-torch::Tensor as_channels(const torch::Tensor& planes) {
-  return at::view_as_real(planes).permute({0, 3, 1, 2}).flatten(0, 1).unsqueeze(0).contiguous();
-}
-
-torch::Tensor as_planes(const torch::Tensor& channels) {
-  return at::view_as_complex(channels.squeeze(0).unflatten(0, {-1, 2}).permute({0, 2, 3, 1}).contiguous());
-}
-
 torch::Tensor turned(const torch::Tensor& phase) {
   return at::complex(phase.cos(), phase.sin());
 }
-
-constexpr int64_t bilinear = 0, dark_outside = 0;
 
 }  // namespace
 
@@ -84,9 +74,8 @@ PlaneMask::PlaneMask(const DiffractiveLayerOptions& options, const Values& comma
   pixels_ = at::stack(planes);
   standing_ = sampled_pixels(pixels_, options.oversampling(), options.fill_factor());
   mask_ = standing_;
-  if (find(errors, "rotation").defined()) {
-    mask_ = as_planes(at::grid_sampler_2d(as_channels(standing_), grid(), bilinear, dark_outside,
-                                          /*align_corners=*/false));
+  if (const auto angle = find(errors, "rotation"); angle.defined()) {
+    mask_ = rotated(standing_, angle.item<double>());
   }
   if (find(errors, "tilt").defined()) {
     mask_ = mask_ * turned(ramp());
@@ -94,19 +83,6 @@ PlaneMask::PlaneMask(const DiffractiveLayerOptions& options, const Values& comma
   if (scale_.size() == 1) {
     mask_ = mask_.squeeze(0);
   }
-}
-
-torch::Tensor PlaneMask::grid() const {
-  const auto type = phase_.options();
-  const auto window = options_.window();
-  const auto& angle = errors_.at("rotation");
-  const auto y = from_middle(window[0], type).unsqueeze(1), x = from_middle(window[1], type).unsqueeze(0);
-  // The place on the plane of a sample: turned back.
-  const auto down = angle.cos() * y + angle.sin() * x, right = angle.cos() * x - angle.sin() * y;
-  return at::stack(
-             {right * (2.0 / static_cast<double>(window[1])), down * (2.0 / static_cast<double>(window[0]))},
-             -1)
-      .unsqueeze(0);
 }
 
 torch::Tensor PlaneMask::ramp() const {
@@ -140,19 +116,13 @@ torch::Tensor PlaneMask::pull_back_place(const torch::Tensor& dL_dmask, Values& 
                                 (slope * from_middle(window[1], type)).sum()});
     g = g * turned(-ramp());
   }
-  if (!find(errors_, "rotation").defined()) {
+  const auto angle = find(errors_, "rotation");
+  if (!angle.defined()) {
     return g;
   }
-  const auto places = grid();
-  const auto [dL_dstanding, dL_dgrid] =
-      at::grid_sampler_2d_backward(as_channels(g.resolve_conj()), as_channels(standing_), places, bilinear,
-                                   dark_outside, /*align_corners=*/false, {true, true});
-  const auto dL_dright = dL_dgrid[0].select(-1, 0) * (2.0 / static_cast<double>(window[1]));
-  const auto dL_ddown = dL_dgrid[0].select(-1, 1) * (2.0 / static_cast<double>(window[0]));
-  const auto right = places[0].select(-1, 0) * (static_cast<double>(window[1]) / 2);
-  const auto down = places[0].select(-1, 1) * (static_cast<double>(window[0]) / 2);
-  errors["rotation"] = (dL_ddown * right - dL_dright * down).sum().reshape({1});
-  return as_planes(dL_dstanding);
+  const auto gradients = rotated_backward(g, standing_, angle.item<double>());
+  errors["rotation"] = torch::full({1}, gradients.dL_dangle, type);
+  return gradients.dL_dplanes;
 }
 
 void PlaneMask::pull_back(const torch::Tensor& dL_dmask, Values& commands, Values& errors) const {

@@ -20,7 +20,6 @@ class PlaneMask {
   void pull_back(const torch::Tensor& dL_dmask, Values& commands, Values& errors) const;
 
  private:
-  torch::Tensor grid() const;
   torch::Tensor ramp() const;
   torch::Tensor pull_back_place(const torch::Tensor& dL_dmask, Values& errors) const;
 

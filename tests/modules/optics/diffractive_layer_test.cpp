@@ -123,6 +123,40 @@ TEST(DiffractiveLayerTest, ErrorsAreWhatTheHeaderSays) {
                turned(p + .5 / std::sqrt(15.0) * k / k.square().mean().sqrt()), 1e-12);
 }
 
+TEST(DiffractiveLayerTest, IsRotatedAsSmoothPlanesAre) {
+  const auto wide = torch::dtype(torch::kFloat64);
+  auto layer =
+      in_double(DiffractiveLayerOptions({32, 26}).hop(HopOptions().distance(0)).modulation(Modulation::both));
+  const auto y = (torch::arange(32, wide) - 15.5).unsqueeze(1), x = torch::arange(26, wide) - 12.5;
+  const auto spot = [](const torch::Tensor& down, const torch::Tensor& right) {
+    return .9 * (-(down / 3.2).square() - ((right - 1) / 2.5).square()).exp();
+  };
+  const auto wave = [](const torch::Tensor& down, const torch::Tensor& right) {
+    return .4 * down - .2 * right;
+  };
+  layer->amplitude.set_data(at::logit(spot(y, x)));
+  layer->phase.set_data(wave(y, x));
+  for (const double angle : {0.0, 1e-3, -.3, 1.2, 3.0, -4.5}) {
+    const auto down = std::cos(angle) * y + std::sin(angle) * x,
+               right = std::cos(angle) * x - std::sin(angle) * y;
+    expect_close(at_plane(layer, {{"rotation", torch::full({1}, angle, wide)}}),
+                 spot(down, right) * turned(wave(down, right)), 3e-5);
+  }
+}
+
+TEST(DiffractiveLayerTest, LosesNoLightByARotation) {
+  torch::manual_seed(6);
+  auto layer = in_double(DiffractiveLayerOptions({40, 40}).hop(HopOptions().distance(0)));
+  const auto kept = [&](double angle) {
+    const auto mask = at_plane(layer, {{"rotation", torch::full({1}, angle, torch::kFloat64)}});
+    return mask.narrow(0, 10, 20).narrow(1, 10, 20).abs().square().mean().item<double>();
+  };
+  EXPECT_NEAR(kept(0), 1, 1e-12);
+  // The mean of a sample's neighbours keeps .7 of random phases here.
+  EXPECT_NEAR(kept(.03), 1, .05);
+  EXPECT_NEAR(kept(-.03), 1, .05);
+}
+
 TEST(DiffractiveLayerTest, DistanceIsAPartOfTheDesign) {
   torch::manual_seed(5);
   for (const auto propagation : {Propagation::fresnel, Propagation::angular_spectrum}) {

@@ -129,6 +129,30 @@ TEST_F(IdentifyTest, IsAFunctionOfItsSeed) {
   EXPECT_FALSE(still.at("losses").equal(once.at("losses")));
 }
 
+TEST_F(IdentifyTest, ClearsPhasesInTheFirstTwoThirds) {
+  const auto losses = [](double cleared, bool is_cleared_before) {
+    torch::manual_seed(1);
+    auto network = laboratory(ports);
+    if (is_cleared_before) {
+      const torch::NoGradGuard no_grad;
+      for (auto& phases : network->parameters()) {
+        phases.zero_();
+      }
+    }
+    const auto before = parameters_by_name(*network);
+    const auto all = identify(*network, RandomLight(ports, 4, 6),
+                              IdentifyOptions().batches(9).jitter(0).cleared(cleared).rate(1e-12));
+    expect_equal(parameters_by_name(*network), before, "phases");
+    return all;
+  };
+  const auto cleared = losses(1, false), glass = losses(0, true), usual = losses(0, false);
+  EXPECT_NEAR(cleared.front(), glass.front(), 1e-9);
+  EXPECT_GT(std::abs(cleared.front() - usual.front()), 1e-6);
+  for (size_t k = 6; k < 9; ++k) {
+    EXPECT_NEAR(cleared[k], usual[k], 1e-9) << k;
+  }
+}
+
 TEST_F(IdentifyTest, EveryBatchIsMeasuredAtPhasesOfItsOwn) {
   auto network = laboratory(ports);
   identify(*network, RandomLight(ports, 3, 4), IdentifyOptions().batches(7));
@@ -187,6 +211,9 @@ TEST_F(IdentifyTest, WrongOptionsAreRejectedBeforeAnythingIsMeasured) {
   }
   for (const double bad : {-0.1, 101.0, std::nan(""), HUGE_VAL}) {
     rejects("jitter", IdentifyOptions().jitter(bad));
+  }
+  for (const double bad : {-0.1, 1.1, std::nan("")}) {
+    rejects("cleared", IdentifyOptions().cleared(bad));
   }
   for (const double bad : {0.0, -1.0, std::nan(""), HUGE_VAL}) {
     rejects("rate", IdentifyOptions().rate(bad));
