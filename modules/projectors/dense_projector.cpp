@@ -39,9 +39,17 @@ DenseProjector::DenseProjector(int64_t rows, int64_t columns, int64_t seed, ops:
 DenseProjector::DenseProjector(const torch::Tensor& matrix)
     : Projector(checked(matrix).size(0), checked(matrix).size(1)), matrix_(matrix.detach().clone()) {}
 
+torch::Tensor DenseProjector::matrix_for(const torch::Tensor& values) {
+  const std::lock_guard<std::mutex> alone(mutex_);
+  if (!used_.defined() || used_.device() != values.device() || used_.scalar_type() != values.scalar_type()) {
+    used_ = matrix_.to(values.options());
+  }
+  return used_;
+}
+
 torch::Tensor DenseProjector::compute(const torch::Tensor& x, int64_t first_row, int64_t rows) {
   const auto values = as_values(x);
-  return values.mm(matrix_.slice(0, first_row, first_row + rows).to(values.options()).t());
+  return values.mm(matrix_for(values).slice(0, first_row, first_row + rows).t());
 }
 
 }  // namespace optotorch

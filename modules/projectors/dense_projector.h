@@ -3,6 +3,8 @@
 #include <optotorch/modules/projectors/projector.h>
 #include <optotorch/ops/random_projection.h>
 
+#include <mutex>
+
 namespace optotorch {
 
 /// A stored matrix: what is fastest while it fits. Made of random entries, it is the matrix that a
@@ -23,7 +25,11 @@ class DenseProjector : public Projector {
   torch::Tensor compute(const torch::Tensor& x, int64_t first_row, int64_t rows) override;
 
  private:
+  torch::Tensor matrix_for(const torch::Tensor& values);
+
   torch::Tensor matrix_;
+  torch::Tensor used_;  ///< the same where the last values were, and of their type; several threads ask
+  std::mutex mutex_;
 };
 
 }  // namespace optotorch
