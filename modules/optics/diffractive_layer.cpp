@@ -200,8 +200,10 @@ std::vector<StageError> DiffractiveLayerImpl::errors() const {
       {"tilt", {2}, "tilt_error"},
       {.name = "distance", .shape = {1}, .imperfection = "distance_error", .least = -.9},
   };
-  all[3].unit = all[5].unit = .1;
-  all[4].unit = 1e-3;
+  // What changes the light at the plane's edge alike, whatever the plane's size.
+  const double side = static_cast<double>(std::max(options.pixels()[0], options.pixels()[1]));
+  all[3].unit = all[5].unit = 6.4 / side;
+  all[4].unit = .064 / side;
   if (phase.defined()) {
     all.push_back({"gain", {1}, "gain_error"});
     all.push_back({"curve", {2}, "curve_error"});
