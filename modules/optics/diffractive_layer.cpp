@@ -115,7 +115,7 @@ torch::Tensor along(const torch::Tensor& g, const torch::Tensor& x,
   std::vector<torch::Tensor> sums;
   for (const auto& slope : slopes) {
     const auto moved = ops::free_space(x, slope, g.size(2), g.size(3));
-    sums.push_back((at::view_as_real(g) * at::view_as_real(moved)).sum());
+    sums.push_back((at::view_as_real(g.resolve_conj()) * at::view_as_real(moved)).sum());
   }
   return at::stack(sums);
 }
@@ -192,18 +192,16 @@ StageDesign DiffractiveLayerImpl::make_design() const {
 }
 
 std::vector<StageError> DiffractiveLayerImpl::errors() const {
+  // Rotation, tilt and distance by what changes the light at the plane's edge alike, whatever the plane's size.
+  const double side = static_cast<double>(std::max(options.pixels()[0], options.pixels()[1]));
   std::vector<StageError> all = {
       {"phase_offset", options.pixels(), "phase_error"},
       {"aberration", {aberration_modes({1, 1}, torch::kFloat64).size(0)}, "aberration"},
       {"offset", {2}, "offset_error"},
-      {"rotation", {1}, "rotation_error"},
-      {"tilt", {2}, "tilt_error"},
-      {.name = "distance", .shape = {1}, .imperfection = "distance_error", .least = -.9},
+      {.name = "rotation", .shape = {1}, .imperfection = "rotation_error", .unit = 6.4 / side},
+      {.name = "tilt", .shape = {2}, .imperfection = "tilt_error", .unit = .064 / side},
+      {.name = "distance", .shape = {1}, .imperfection = "distance_error", .least = -.9, .unit = 6.4 / side},
   };
-  // What changes the light at the plane's edge alike, whatever the plane's size.
-  const double side = static_cast<double>(std::max(options.pixels()[0], options.pixels()[1]));
-  all[3].unit = all[5].unit = 6.4 / side;
-  all[4].unit = .064 / side;
   if (phase.defined()) {
     all.push_back({"gain", {1}, "gain_error"});
     all.push_back({"curve", {2}, "curve_error"});

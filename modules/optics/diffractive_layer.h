@@ -102,7 +102,8 @@ struct DiffractiveLayerOptions {
 ///
 /// A field is moved to a plane that stands elsewhere by its spectrum, exact between samples. From there starts the hop
 /// behind it, of Propagation::fresnel, cropped; for others the field is moved back first, to the window of the design.
-/// A plane is rotated by its spectrum, too, with darkness beyond it. A distance that changes is cheap for Propagation::fresnel, cropped; else each costs a new transfer function.
+/// A plane is rotated by its spectrum, too, with darkness beyond it. A distance that changes is cheap for
+/// Propagation::fresnel, cropped; else each costs a new transfer function.
 class DiffractiveLayerImpl : public CloneableLayer<DiffractiveLayerImpl, Stage> {
  public:
   /// Throws c10::ValueError for pixels outside 1 to 2^14 a side, options out of their ranges, and a hop that

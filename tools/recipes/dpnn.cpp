@@ -89,8 +89,8 @@ std::vector<RecipeRow> dpnn(const RecipeOptions& options, Page& page) {
       "network ",
       network, " on ", dataset, ", trained in silico, then in a laboratory whose planes have ",
       options.own.at("errors"), " errors of place, rotation, distance, modulators and aberration together. ",
-      "Corrections are fitted to ", calibration * diffractive_batch, " images; the planes then learn from ",
-      samples,
+      "Corrections are fitted to ", calibration * diffractive_batch,
+      " images, most planes without phases at first; the planes then learn from ", samples,
       ". The white box knows the kinds of the errors; the screen and "
       "the UNet know "
       "nothing."));

@@ -24,7 +24,7 @@ class Rotation {
   Rotation(const at::Tensor& planes, double angle) : rows_(planes.size(1)), columns_(planes.size(2)) {
     const double whole = rows_ == columns_ ? std::numbers::pi / 2 : std::numbers::pi;
     const double count = std::round(angle / whole);
-    quarters_ = static_cast<int64_t>(std::remainder(count * (rows_ == columns_ ? 1 : 2), 4));
+    quarters_ = std::isfinite(count) ? std::lrint(std::remainder(count * (rows_ == columns_ ? 1 : 2), 4)) : 0;
     const double rest = angle - count * whole;
     const auto type = planes.options().dtype(c10::toRealValueType(planes.scalar_type()));
     // As much darkness as light, so that what a shear moves out of the grid comes in again beside the window.

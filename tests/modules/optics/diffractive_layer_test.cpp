@@ -144,6 +144,23 @@ TEST(DiffractiveLayerTest, IsRotatedAsSmoothPlanesAre) {
   }
 }
 
+TEST(DiffractiveLayerTest, TakesSignalsThatAreConjugatedLater) {
+  torch::manual_seed(7);
+  auto layer = in_double(DiffractiveLayerOptions({5, 6}).hop(near()));
+  const auto wide = torch::dtype(torch::kFloat64);
+  const Values errors = {{"offset", torch::full({2}, .2, wide)},
+                         {"rotation", torch::full({1}, .1, wide)},
+                         {"distance", torch::full({1}, .1, wide)}};
+  const auto x = torch::randn({2, 1, 5, 6}, torch::kComplexDouble), g = torch::randn_like(x).conj();
+  ASSERT_TRUE(g.is_conj());
+  const auto y = layer->respond(x, layer->commands(), errors);
+  const auto lazy = layer->respond_backward(g, x, y, layer->commands(), errors, {});
+  const auto physical = layer->respond_backward(g.resolve_conj(), x, y, layer->commands(), errors, {});
+  for (const auto& [name, value] : physical.errors) {
+    expect_close(lazy.errors.at(name), value, 1e-14);
+  }
+}
+
 TEST(DiffractiveLayerTest, LosesNoLightByARotation) {
   torch::manual_seed(6);
   auto layer = in_double(DiffractiveLayerOptions({40, 40}).hop(HopOptions().distance(0)));
